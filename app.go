@@ -1,0 +1,182 @@
+package motia
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-playground/validator/v10"
+
+	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/payload"
+)
+
+// Options configure an [App]. The zero value consists of defaults only. New copies it.
+type Options struct {
+	// Logger receives what the app and the steps log. Default: slog.Default() at the time of New.
+	Logger *slog.Logger
+	// Streams declares the streams that steps may use.
+	Streams []StreamConfig
+	// Backend holds queues, state and streams. Default: [InMemory] with its defaults. Run closes it.
+	Backend *driver.Backend
+	// Queue are the app's defaults for the triggers' [QueueConfig].
+	Queue QueueConfig
+	// Location is the time zone of cron triggers. Default: UTC.
+	Location *time.Location
+	// Middleware wraps all HTTP triggers, outermost first, also where no route matches.
+	Middleware []func(http.Handler) http.Handler
+	// StepMiddleware wraps every handler, outermost first, for every kind of trigger.
+	StepMiddleware []StepMiddleware
+	// Validator checks payloads by their `validate` tags. Default: [NewValidator]. To add rules, register them on one from there.
+	Validator *validator.Validate
+	// MaxBodySize bounds the bodies of HTTP requests, in bytes. Default: 1 MiB.
+	MaxBodySize int64
+	// MaxValueSize bounds a state value and a stream item, in bytes of JSON. Default: 1 MiB.
+	MaxValueSize int
+	// ShutdownTimeout is how long Run waits for running handlers after its context has ended. Default: 30 s.
+	ShutdownTimeout time.Duration
+}
+
+const (
+	defaultMaxBodySize     = 1 << 20
+	defaultMaxValueSize    = 1 << 20
+	defaultShutdownTimeout = 30 * time.Second
+)
+
+// App is a set of steps and what they run on. Make one with [New]. Its methods may be called concurrently. Several apps
+// can live in one process; they share nothing unless they are given one backend.
+type App struct {
+	backend         driver.Backend
+	logHandler      slog.Handler
+	log             *slog.Logger
+	queueDefaults   QueueConfig
+	location        *time.Location
+	middleware      []func(http.Handler) http.Handler
+	stepMiddleware  []StepMiddleware
+	validator       *validator.Validate
+	maxBodySize     int64
+	maxValueSize    int
+	shutdownTimeout time.Duration
+	optionMistakes  []error
+
+	streams map[string]*stream // fixed by New
+	http    atomic.Pointer[router]
+
+	mu       sync.Mutex
+	state    appState
+	steps    []*Step
+	bindings []*binding
+	tracked  atomic.Pointer[map[string]bool] // buckets with a change log
+
+	buffers       payload.Buffers                 // of bodies
+	flight        flight                          // HTTP invocations
+	handlers      atomic.Pointer[context.Context] // what queue handlers run in; nil before Run
+	subscriptions sync.WaitGroup                  // of streams
+	lifetime      context.Context                 // of subscriptions; ends with Run
+	endOfLife     context.CancelCauseFunc
+}
+
+// NewValidator returns a validator as [Options.Validator] wants it: it names fields as JSON does, so that errors make sense to
+// those who sent the payload, and applies `required` to structs as well. Register custom rules on it before [New].
+func NewValidator() *validator.Validate { return payload.NewValidator() }
+
+type appState int
+
+const (
+	appIdle appState = iota
+	appRunning
+	appShutDown
+)
+
+// New returns an app without steps. Nil options mean defaults. Mistakes in the options are reported by Register.
+func New(opts *Options) *App {
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	a := &App{
+		queueDefaults:   o.Queue,
+		location:        o.Location,
+		middleware:      append([]func(http.Handler) http.Handler(nil), o.Middleware...),
+		stepMiddleware:  append([]StepMiddleware(nil), o.StepMiddleware...),
+		validator:       o.Validator,
+		maxBodySize:     o.MaxBodySize,
+		maxValueSize:    o.MaxValueSize,
+		shutdownTimeout: o.ShutdownTimeout,
+	}
+	if o.Backend != nil {
+		a.backend = *o.Backend
+	} else {
+		a.backend = *InMemory(nil)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	a.logHandler = o.Logger.Handler()
+	if h, ok := a.logHandler.(*contextLogHandler); ok { // it would add the attributes a second time
+		a.logHandler = h.derived
+	}
+	a.log = slog.New(LogHandler(a.logHandler))
+	if a.location == nil {
+		a.location = time.UTC
+	}
+	if a.validator == nil {
+		a.validator = NewValidator()
+	}
+	if a.maxBodySize == 0 {
+		a.maxBodySize = defaultMaxBodySize
+	}
+	if a.maxValueSize == 0 {
+		a.maxValueSize = defaultMaxValueSize
+	}
+	if a.shutdownTimeout == 0 {
+		a.shutdownTimeout = defaultShutdownTimeout
+	}
+	a.lifetime, a.endOfLife = context.WithCancelCause(context.Background())
+	a.tracked.Store(&map[string]bool{})
+	a.declareStreams(o.Streams)
+	a.checkOptions(o)
+	a.http.Store(newRouter(a, nil))
+	return a
+}
+
+func (a *App) checkOptions(o Options) {
+	for _, err := range o.Queue.validate() {
+		a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.Queue: %w", err))
+	}
+	for _, negative := range []struct {
+		name string
+		is   bool
+	}{
+		{"MaxBodySize", o.MaxBodySize < 0},
+		{"MaxValueSize", o.MaxValueSize < 0},
+		{"ShutdownTimeout", o.ShutdownTimeout < 0},
+	} {
+		if negative.is {
+			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.%s is negative", negative.name))
+		}
+	}
+	for i, m := range o.Middleware {
+		if m == nil {
+			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.Middleware[%d] is nil", i))
+		}
+	}
+	for i, m := range o.StepMiddleware {
+		if m == nil {
+			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.StepMiddleware[%d] is nil", i))
+		}
+	}
+	if a.backend.Queue == nil || a.backend.KV == nil || a.backend.Bus == nil {
+		a.optionMistakes = append(a.optionMistakes, errors.New("motia: Options.Backend lacks its Queue, KV or Bus"))
+	}
+}
+
+// tracks reports whether somebody may read the headers of changes in the bucket.
+func (a *App) tracks(bucket string) bool {
+	return a.backend.Features.Distributed || (*a.tracked.Load())[bucket]
+}

@@ -1,0 +1,196 @@
+package motia
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strconv"
+	"time"
+
+	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/payload"
+)
+
+// call is one invocation with its types erased: the only way that the rest of the package runs handlers. An implementation is one
+// allocation that holds everything an invocation needs.
+type call interface {
+	invocation() *Invocation
+
+	// One of these decodes and validates the payload and makes it the input.
+	setHTTP(w http.ResponseWriter, r *http.Request, params map[string]string, body []byte, hasBody bool) (*ResponseStream, error)
+	setQueue(d *driver.Delivery, topic string) error
+	setCron(scheduled time.Time)
+	setState(change *stateChange) error
+	setStream(event *streamEvent) error
+
+	// accepts runs the conditions of the trigger.
+	accepts() bool
+	// handle runs the handler within ctx.
+	handle(ctx context.Context) (Response, error)
+}
+
+type handlerFunc[E, T any] func(Input[T], *FlowContext[E, T]) (Response, error)
+
+// plan is what all calls of one trigger have in common.
+type plan[E, T any] struct {
+	handler    handlerFunc[E, T]
+	conditions []func(Input[T]) bool
+	codec      *payload.Codec[T] // nil for None
+}
+
+// compile makes the typed part of a trigger and checks its types.
+func compile[E, T any](app *App, t *Trigger, handler handlerFunc[E, T]) (func() call, error) {
+	p := &plan[E, T]{handler: handler}
+	input := reflect.TypeFor[T]()
+	var mistakes []error
+	for _, c := range t.conditions {
+		accepts, ok := c.accepts.(func(Input[T]) bool)
+		if !ok {
+			mistakes = append(mistakes, fmt.Errorf("condition takes Input[%v], but the step's input is %v", c.input, input))
+			continue
+		}
+		p.conditions = append(p.conditions, accepts)
+	}
+	if input != noneType {
+		var err error
+		if p.codec, err = payload.For[T](app.validator); err != nil {
+			mistakes = append(mistakes, err)
+		}
+		if t.payload != nil && t.payload != input && !carries(input, t.payload) {
+			mistakes = append(mistakes, fmt.Errorf("payload is %v, but the step's input is %v", t.payload, input))
+		}
+	}
+	return func() call { return &typedCall[E, T]{plan: p} }, errors.Join(mistakes...)
+}
+
+var noneType = reflect.TypeFor[None]()
+
+// carries reports whether a step with this input type can take any payload of the other type.
+func carries(input, payload reflect.Type) bool {
+	if input.Kind() == reflect.Interface {
+		return input.NumMethod() == 0
+	}
+	return input == reflect.TypeFor[json.RawMessage]()
+}
+
+type typedCall[E, T any] struct {
+	Invocation
+	plan  *plan[E, T]
+	input Input[T]
+	flow  FlowContext[E, T]
+}
+
+func (c *typedCall[E, T]) invocation() *Invocation { return &c.Invocation }
+
+func (c *typedCall[E, T]) setInput(in Input[T]) {
+	c.input = in
+	c.Invocation.Input = in
+}
+
+func (c *typedCall[E, T]) decode(data []byte, dest *T) error {
+	if c.plan.codec == nil {
+		return nil
+	}
+	return c.plan.codec.DecodeInto(data, dest)
+}
+
+func (c *typedCall[E, T]) setHTTP(w http.ResponseWriter, r *http.Request, params map[string]string, body []byte, hasBody bool) (*ResponseStream, error) {
+	in := &struct {
+		HTTPInput[T]
+		stream ResponseStream
+	}{stream: ResponseStream{w: w, request: r}}
+	in.Response = &in.stream
+	in.Request = Request[T]{Method: r.Method, Path: r.URL.Path, PathParams: params, Headers: r.Header, HTTP: r}
+	c.setInput(&in.HTTPInput)
+	if r.URL.RawQuery != "" {
+		query, err := parseQuery(r.URL.RawQuery)
+		if err != nil {
+			return in.Response, err
+		}
+		in.Request.QueryParams = query
+	}
+	if !hasBody {
+		return in.Response, nil
+	}
+	return in.Response, c.decode(body, &in.Request.Body)
+}
+
+func (c *typedCall[E, T]) setQueue(d *driver.Delivery, topic string) error {
+	in := &QueueInput[T]{
+		Topic:          topic,
+		MessageID:      d.ID,
+		MessageGroupID: d.Group,
+		EnqueuedAt:     d.Enqueued,
+		Attempt:        d.Attempt,
+	}
+	if in.MessageID == "" {
+		in.MessageID = strconv.FormatUint(d.Sequence, 10)
+	}
+	c.setInput(in)
+	return c.decode(d.Data, &in.Data)
+}
+
+func (c *typedCall[E, T]) setCron(scheduled time.Time) {
+	c.setInput(&CronInput[T]{ScheduledAt: scheduled})
+}
+
+func (c *typedCall[E, T]) setState(change *stateChange) error {
+	in := &StateInput[T]{Type: change.Type, Scope: change.Scope, Key: change.Key}
+	c.setInput(in)
+	if change.Old != nil {
+		in.Old = new(T)
+		// An old value is what it was, valid by today's rules or not.
+		if c.plan.codec != nil {
+			if err := json.Unmarshal(change.Old, in.Old); err != nil {
+				return fmt.Errorf("old value: %w", err)
+			}
+		}
+	}
+	if change.New != nil {
+		in.New = new(T)
+		return c.decode(change.New, in.New)
+	}
+	return nil
+}
+
+func (c *typedCall[E, T]) setStream(event *streamEvent) error {
+	in := &StreamInput[T]{
+		Stream:    event.Stream,
+		GroupID:   event.Group,
+		ItemID:    event.Item,
+		Timestamp: event.Time,
+		Event:     StreamEvent[T]{Type: event.Type, Name: event.Name, Payload: event.Payload},
+	}
+	c.setInput(in)
+	if event.Data == nil {
+		return nil
+	}
+	return c.decode(event.Data, &in.Event.Data)
+}
+
+func (c *typedCall[E, T]) accepts() bool {
+	for _, accepts := range c.plan.conditions {
+		if !accepts(c.input) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *typedCall[E, T]) handle(ctx context.Context) (Response, error) {
+	c.ctx = ctx
+	c.flow = FlowContext[E, T]{
+		Context: ctx,
+		TraceID: c.TraceID,
+		State:   c.State,
+		Streams: c.Streams,
+		Logger:  c.Logger,
+		Trigger: c.Trigger,
+		inv:     &c.Invocation,
+		input:   c.input,
+	}
+	return c.plan.handler(c.input, &c.flow)
+}

@@ -1,0 +1,96 @@
+package driver
+
+import (
+	"context"
+	"time"
+)
+
+// KV holds versioned values. State and stream items live in it.
+//
+// Writes to one key are linearizable, and a read that begins after a write has returned sees it. There are no
+// transactions over several keys.
+type KV interface {
+	// Get returns the entry, or ErrNotFound. A deleted or expired entry does not exist.
+	Get(ctx context.Context, key Key) (Entry, error)
+
+	// Put writes a value, or deletes it when options.Delete is set, and returns the entry before and after. An entry that does not
+	// exist is the zero Entry, with a nil Value. Deleting a missing key, or writing exactly the bytes that are stored with the
+	// same expiry, changes nothing: the revision stays and nobody is told. Put returns ErrConflict when options.IfRevision does not match.
+	Put(ctx context.Context, key Key, value []byte, options PutOptions) (old, new Entry, err error)
+
+	// List returns up to limit entries of a scope, ordered by id bytewise, beginning after the given id; from the start when
+	// after is nil. Fewer than limit entries mean the end.
+	List(ctx context.Context, bucket, scope string, after *string, limit int) ([]Entry, error)
+
+	// Scopes returns up to limit names of the scopes of a bucket that hold entries, ordered bytewise, beginning after the given
+	// one; from the start when after is nil.
+	Scopes(ctx context.Context, bucket string, after *string, limit int) ([]string, error)
+
+	// Watch calls f for each entry of a scope, then once with the zero Entry to mark the end of this snapshot, then for every later change,
+	// until ctx ends; deletions come as entries with Deleted set. It calls f one at a time and in the order of the writes to a
+	// key. It may leave out a value that was overwritten since, never the last one. Nothing is lost or doubled between snapshot and changes.
+	// f returns soon and does not call the KV.
+	Watch(ctx context.Context, bucket, scope string, f func(Entry)) error
+}
+
+// Key names an entry: a scope within a bucket, an id within the scope. Buckets are few and known at start: "state",
+// and one for each stream.
+type Key struct {
+	Bucket string
+	Scope  string
+	ID     string
+}
+
+// Entry is a value with its version.
+type Entry struct {
+	Key   Key
+	Value []byte
+	// Revision grows with every write to the bucket; 0 means that the entry does not exist.
+	Revision uint64
+	// Time is when it was written. Within a bucket it grows strictly with the revision.
+	Time time.Time
+	// Expires is when it ceases to exist; zero means never.
+	Expires time.Time
+	// Deleted marks a deletion, in Watch and in the new entry of a [Change]. Its Revision and Time are those of the deletion.
+	Deleted bool
+}
+
+// PutOptions qualify a write. The zero value writes unconditionally and for good.
+type PutOptions struct {
+	// IfRevision, if not nil, makes the write conditional: the entry has this revision, or does not exist where it is 0.
+	IfRevision *uint64
+	// Expires is when the value ceases to exist; zero means never. An expired value vanishes without a change record.
+	Expires time.Time
+	// Delete deletes the entry; the value is ignored.
+	Delete bool
+	// Header is kept with the change record.
+	Header Header
+}
+
+// Updater applies a change under one lock, in place of Get and a conditional Put in a loop. It is optional for a [KV].
+type Updater interface {
+	// Update calls change with the current value, nil where there is none, and writes what it returns, keeping the expiry.
+	// When change returns nil for a missing value, nothing is written. When it returns an error nothing is written and Update
+	// returns that error as it is. change does not call the KV.
+	Update(ctx context.Context, key Key, header Header, change func(old []byte) ([]byte, error)) (old, new Entry, err error)
+}
+
+// ChangeLog records changes durably until they were handed over. It is optional for a [KV]; state and stream triggers need it.
+type ChangeLog interface {
+	// Track makes every change in the bucket that is made after its return a record, until it was handed over. It is idempotent.
+	Track(ctx context.Context, bucket string) error
+
+	// Changes hands over the records of a tracked bucket, in the order of the writes to each key, until ctx ends, then it returns nil. A
+	// record for which f returns an error is handed over again, after a pause; later records of its key wait. One process at a time runs
+	// f for a bucket, and after a crash records may be handed over twice.
+	Changes(ctx context.Context, bucket string, f func(context.Context, Change) error) error
+}
+
+// Change is the record of one write.
+type Change struct {
+	// Old is the entry before the write; the zero Entry where there was none.
+	Old Entry
+	// New is the entry after it; Deleted where it was deleted.
+	New    Entry
+	Header Header
+}

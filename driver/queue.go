@@ -1,0 +1,189 @@
+package driver
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"time"
+)
+
+// Queue delivers messages to subscriptions, at least once.
+//
+// A topic fans out: every subscription bound to it gets every message. Consumers of one subscription, in whatever
+// process, compete for its messages.
+//
+// Order: while a message of a group is leased, waits for a retry or is ready, no later message of the same group is
+// delivered to that subscription, on any machine. Groups are independent of each other and of messages without a group.
+// A message with a delay joins its group when it falls due. There is no order among messages without a group unless the
+// subscription is [SubscriptionConfig.Ordered].
+type Queue interface {
+	// Bind makes the subscription receive every message published to topic from its return on. It is idempotent; binding
+	// again replaces the config. A subscription may be bound to several topics, with the same config.
+	Bind(ctx context.Context, topic, subscription string, config SubscriptionConfig) error
+
+	// Publish stores the messages, in their order, for every subscription bound to their topics. A message whose ID was
+	// published to the same topic within the deduplication window is dropped without an error, also when the queue is
+	// full. Publish returns ErrFull, and stores nothing, when a bounded subscription has no room for all of them.
+	// Messages to a topic that nothing is bound to are dropped.
+	Publish(ctx context.Context, messages ...Message) error
+
+	// Consume runs handle for up to options.Slots messages of the subscription at once, until options.Drain is closed and
+	// the handlers that run by then have returned; then it returns nil. Messages that have not reached a handler stay in the
+	// queue, unharmed. Contexts of handlers derive from ctx: when ctx ends they end, and Consume returns without waiting
+	// for more than the handlers that heed it. Several calls for one subscription, in one or more processes, share its messages.
+	Consume(ctx context.Context, subscription string, options ConsumeOptions, handle Handler) error
+}
+
+// SubscriptionConfig is the policy of one subscription. It is data, so that all processes share it.
+type SubscriptionConfig struct {
+	// Retry applies to attempts that end with [Retry] and to deliveries whose lease was lost.
+	Retry RetryPolicy
+	// Visibility bounds how long a handler may hold a message. When it has passed, the handler's context ends, the attempt has
+	// failed, and the handler's result no longer counts. [Lease.Extend] moves the bound. Zero means no bound.
+	// It says nothing about how soon a driver notices a dead process.
+	Visibility time.Duration
+	// Delay holds back every message for at least that long after it was published.
+	Delay time.Duration
+	// MaxPending bounds the messages that are accepted but not finished: ready, delayed, running and waiting for a retry.
+	// Zero means no bound. Retries and redriven dead letters are never refused.
+	MaxPending int
+	// Ordered treats messages without a group as one group.
+	Ordered bool
+}
+
+// RetryPolicy says how often and when a failed attempt is repeated: after the n-th failed attempt, at
+// min(Base * Factor^(n-1), Cap), less a random part of up to Jitter (0 to 1) of it.
+type RetryPolicy struct {
+	MaxRetries int // attempts after the first; when they are used up the message becomes a dead letter
+	Base       time.Duration
+	Cap        time.Duration
+	Factor     float64
+	Jitter     float64
+}
+
+// Delay returns the pause after the given number of failed attempts, at least 1.
+func (p RetryPolicy) Delay(attempt int) time.Duration {
+	limit := float64(p.Cap)
+	if p.Cap <= 0 {
+		limit = math.MaxInt64
+	}
+	delay := min(float64(p.Base)*math.Pow(p.Factor, float64(attempt-1)), limit)
+	delay -= delay * p.Jitter * rand.Float64()
+	if !(delay > 0) { // NaN as well
+		return 0
+	}
+	if delay >= math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return time.Duration(delay)
+}
+
+// Message is what is published.
+type Message struct {
+	Topic     string
+	ID        string    // for deduplication; empty means none
+	Group     string    // order within the group; empty means no group
+	NotBefore time.Time // zero means now
+	Header    Header
+	Data      []byte
+}
+
+// ConsumeOptions says how a subscription is consumed.
+type ConsumeOptions struct {
+	// Slots is the number of handlers that may run at once. At least 1.
+	Slots int
+	// Drain, once closed, ends the intake. Nil means never.
+	Drain <-chan struct{}
+}
+
+// Handler handles one delivery and says what becomes of the message. Its context ends when the lease is lost or the
+// context given to Consume ends, whichever is first; its deadline is the end of the visibility bound. It must not keep the delivery
+// after it has returned. Drivers need not guard against panics: the core does.
+type Handler func(ctx context.Context, delivery *Delivery) Result
+
+// Delivery is one attempt to handle a message.
+type Delivery struct {
+	Message
+	// Sequence identifies the message within its subscription, and stays the same through its attempts.
+	Sequence uint64
+	// Attempt is 1 on the first delivery. It counts failed and lost attempts, not released ones.
+	Attempt int
+	// Enqueued is when the message was published.
+	Enqueued time.Time
+	// Lease is the hold that the handler has on the message.
+	Lease Lease
+}
+
+// Lease is a handler's hold on a message.
+type Lease interface {
+	// Extend sets the end of the visibility bound to d from now. It returns ErrLeaseLost when it came too late.
+	Extend(ctx context.Context, d time.Duration) error
+}
+
+// Outcome is what becomes of a message after an attempt.
+type Outcome int
+
+// The outcomes of an attempt.
+const (
+	// Done removes the message.
+	Done Outcome = iota
+	// Retry repeats it by the subscription's retry policy.
+	Retry
+	// RetryAfter repeats it after Result.Delay, within the policy's number of retries.
+	RetryAfter
+	// Dead makes it a dead letter at once.
+	Dead
+	// Release gives it back as if it had not been delivered: at the head of its group, without counting the attempt.
+	Release
+)
+
+// Result is a handler's verdict on a message.
+type Result struct {
+	Outcome Outcome
+	Delay   time.Duration // for RetryAfter
+	Error   string        // for Retry, RetryAfter and Dead: kept with the attempt
+}
+
+// DeadLetters administers the messages that were given up. It is optional for a [Queue].
+type DeadLetters interface {
+	// Dead lists up to limit dead letters of the subscription, oldest first, beginning after the given id.
+	Dead(ctx context.Context, subscription, after string, limit int) ([]DeadLetter, error)
+	// CountDead returns how many there are: as many as Dead would list.
+	CountDead(ctx context.Context, subscription string) (int, error)
+	// Redrive moves the named dead letters back into the subscription, in the order given, with all attempts before them and
+	// their history kept. It returns how many it moved; ids that do not exist are passed over.
+	Redrive(ctx context.Context, subscription string, ids ...string) (int, error)
+	// Discard removes the named dead letters for good and returns how many there were.
+	Discard(ctx context.Context, subscription string, ids ...string) (int, error)
+}
+
+// DeadLetter is a message that was given up.
+type DeadLetter struct {
+	Message
+	// DeadID identifies the dead letter within its subscription.
+	DeadID   string
+	Enqueued time.Time
+	Died     time.Time
+	// Attempts are all attempts, oldest first, also those before a redrive.
+	Attempts []Attempt
+}
+
+// Attempt records one failed attempt.
+type Attempt struct {
+	Started time.Time
+	Ended   time.Time
+	Error   string
+}
+
+// Stats tells how much a subscription holds. It is optional for a [Queue].
+type Stats interface {
+	Stats(ctx context.Context, subscription string) (SubscriptionStats, error)
+}
+
+// SubscriptionStats counts the messages of a subscription at one moment.
+type SubscriptionStats struct {
+	Ready   int // may be delivered now, or wait behind others of their group
+	Delayed int // wait for their time: delayed messages and retries
+	Running int // are with a handler
+	Dead    int
+}

@@ -1,0 +1,169 @@
+package motia
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/motia-go/motia/driver"
+)
+
+// Message is what [FlowContext.Enqueue] sends.
+type Message[T any] struct {
+	Topic string
+	Data  T // encoded as JSON before Enqueue returns
+	// MessageGroupID makes the messages of a group run strictly one at a time and in order, for each subscribed step.
+	// Empty means no group.
+	MessageGroupID string
+	// Delay is how long the message is held back, at least.
+	Delay time.Duration
+	// ID deduplicates: a message with the ID of one that was enqueued to the same topic within the last 2 minutes (see
+	// [MemoryOptions]) is dropped without an error. Empty means none.
+	ID string
+}
+
+// Enqueue sends the messages, all or none of them. The topics must be declared in the step's Enqueues, otherwise it
+// returns *[UndeclaredTopicError]. When it returns nil every subscribed step will get the messages, at least once.
+func (c *FlowContext[E, T]) Enqueue(messages ...Message[E]) error {
+	inv := c.inv
+	if inv == nil {
+		return ErrNoInvocation
+	}
+	if len(messages) == 0 {
+		return nil
+	}
+	if _, none := any((*E)(nil)).(*None); none { // a Message[None] without data does compile
+		return inv.enqueueError(messages[0].Topic, errors.New("the step's TEnqueue is None"))
+	}
+	out := make([]driver.Message, len(messages))
+	for i := range messages {
+		m := &messages[i]
+		err := inv.message(&out[i], m.Topic, m.Data, enqueuing{group: m.MessageGroupID, delay: m.Delay, id: m.ID})
+		if err != nil {
+			return err
+		}
+	}
+	return inv.publish(c, messages[0].Topic, out)
+}
+
+// Topic is a typed topic name, declared as a constant:
+//
+//	const OrderCreated motia.Topic[Order] = "order-created"
+type Topic[T any] string
+
+// Enqueue sends data to the topic from the invocation that ctx belongs to. It is the typed form of
+// [FlowContext.Enqueue] and returns the same errors, and [ErrNoInvocation] outside of an invocation.
+func (t Topic[T]) Enqueue(ctx context.Context, data T, opts ...EnqueueOption) error {
+	inv, err := invocationOf(ctx)
+	if err != nil {
+		return err
+	}
+	var options enqueuing
+	if len(opts) > 0 {
+		options = enqueueOptions(opts)
+	}
+	m := make([]driver.Message, 1)
+	if err := inv.message(&m[0], string(t), data, options); err != nil {
+		return err
+	}
+	return inv.publish(ctx, string(t), m)
+}
+
+// Trigger is [Queue] for the topic; [App.Register] checks that T is the step's input type.
+func (t Topic[T]) Trigger(opts ...TriggerOption) Trigger {
+	return newTrigger(Trigger{kind: TriggerQueue, topic: string(t), payload: reflect.TypeFor[T]()}, opts)
+}
+
+func (t Topic[T]) topic() string { return string(t) }
+
+// Topics lists typed topics for [StepConfig.Enqueues].
+func Topics(topics ...interface{ topic() string }) []string {
+	names := make([]string, len(topics))
+	for i, t := range topics {
+		names[i] = t.topic()
+	}
+	return names
+}
+
+// EnqueueOption qualifies a message. The options are [InGroup], [After] and [WithID]; it cannot be implemented elsewhere.
+type EnqueueOption interface{ applyEnqueue(*enqueuing) }
+
+type enqueuing struct {
+	group string
+	delay time.Duration
+	id    string
+}
+
+type enqueueOption func(*enqueuing)
+
+func (o enqueueOption) applyEnqueue(m *enqueuing) { o(m) }
+
+func enqueueOptions(opts []EnqueueOption) enqueuing {
+	var m enqueuing
+	for _, o := range opts {
+		o.applyEnqueue(&m)
+	}
+	return m
+}
+
+// After holds the message back for at least d.
+func After(d time.Duration) EnqueueOption {
+	return enqueueOption(func(m *enqueuing) { m.delay = d })
+}
+
+// WithID deduplicates the message, see [Message].
+func WithID(id string) EnqueueOption {
+	return enqueueOption(func(m *enqueuing) { m.id = id })
+}
+
+// message checks and encodes one message of the invocation.
+func (inv *Invocation) message(m *driver.Message, topic string, data any, o enqueuing) error {
+	if err := inv.checkTopic(topic); err != nil {
+		return err
+	}
+	if o.delay < 0 {
+		return inv.enqueueError(topic, fmt.Errorf("delay is negative: %v", o.delay))
+	}
+	encoded, err := json.Marshal(data)
+	if err != nil {
+		return inv.enqueueError(topic, err)
+	}
+	*m = driver.Message{Topic: topicName(topic), ID: o.id, Group: o.group, Header: inv.header(), Data: encoded}
+	if o.delay > 0 {
+		m.NotBefore = time.Now().Add(o.delay)
+	}
+	return nil
+}
+
+// checkTopic refuses topics that the step has not declared. Host code may enqueue to any.
+func (inv *Invocation) checkTopic(topic string) error {
+	if inv.step == nil {
+		if topic == "" {
+			return fmt.Errorf("motia: enqueue: topic is empty")
+		}
+		return nil
+	}
+	if declared := inv.step.config.Enqueues; !slices.Contains(declared, topic) {
+		return &UndeclaredTopicError{Step: inv.Step, Topic: topic, Declared: slices.Clone(declared)}
+	}
+	return nil
+}
+
+// publish sends the messages; topic names them in the error.
+func (inv *Invocation) publish(ctx context.Context, topic string, messages []driver.Message) error {
+	if err := inv.app.backend.Queue.Publish(ctx, messages...); err != nil {
+		return inv.enqueueError(topic, err)
+	}
+	return nil
+}
+
+func (inv *Invocation) enqueueError(topic string, err error) error {
+	if inv.step == nil {
+		return fmt.Errorf("motia: enqueue %q: %w", topic, err)
+	}
+	return fmt.Errorf("motia: enqueue %q from step %q: %w", topic, inv.Step, err)
+}

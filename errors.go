@@ -1,0 +1,192 @@
+package motia
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/motia-go/motia/driver"
+)
+
+// Sentinel errors, for errors.Is.
+var (
+	// ErrNoInvocation is returned by the methods of [Topic], [Scope] and [StreamName] when their context belongs to no
+	// invocation. Handlers pass their FlowContext or a context derived from it; host code and tests use [App.Context].
+	ErrNoInvocation = errors.New("motia: context belongs to no invocation")
+
+	// ErrQueueFull is returned by Enqueue when a bounded queue has no room. Nothing was enqueued. A step that returns it to
+	// an HTTP client answers 503 with Retry-After.
+	ErrQueueFull = driver.ErrFull
+
+	// ErrConflict is returned by a conditional write when the stored revision is another one.
+	ErrConflict = driver.ErrConflict
+
+	// ErrValueTooLarge is returned when a state value or stream item would exceed [Options.MaxValueSize].
+	ErrValueTooLarge = errors.New("value is too large")
+
+	// ErrTriggerLoop is the reason of dead letters whose chain of state and stream triggers is over 100 long.
+	ErrTriggerLoop = errors.New("chain of state and stream triggers is too long")
+
+	// ErrLeaseLost is returned by [FlowContext.ExtendVisibility] when the visibility timeout has passed.
+	ErrLeaseLost = driver.ErrLeaseLost
+
+	// ErrNoLease is returned by [FlowContext.ExtendVisibility] where nothing holds a message: HTTP requests and host code.
+	ErrNoLease = errors.New("motia: invocation has no visibility timeout")
+
+	// ErrRunning is returned by Register and Run when the app runs already.
+	ErrRunning = errors.New("motia: app is running")
+
+	// ErrShutdown is returned when an app is used after Run has ended. It is also the cause of the contexts of handlers
+	// that were cut off by the shutdown.
+	ErrShutdown = errors.New("motia: app is shut down")
+
+	// ErrDeadLetterNotFound is returned for a dead letter id that does not exist.
+	ErrDeadLetterNotFound = errors.New("motia: dead letter not found")
+)
+
+// StepError is one mistake in the registration of a step. [App.Register] returns all mistakes at once, joined.
+type StepError struct {
+	Step    string // name of the step, possibly empty
+	Trigger string // for example `http POST /orders`; empty when the mistake is not in a trigger
+	Err     error
+}
+
+func (e *StepError) Error() string {
+	if e.Trigger == "" {
+		return fmt.Sprintf("motia: step %q: %v", e.Step, e.Err)
+	}
+	return fmt.Sprintf("motia: step %q: trigger %s: %v", e.Step, e.Trigger, e.Err)
+}
+
+func (e *StepError) Unwrap() error { return e.Err }
+
+// UndeclaredTopicError says that a step enqueued to a topic that is not in its Enqueues. Nothing was sent.
+type UndeclaredTopicError struct {
+	Step     string
+	Topic    string
+	Declared []string
+}
+
+func (e *UndeclaredTopicError) Error() string {
+	return fmt.Sprintf("motia: step %q enqueues to undeclared topic %q; declared: %s", e.Step, e.Topic, quoteAll(e.Declared))
+}
+
+// UndeclaredStreamError says that a stream was used that is not in [Options.Streams].
+type UndeclaredStreamError struct {
+	Stream   string
+	Declared []string
+}
+
+func (e *UndeclaredStreamError) Error() string {
+	return fmt.Sprintf("motia: stream %q is not declared; declared: %s", e.Stream, quoteAll(e.Declared))
+}
+
+// NoHandlerError says that Match had no handler for the trigger that fired.
+type NoHandlerError struct {
+	Trigger   TriggerType
+	Available []string
+}
+
+func (e *NoHandlerError) Error() string {
+	return fmt.Sprintf("motia: no handler for trigger type %q; available: %s", e.Trigger, quoteAll(e.Available))
+}
+
+// UpdateError says which operation of an update does not fit the stored value. The update changed nothing.
+type UpdateError struct {
+	Index  int    // of the operation
+	Op     string // for example "increment"
+	Path   string
+	Reason string
+}
+
+func (e *UpdateError) Error() string {
+	return fmt.Sprintf("operation %d, %s of %q: %s", e.Index, e.Op, e.Path, e.Reason)
+}
+
+// PanicError is a panic of user code, turned into a failed attempt.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// Unwrap returns the value of the panic if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// ShutdownError says what did not end in time when the app was shut down. The messages concerned went back to their
+// queues, without counting the attempt.
+type ShutdownError struct {
+	Timeout time.Duration
+	Running []string // the steps cut off, or still running, sorted; one entry for each invocation
+}
+
+func (e *ShutdownError) Error() string {
+	return fmt.Sprintf("motia: %d invocations did not end within the shutdown timeout of %v: %s", len(e.Running), e.Timeout, quoteAll(e.Running))
+}
+
+// StatusError is an error with an HTTP status, made by [HTTPError].
+type StatusError struct {
+	Status int
+	Err    error
+}
+
+func (e *StatusError) Error() string {
+	if e.Err == nil {
+		return strings.ToLower(http.StatusText(e.Status))
+	}
+	return e.Err.Error()
+}
+
+func (e *StatusError) Unwrap() error { return e.Err }
+
+// HTTPError gives err an HTTP status: a handler that returns it answers with that status and the text of err as the
+// detail of the problem. Other errors answer 500 and keep their text to themselves. A nil err leaves the detail out.
+func HTTPError(status int, err error) error { return &StatusError{Status: status, Err: err} }
+
+// Permanent says that retrying is useless: a message whose handler returns it becomes a dead letter at once. The
+// chain of err stays intact for errors.Is and errors.As. Permanent(nil) is nil.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &permanentError{err}
+}
+
+type permanentError struct{ err error }
+
+func (e *permanentError) Error() string { return e.err.Error() }
+func (e *permanentError) Unwrap() error { return e.err }
+
+// RetryAfter says when the failed attempt is repeated, in place of the backoff of the trigger. It counts as an attempt. The
+// chain of err stays intact for errors.Is and errors.As. RetryAfter(d, nil) is nil; a negative d is zero.
+func RetryAfter(d time.Duration, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &retryAfterError{max(d, 0), err}
+}
+
+type retryAfterError struct {
+	delay time.Duration
+	err   error
+}
+
+func (e *retryAfterError) Error() string { return e.err.Error() }
+func (e *retryAfterError) Unwrap() error { return e.err }
+
+func quoteAll(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	quoted := make([]string, len(names))
+	for i, n := range names {
+		quoted[i] = fmt.Sprintf("%q", n)
+	}
+	return strings.Join(quoted, ", ")
+}

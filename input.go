@@ -1,0 +1,135 @@
+package motia
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Input is what fired a step: exactly one of *[HTTPInput], *[QueueInput], *[CronInput], *[StateInput] and *[StreamInput].
+// Narrow it with a type switch or with [FlowContext.Is]. It cannot be implemented elsewhere: the five kinds are all
+// there are.
+type Input[T any] interface {
+	isInput(T)
+}
+
+// HTTPInput is a request to an HTTP trigger.
+type HTTPInput[T any] struct {
+	Request Request[T]
+	// Response writes the response piece by piece, for downloads and server-sent events. A handler that uses it returns
+	// the zero [Response].
+	Response *ResponseStream
+}
+
+// Request is an HTTP request with its decoded and validated body.
+type Request[T any] struct {
+	Method      string
+	Path        string            // as sent, percent-decoded
+	PathParams  map[string]string // by the names in the route, percent-decoded
+	QueryParams url.Values        // all values of repeated keys, in order
+	Headers     http.Header       // canonical keys
+	Body        T                 // the zero value for GET, HEAD and None
+	// HTTP is the request itself. Its Body was read already, unless the method is GET or HEAD or the step's input is None.
+	HTTP *http.Request
+}
+
+// QueueInput is a message of a queue trigger.
+type QueueInput[T any] struct {
+	Data           T
+	Topic          string
+	MessageID      string // the ID given to Enqueue, or one by the backend that is unique for the step
+	MessageGroupID string // empty when the message has no group
+	EnqueuedAt     time.Time
+	Attempt        int // 1 on the first delivery
+}
+
+// CronInput is a tick of a schedule.
+type CronInput[T any] struct {
+	// ScheduledAt is the time the tick was due, in the time zone of the schedule.
+	ScheduledAt time.Time
+}
+
+// StateInput is a change of a state value.
+type StateInput[T any] struct {
+	Type  ChangeType
+	Scope string
+	Key   string
+	Old   *T // nil when Type is Created
+	New   *T // nil when Type is Deleted
+}
+
+// ChangeType says how a state value changed.
+type ChangeType string
+
+// The kinds of change.
+const (
+	Created ChangeType = "created"
+	Updated ChangeType = "updated"
+	Deleted ChangeType = "deleted"
+)
+
+// StreamInput is an event on a stream.
+type StreamInput[T any] struct {
+	Stream    string
+	GroupID   string
+	ItemID    string // empty for events sent to a whole group
+	Timestamp time.Time
+	Event     StreamEvent[T]
+}
+
+// StreamEvent says what happened on a stream.
+type StreamEvent[T any] struct {
+	Type StreamEventType
+	// Data is the item after a create or an update and before a delete; the zero value otherwise.
+	Data T
+	// Name and Payload are the name and the JSON of a sent event, see [StreamHandle.Send].
+	Name    string
+	Payload json.RawMessage
+	// Items are all items of the subscription, in the snapshots that only subscriptions get: sync and resync.
+	Items []StreamItem[T]
+}
+
+// StreamItem is an item in a snapshot.
+type StreamItem[T any] struct {
+	ID   string
+	Data T
+}
+
+// StreamEventType is the kind of a stream event.
+type StreamEventType string
+
+// The kinds of stream events.
+const (
+	EventCreate StreamEventType = "create"
+	EventUpdate StreamEventType = "update"
+	EventDelete StreamEventType = "delete"
+	EventSent   StreamEventType = "event"  // sent with Send, not stored
+	EventSync   StreamEventType = "sync"   // first of every subscription: what is there
+	EventResync StreamEventType = "resync" // a subscription was too slow and missed events: what is there now
+)
+
+func (*HTTPInput[T]) isInput(T)   {}
+func (*QueueInput[T]) isInput(T)  {}
+func (*CronInput[T]) isInput(T)   {}
+func (*StateInput[T]) isInput(T)  {}
+func (*StreamInput[T]) isInput(T) {}
+
+// inputData returns the payload of an input: the body, the message, the new state value, the stream item; the zero value
+// for cron and for deleted state.
+func inputData[T any](in Input[T]) T {
+	var zero T
+	switch in := in.(type) {
+	case *HTTPInput[T]:
+		return in.Request.Body
+	case *QueueInput[T]:
+		return in.Data
+	case *StateInput[T]:
+		if in.New != nil {
+			return *in.New
+		}
+	case *StreamInput[T]:
+		return in.Event.Data
+	}
+	return zero
+}

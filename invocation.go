@@ -1,0 +1,115 @@
+package motia
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/trace"
+)
+
+// Invocation is one run of a step, without the types of its input and messages: what [StepMiddleware] and helper functions
+// see. Its fields are for reading. Like the [FlowContext] of the handler it is valid until the handler has returned.
+type Invocation struct {
+	// Step is the name of the step, empty for a context made by [App.Context].
+	Step    string
+	TraceID string
+	Trigger TriggerInfo
+	// Input is the [Input] of the handler, for example *HTTPInput[Order]; nil for a context made by [App.Context].
+	Input   any
+	State   StateManager
+	Streams Streams
+	Logger  *slog.Logger
+
+	app  *App
+	step *Step
+	ctx  context.Context // what the handler runs with
+
+	inbound    string // traceparent that the invocation continues
+	outbound   string // traceparent of what it sends; made by parent when first needed
+	parentOnce sync.Once
+	traceState string
+	hops       int
+	lease      driver.Lease // nil where no message is held
+
+	// The following are storage for what the exported fields point to, so that an invocation is one allocation.
+	context    invocationContext
+	logger     slog.Logger
+	logHandler invocationLogHandler
+}
+
+// FromContext returns the invocation that ctx belongs to, if any.
+func FromContext(ctx context.Context) (*Invocation, bool) {
+	inv, ok := ctx.Value(invocationKey{}).(*Invocation)
+	return inv, ok
+}
+
+func invocationOf(ctx context.Context) (*Invocation, error) {
+	if inv, ok := ctx.Value(invocationKey{}).(*Invocation); ok {
+		return inv, nil
+	}
+	return nil, ErrNoInvocation
+}
+
+type invocationKey struct{}
+
+// invocationContext carries the invocation: context.WithValue without its allocation.
+type invocationContext struct {
+	context.Context
+	inv *Invocation
+}
+
+func (c *invocationContext) Value(key any) any {
+	if key == (invocationKey{}) {
+		return c.inv
+	}
+	return c.Context.Value(key)
+}
+
+// begin makes the zero inv an invocation of the app, within parent and the trace of header. A traceID is used where header
+// has none.
+func (inv *Invocation) begin(app *App, parent context.Context, header driver.Header, traceID string) {
+	inv.app = app
+	inv.context = invocationContext{parent, inv}
+	inv.ctx = &inv.context
+	inv.hops = header.Hops
+	if p, ok := trace.Parse(header.TraceParent); ok {
+		inv.TraceID = p.TraceID
+		inv.inbound, inv.traceState = header.TraceParent, header.TraceState
+	} else if inv.TraceID = traceID; traceID == "" {
+		inv.TraceID = trace.NewTraceID()
+	}
+	inv.State = StateManager{inv}
+	inv.Streams = Streams{inv}
+	inv.logHandler.inv = inv
+	inv.logger = *slog.New(&inv.logHandler)
+	inv.Logger = &inv.logger
+}
+
+// Context returns a context for code outside of steps, such as main, other HTTP handlers and tests: the methods of
+// [Topic], [Scope] and [StreamName] work with it, and [FromContext] returns its State and Streams. It may enqueue to any topic.
+// If ctx belongs to an invocation already it is returned as it is. Its trace continues none.
+func (a *App) Context(ctx context.Context) context.Context {
+	if inv, ok := FromContext(ctx); ok && inv.app == a {
+		return ctx
+	}
+	inv := new(Invocation)
+	inv.begin(a, ctx, driver.Header{}, "")
+	return inv.ctx
+}
+
+// header is what the messages and writes of the invocation carry.
+func (inv *Invocation) header() driver.Header {
+	inv.parentOnce.Do(func() {
+		if inv.inbound != "" {
+			inv.outbound = trace.Child(inv.inbound)
+		} else {
+			inv.outbound = trace.Format(inv.TraceID, trace.NewSpanID(), sampled)
+		}
+	})
+	return driver.Header{TraceParent: inv.outbound, TraceState: inv.traceState, Step: inv.Step, Hops: inv.hops}
+}
+
+// sampled is the W3C trace flag that says that the caller may have recorded the trace: it asks those further on to do so.
+const sampled = 1

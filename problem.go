@@ -1,0 +1,77 @@
+package motia
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/motia-go/motia/internal/payload"
+)
+
+// Problem is the body of an error response: application/problem+json as in RFC 9457, with the trace id and, for
+// input that failed validation, the fields concerned.
+type Problem struct {
+	Type    string       `json:"type"`  // always "about:blank": the status says it all
+	Title   string       `json:"title"` // the text of the status
+	Status  int          `json:"status"`
+	Detail  string       `json:"detail,omitempty"`
+	TraceID string       `json:"traceId,omitempty"`
+	Errors  []FieldError `json:"errors,omitempty"`
+}
+
+// FieldError says what is wrong with one field of a payload.
+type FieldError struct {
+	Field   string `json:"field"`   // JSON path, for example items[0].qty; empty for the whole payload
+	Rule    string `json:"rule"`    // the rule of the `validate` tag, or "type"
+	Message string `json:"message"` // for people, for example "must be greater than 0"
+}
+
+// retryAfterFull is what clients of a full queue are told to wait, in seconds.
+const retryAfterFull = 1
+
+// problemOf says what the client is told of an error, and whether the error itself says so.
+func problemOf(err error) Problem {
+	var status *StatusError
+	var input *payload.Error
+	switch {
+	case errors.As(err, &status):
+		p := Problem{Status: status.Status}
+		if status.Err != nil {
+			p.Detail = status.Err.Error()
+		}
+		return p
+	case errors.As(err, &input):
+		return Problem{Status: http.StatusBadRequest, Detail: input.Error(), Errors: fieldErrors(input)}
+	case errors.Is(err, ErrQueueFull):
+		return Problem{Status: http.StatusServiceUnavailable, Detail: "queue is full"}
+	}
+	return Problem{Status: http.StatusInternalServerError}
+}
+
+func fieldErrors(err *payload.Error) []FieldError {
+	var fields []FieldError
+	for _, f := range err.Fields {
+		fields = append(fields, FieldError(f))
+	}
+	return fields
+}
+
+func writeProblem(w http.ResponseWriter, r *http.Request, p Problem, traceID string) {
+	if p.Status < 400 || p.Status > 599 { // an HTTPError with a status that is no error status
+		p.Status = http.StatusInternalServerError
+	}
+	p.Type, p.Title, p.TraceID = "about:blank", http.StatusText(p.Status), traceID
+	body, _ := json.Marshal(p) // strings and numbers only
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("X-Content-Type-Options", "nosniff")
+	if p.Status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", strconv.Itoa(retryAfterFull))
+	}
+	w.WriteHeader(p.Status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // the client is gone; nobody is left to tell
+	}
+}

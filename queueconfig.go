@@ -1,0 +1,171 @@
+package motia
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/motia-go/motia/driver"
+)
+
+// QueueConfig is the delivery policy of a trigger; it is a [TriggerOption] and [Options.Queue] sets it for all triggers of an
+// app. Fields that are zero take the app's value, then the default named here. It applies to queue triggers and to
+// state, stream and cron triggers, which travel through the same queues.
+type QueueConfig struct {
+	// Type is Standard or FIFO. FIFO also orders messages without a group among themselves. Default: Standard.
+	Type QueueType
+	// MaxRetries is the number of attempts after the first. Default: 3, for cron triggers none. [NoRetries] means none.
+	MaxRetries int
+	// VisibilityTimeout bounds an attempt: it is the deadline of the handler's context, and when it has passed the attempt has
+	// failed and the message is retried, whether or not the handler has returned. [FlowContext.ExtendVisibility] moves it.
+	// Default: 15 minutes.
+	VisibilityTimeout time.Duration
+	// Delay holds back every message. Default: 0.
+	Delay time.Duration
+	// Concurrency is the number of messages handled at once by this process. Default: 10; 1 for cron triggers unless they
+	// allow overlap.
+	Concurrency int
+	// MaxPending bounds the messages that are enqueued but not finished, running ones included; then Enqueue returns
+	// [ErrQueueFull]. Default: no bound. It is for queue triggers.
+	MaxPending int
+	// Backoff returns the delay before the next attempt after the given number of failed ones, at least 1. Default:
+	// [ExponentialBackoff] from 1 s by factor 2 up to 5 minutes. It may be called concurrently.
+	Backoff func(attempt int) time.Duration
+}
+
+// QueueType says which messages of a queue are ordered.
+type QueueType string
+
+// The types of queues.
+const (
+	Standard QueueType = "standard" // messages of one group are in order
+	FIFO     QueueType = "fifo"     // messages without a group are in order as well, as if they had one
+)
+
+// NoRetries as MaxRetries means that the first attempt is the only one.
+const NoRetries = -1
+
+// The defaults of QueueConfig.
+const (
+	defaultMaxRetries  = 3
+	defaultVisibility  = 15 * time.Minute
+	defaultConcurrency = 10
+	defaultBackoffBase = time.Second
+	defaultBackoffCap  = 5 * time.Minute
+	defaultFactor      = 2
+	defaultJitter      = 0.2 // enough to spread a burst of failures, little enough to keep the backoff recognisable
+)
+
+func (c QueueConfig) applyTrigger(t *Trigger) {
+	if t.kind == TriggerHTTP {
+		t.mistakef("QueueConfig is not an option of http triggers")
+	}
+	if c.MaxPending != 0 && t.kind != TriggerQueue {
+		t.mistakef("MaxPending is for queue triggers")
+	}
+	t.mistakes = append(t.mistakes, c.validate()...)
+	t.queue = c.or(t.queue)
+}
+
+func (c QueueConfig) validate() []error {
+	var mistakes []error
+	for _, field := range []struct {
+		name  string
+		value int64
+		least int64
+	}{
+		{"MaxRetries", int64(c.MaxRetries), NoRetries},
+		{"VisibilityTimeout", int64(c.VisibilityTimeout), 0},
+		{"Delay", int64(c.Delay), 0},
+		{"Concurrency", int64(c.Concurrency), 0},
+		{"MaxPending", int64(c.MaxPending), 0},
+	} {
+		if field.value < field.least {
+			mistakes = append(mistakes, fmt.Errorf("QueueConfig.%s is negative: %d", field.name, field.value))
+		}
+	}
+	switch c.Type {
+	case "", Standard, FIFO:
+	default:
+		mistakes = append(mistakes, fmt.Errorf("unknown queue type %q", string(c.Type)))
+	}
+	return mistakes
+}
+
+// or fills the zero fields of c from defaults.
+func (c QueueConfig) or(defaults QueueConfig) QueueConfig {
+	if c.Type == "" {
+		c.Type = defaults.Type
+	}
+	if c.MaxRetries == 0 {
+		c.MaxRetries = defaults.MaxRetries
+	}
+	if c.VisibilityTimeout == 0 {
+		c.VisibilityTimeout = defaults.VisibilityTimeout
+	}
+	if c.Delay == 0 {
+		c.Delay = defaults.Delay
+	}
+	if c.Concurrency == 0 {
+		c.Concurrency = defaults.Concurrency
+	}
+	if c.MaxPending == 0 {
+		c.MaxPending = defaults.MaxPending
+	}
+	if c.Backoff == nil {
+		c.Backoff = defaults.Backoff
+	}
+	return c
+}
+
+// resolve applies the app's and the library's defaults for a trigger.
+func (t *Trigger) resolve(app QueueConfig) QueueConfig {
+	if t.kind != TriggerQueue {
+		app.MaxPending = 0
+	}
+	library := QueueConfig{
+		Type:              Standard,
+		MaxRetries:        defaultMaxRetries,
+		VisibilityTimeout: defaultVisibility,
+		Concurrency:       defaultConcurrency,
+	}
+	if t.kind == TriggerCron {
+		// The app's defaults are meant for messages; a tick that fails has its next one.
+		app.MaxRetries, app.Delay = NoRetries, 0
+		switch t.overlap {
+		case OverlapAllow:
+		case OverlapQueue:
+			app.MaxPending, app.Concurrency = 2, 1
+		default:
+			app.MaxPending, app.Concurrency = 1, 1
+		}
+	}
+	c := t.queue.or(app).or(library)
+	if c.MaxRetries == NoRetries {
+		c.MaxRetries = 0
+	}
+	return c
+}
+
+// subscription is the part of the policy that the driver applies.
+func (c QueueConfig) subscription() driver.SubscriptionConfig {
+	return driver.SubscriptionConfig{
+		Retry: driver.RetryPolicy{
+			MaxRetries: c.MaxRetries,
+			Base:       defaultBackoffBase,
+			Cap:        defaultBackoffCap,
+			Factor:     defaultFactor,
+			Jitter:     defaultJitter,
+		},
+		Visibility: c.VisibilityTimeout,
+		Delay:      c.Delay,
+		MaxPending: c.MaxPending,
+		Ordered:    c.Type == FIFO,
+	}
+}
+
+// ExponentialBackoff returns a [QueueConfig.Backoff]: base after the first failed attempt, doubled after each further one,
+// never more than limit, less a random part of up to a fifth.
+func ExponentialBackoff(base, limit time.Duration) func(attempt int) time.Duration {
+	policy := driver.RetryPolicy{Base: base, Cap: limit, Factor: defaultFactor, Jitter: defaultJitter}
+	return policy.Delay
+}

@@ -1,0 +1,260 @@
+package motia
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/route"
+	"github.com/motia-go/motia/internal/schedule"
+)
+
+// registerTimeout bounds the work of the backend during Register: binding subscriptions is a matter of milliseconds.
+const registerTimeout = 30 * time.Second
+
+// Register adds steps to the app. It checks everything that can be known and returns all mistakes at once, each a
+// *[StepError], joined; then nothing is registered. From its return on, messages are kept for the steps, whether or not Run has been called.
+//
+// It returns [ErrRunning] once Run has been called, and [ErrShutdown] after it.
+func (a *App) Register(steps ...Step) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch a.state {
+	case appRunning:
+		return fmt.Errorf("%w: register steps before Run", ErrRunning)
+	case appShutDown:
+		return ErrShutdown
+	}
+	r := &registration{app: a, names: make(map[string]bool), mistakes: slices.Clone(a.optionMistakes)}
+	for _, s := range a.steps {
+		r.names[s.config.Name] = true
+	}
+	r.bindings = slices.Clone(a.bindings)
+	for _, b := range r.bindings {
+		if b.route.Pattern != "" {
+			r.routes.Add(b.route.Pattern)
+		}
+	}
+	for i := range steps {
+		r.add(&steps[i], i)
+	}
+	if len(r.mistakes) > 0 {
+		return errors.Join(r.mistakes...)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), registerTimeout)
+	defer cancel()
+	if err := r.bind(ctx, r.bindings[len(a.bindings):]); err != nil {
+		return err
+	}
+	for i := range steps {
+		a.steps = append(a.steps, &steps[i])
+	}
+	a.bindings = r.bindings
+	a.http.Store(newRouter(a, a.bindings))
+	return nil
+}
+
+// registration collects steps and the mistakes in them.
+type registration struct {
+	app      *App
+	names    map[string]bool
+	bindings []*binding // those of the app and the new ones
+	routes   route.Set
+	mistakes []error
+}
+
+func (r *registration) mistake(step *Step, trigger string, err error) {
+	r.mistakes = append(r.mistakes, &StepError{Step: step.config.Name, Trigger: trigger, Err: err})
+}
+
+func (r *registration) add(step *Step, position int) {
+	name := step.config.Name
+	switch {
+	case step.compile == nil:
+		r.mistake(step, "", fmt.Errorf("argument %d is the zero Step; make steps with NewStep", position))
+		return
+	case name == "":
+		r.mistake(step, "", fmt.Errorf("argument %d has no name", position))
+	case r.names[name]:
+		r.mistake(step, "", errors.New("name is taken by another step"))
+	}
+	r.names[name] = true
+	for _, err := range step.mistakes {
+		r.mistake(step, "", err)
+	}
+	if len(step.config.Triggers) == 0 {
+		r.mistake(step, "", errors.New("has no trigger"))
+	}
+	for _, topics := range [][]string{step.config.Enqueues, step.config.VirtualEnqueues, step.config.VirtualSubscribes} {
+		if slices.Contains(topics, "") {
+			r.mistake(step, "", errors.New("declares an empty topic"))
+		}
+	}
+	same := make(map[string]int) // triggers of this step that read alike
+	for i := range step.config.Triggers {
+		t := &step.config.Triggers[i]
+		b := &binding{app: r.app, step: step, trigger: t}
+		b.info = TriggerInfo{Type: t.kind, Index: i, Method: t.method, Path: t.path, Topic: t.topic, Expression: t.expression, Stream: t.stream, Attempt: 1}
+		for _, err := range r.check(b) {
+			r.mistake(step, fmt.Sprintf("%d (%v)", i, t), err)
+		}
+		b.identify(same)
+		r.bindings = append(r.bindings, b)
+	}
+}
+
+// check completes the binding and returns what is wrong with its trigger.
+func (r *registration) check(b *binding) []error {
+	t := b.trigger
+	if t.kind == "" {
+		return []error{errors.New("make triggers with HTTP, Queue, Cron, State or Stream")}
+	}
+	mistakes := slices.Clone(t.mistakes)
+	add := func(err error) {
+		if err != nil {
+			mistakes = append(mistakes, err)
+		}
+	}
+	if b.step.kind != "" && b.step.kind != t.kind {
+		add(fmt.Errorf("the step takes %s triggers only; use NewStep for several kinds", b.step.kind))
+	}
+	newCall, err := b.step.compile(r.app, t)
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		mistakes = append(mistakes, joined.Unwrap()...)
+	}
+	b.newCall = newCall
+	b.hasPayload = b.step.input != noneType
+	b.queue = t.resolve(r.app.queueDefaults)
+
+	switch t.kind {
+	case TriggerHTTP:
+		add(r.checkRoute(b))
+	case TriggerQueue:
+		if t.topic == "" {
+			add(errors.New("topic is empty"))
+		}
+		b.topics = []string{topicName(t.topic)}
+	case TriggerCron:
+		add(r.checkSchedule(b))
+	case TriggerState:
+		b.topics = []string{stateTopic(t.scope)}
+		b.bucket = stateBucket
+	case TriggerStream:
+		if _, ok := r.app.streams[t.stream]; !ok {
+			add(r.app.undeclaredStream(t.stream))
+		}
+		b.topics = []string{streamTopic(t.stream)}
+		b.bucket = streamBucket(t.stream)
+	}
+	if _, ok := r.app.backend.KV.(driver.ChangeLog); !ok && b.bucket != "" {
+		add(fmt.Errorf("the backend keeps no change log, which %s triggers need", t.kind))
+	}
+	return mistakes
+}
+
+func (r *registration) checkRoute(b *binding) error {
+	parsed, err := route.Parse(b.trigger.method, b.trigger.path)
+	if err != nil {
+		return err
+	}
+	b.route = parsed
+	if r.routes.Add(parsed.Pattern) {
+		return nil
+	}
+	for _, other := range r.bindings {
+		if other.route.Pattern != "" && route.Conflict(parsed.Pattern, other.route.Pattern) {
+			return fmt.Errorf("route conflicts with %v of step %q: neither is more specific", other.trigger, other.step.config.Name)
+		}
+	}
+	return errors.New("route conflicts with another")
+}
+
+func (r *registration) checkSchedule(b *binding) error {
+	zone := r.app.location
+	if b.trigger.zone != "" {
+		loaded, err := time.LoadLocation(b.trigger.zone)
+		if err != nil {
+			return fmt.Errorf("unknown time zone %q", b.trigger.zone)
+		}
+		zone = loaded
+	}
+	parsed, err := schedule.Parse(b.trigger.expression, zone)
+	if err != nil {
+		return err
+	}
+	b.schedule = parsed
+	return nil
+}
+
+// bind makes the backend keep messages and changes for the bindings.
+func (r *registration) bind(ctx context.Context, bindings []*binding) error {
+	tracked := maps.Clone(*r.app.tracked.Load())
+	for _, b := range bindings {
+		for _, topic := range b.topics {
+			if err := r.app.backend.Queue.Bind(ctx, topic, b.subscription, b.queue.subscription()); err != nil {
+				return &StepError{Step: b.step.config.Name, Trigger: b.trigger.String(), Err: fmt.Errorf("bind: %w", err)}
+			}
+		}
+		if b.bucket != "" {
+			if err := r.app.backend.KV.(driver.ChangeLog).Track(ctx, b.bucket); err != nil {
+				return &StepError{Step: b.step.config.Name, Trigger: b.trigger.String(), Err: fmt.Errorf("track changes: %w", err)}
+			}
+			tracked[b.bucket] = true
+		}
+	}
+	r.app.tracked.Store(&tracked)
+	return nil
+}
+
+// identify gives the binding the id of its subscription. It depends on what the trigger says, not on its position, so that
+// reordering the triggers of a step loses no messages in a durable backend.
+func (b *binding) identify(same map[string]int) {
+	t := b.trigger
+	parts := []string{b.step.config.Name, string(t.kind)}
+	switch t.kind {
+	case TriggerQueue:
+		parts = append(parts, t.topic)
+	case TriggerCron:
+		parts = append(parts, t.expression)
+	case TriggerState:
+		parts = append(parts, optional(t.scope), optional(t.key))
+	case TriggerStream:
+		parts = append(parts, t.stream, optional(t.group), optional(t.item))
+	}
+	for i := range parts {
+		parts[i] = url.QueryEscape(parts[i])
+	}
+	id := strings.Join(parts, "/")
+	same[id]++
+	if n := same[id]; n > 1 {
+		id = fmt.Sprintf("%s/%d", id, n)
+	}
+	b.subscription = id
+	if t.kind == TriggerCron {
+		b.topics = []string{cronTopic(id)}
+	}
+}
+
+// optional tells nil from the empty string.
+func optional(s *string) string {
+	if s == nil {
+		return "*"
+	}
+	return "=" + *s
+}
+
+// clone keeps a caller's later changes out of the step.
+func (c StepConfig) clone() StepConfig {
+	c.Triggers = slices.Clone(c.Triggers)
+	c.Enqueues = slices.Clone(c.Enqueues)
+	c.VirtualEnqueues = slices.Clone(c.VirtualEnqueues)
+	c.VirtualSubscribes = slices.Clone(c.VirtualSubscribes)
+	c.Flows = slices.Clone(c.Flows)
+	return c
+}

@@ -1,0 +1,98 @@
+package motia
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/motia-go/motia/driver"
+)
+
+// stateChange is the payload of messages to state triggers.
+type stateChange struct {
+	Type  ChangeType      `json:"type"`
+	Scope string          `json:"scope"`
+	Key   string          `json:"key"`
+	Old   json.RawMessage `json:"old,omitempty"`
+	New   json.RawMessage `json:"new,omitempty"`
+}
+
+// streamEvent is the payload of messages to stream triggers.
+type streamEvent struct {
+	Type    StreamEventType `json:"type"`
+	Stream  string          `json:"stream"`
+	Group   string          `json:"group"`
+	Item    string          `json:"item,omitempty"`
+	Time    time.Time       `json:"time"`
+	Data    json.RawMessage `json:"data,omitempty"`
+	Name    string          `json:"name,omitempty"`
+	Payload json.RawMessage `json:"payload,omitempty"`
+}
+
+func decodeStateChange(data []byte) (*stateChange, error) {
+	c := new(stateChange)
+	return c, json.Unmarshal(data, c)
+}
+
+func decodeStreamEvent(data []byte) (*streamEvent, error) {
+	e := new(streamEvent)
+	return e, json.Unmarshal(data, e)
+}
+
+// relay turns the changes of a bucket into queue messages, until ctx ends. Messages of one key are a group, so triggers see
+// them in order; they have the revision as their ID, so a change that is handed over twice arrives once.
+func (a *App) relay(ctx context.Context, bucket, stream string) error {
+	return a.backend.KV.(driver.ChangeLog).Changes(ctx, bucket, func(ctx context.Context, change driver.Change) error {
+		messages, err := relayed(change, stream)
+		if err == nil {
+			err = a.backend.Queue.Publish(ctx, messages...)
+		}
+		if err != nil && ctx.Err() == nil {
+			a.log.ErrorContext(ctx, "change cannot reach its triggers yet", "bucket", bucket, "scope", change.New.Key.Scope, "key", change.New.Key.ID, "error", err)
+		}
+		return err
+	})
+}
+
+// relayed returns the messages for one change: of state, or of the stream if that is not empty.
+func relayed(change driver.Change, stream string) ([]driver.Message, error) {
+	key := change.New.Key
+	header := change.Header
+	header.Hops++
+	message := driver.Message{
+		ID:     strconv.FormatUint(change.New.Revision, 10),
+		Group:  joinNames(key.Scope, key.ID),
+		Header: header,
+	}
+	var err error
+	if stream != "" {
+		event := streamEvent{Type: EventUpdate, Stream: stream, Group: key.Scope, Item: key.ID, Time: change.New.Time, Data: change.New.Value}
+		switch {
+		case change.New.Deleted:
+			event.Type, event.Data = EventDelete, change.Old.Value
+		case change.Old.Revision == 0:
+			event.Type = EventCreate
+		}
+		message.Topic = streamTopic(stream)
+		message.Data, err = json.Marshal(event)
+		return []driver.Message{message}, err
+	}
+	c := stateChange{Type: Updated, Scope: key.Scope, Key: key.ID, Old: change.Old.Value, New: change.New.Value}
+	switch {
+	case change.New.Deleted:
+		c.Type = Deleted
+	case change.Old.Revision == 0:
+		c.Type = Created
+	}
+	if message.Data, err = json.Marshal(c); err != nil {
+		return nil, err
+	}
+	// Triggers with and without a scope listen to different topics.
+	scoped := message
+	message.Topic, scoped.Topic = stateTopic(nil), stateTopic(&key.Scope)
+	return []driver.Message{message, scoped}, nil
+}
+
+// joinNames joins two names so that different pairs stay different.
+func joinNames(a, b string) string { return strconv.Itoa(len(a)) + ":" + a + b }

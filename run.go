@@ -1,0 +1,270 @@
+package motia
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/schedule"
+)
+
+// graceAfterCancel is how long Run still waits for handlers whose contexts it has cancelled. It returns without those that do
+// not heed their context: nothing can stop them.
+const graceAfterCancel = time.Second
+
+// Run runs the steps until ctx ends, and then shuts down: it takes no further messages, ticks and requests, lets running
+// handlers finish for up to [Options.ShutdownTimeout], then cancels their contexts and gives their messages back to the queues
+// without counting the attempt, and closes the backend. An app runs once: a second call returns [ErrRunning] or
+// [ErrShutdown].
+//
+// It returns nil if everything ended in time, *[ShutdownError] if handlers had to be cut off, or the error of the backend that made it stop.
+func (a *App) Run(ctx context.Context) error { return a.run(ctx, nil) }
+
+// ListenAndServe is Run with an HTTP server for the app on the TCP address, for example ":8080". Once ctx has ended, it stops
+// listening and lets running requests finish within the same timeout.
+func (a *App) ListenAndServe(ctx context.Context, addr string) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("motia: %w", err)
+	}
+	return a.Serve(ctx, listener)
+}
+
+// Serve is [App.ListenAndServe] on a listener, which it closes.
+func (a *App) Serve(ctx context.Context, listener net.Listener) error {
+	return a.run(ctx, listener)
+}
+
+// Time limits of the HTTP server that keep idle or malicious clients from holding connections for ever. Bodies and responses have
+// none, since they may stream.
+const (
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 2 * time.Minute
+)
+
+func (a *App) run(ctx context.Context, listener net.Listener) error {
+	if err := a.start(); err != nil {
+		if listener != nil {
+			_ = listener.Close() // nothing was served
+		}
+		return err
+	}
+	r := &runner{app: a, drain: make(chan struct{})}
+	// Handlers outlive ctx: they have the shutdown timeout.
+	r.handlers, r.cutOff = context.WithCancelCause(context.WithoutCancel(ctx))
+	defer r.cutOff(nil)
+	a.handlers.Store(&r.handlers)
+	intake, stopIntake := context.WithCancel(ctx)
+	defer stopIntake()
+	r.stop = stopIntake
+
+	for _, note := range a.validationNotes() {
+		a.log.WarnContext(ctx, "flow graph: "+note)
+	}
+	r.startConsumers()
+	r.startRelays(intake)
+	r.startSchedules(intake)
+	if listener != nil {
+		r.startServer(listener)
+	}
+	a.log.InfoContext(ctx, "running", "steps", len(a.steps), "triggers", len(a.bindings))
+	<-intake.Done()
+	return r.shutDown(ctx)
+}
+
+// start moves the app from idle to running.
+func (a *App) start() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.state == appRunning:
+		return ErrRunning
+	case a.state == appShutDown:
+		return ErrShutdown
+	case len(a.optionMistakes) > 0:
+		return errors.Join(a.optionMistakes...)
+	}
+	a.state = appRunning
+	return nil
+}
+
+// cutOff reports whether handlers were cancelled by the shutdown.
+func (a *App) cutOff() bool {
+	ctx := a.handlers.Load()
+	return ctx != nil && (*ctx).Err() != nil
+}
+
+// runner is one run of an app: the owner of its goroutines.
+type runner struct {
+	app      *App
+	stop     context.CancelFunc      // ends the intake
+	drain    chan struct{}           // closed to end consuming
+	handlers context.Context         // what handlers run in
+	cutOff   context.CancelCauseFunc // cancels handlers
+	server   *http.Server
+
+	work sync.WaitGroup // consumers, relays, schedules, server
+
+	mu     sync.Mutex
+	failed error // what made the app stop
+}
+
+// goWork runs f until the shutdown; an error of f begins the shutdown.
+func (r *runner) goWork(what string, f func() error) {
+	r.work.Go(func() {
+		if err := f(); err != nil && r.handlers.Err() == nil {
+			r.mu.Lock()
+			if r.failed == nil {
+				r.failed = fmt.Errorf("motia: %s: %w", what, err)
+			}
+			r.mu.Unlock()
+			r.stop()
+		}
+	})
+}
+
+func (r *runner) startConsumers() {
+	for _, b := range r.app.bindings {
+		if b.trigger.kind == TriggerHTTP {
+			continue
+		}
+		r.goWork("consume for step "+b.step.config.Name, func() error {
+			return r.app.backend.Queue.Consume(r.handlers, b.subscription, driver.ConsumeOptions{Slots: b.queue.Concurrency, Drain: r.drain}, b.deliver)
+		})
+	}
+}
+
+func (r *runner) startRelays(ctx context.Context) {
+	for bucket := range *r.app.tracked.Load() {
+		stream, _ := strings.CutPrefix(bucket, streamBucket(""))
+		if bucket == stateBucket {
+			stream = ""
+		}
+		r.goWork("changes of "+bucket, func() error { return r.app.relay(ctx, bucket, stream) })
+	}
+}
+
+func (r *runner) startSchedules(ctx context.Context) {
+	var schedules schedule.Runner
+	any := false
+	for _, b := range r.app.bindings {
+		if b.trigger.kind == TriggerCron {
+			any = true
+			schedules.Add(b.schedule, func(tick time.Time) { r.app.tick(ctx, b, tick) })
+		}
+	}
+	if any {
+		r.work.Go(func() { schedules.Run(ctx) })
+	}
+}
+
+func (r *runner) startServer(listener net.Listener) {
+	r.server = &http.Server{
+		Handler:           r.app,
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		BaseContext:       func(net.Listener) context.Context { return r.handlers },
+	}
+	r.goWork("serve", func() error {
+		if err := r.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+}
+
+// shutDown ends everything in order; ctx has ended, or something has failed.
+func (r *runner) shutDown(ctx context.Context) error {
+	a := r.app
+	ctx = context.WithoutCancel(ctx)
+	a.log.InfoContext(ctx, "shutting down", "timeout", a.shutdownTimeout)
+	patience, done := context.WithTimeout(ctx, a.shutdownTimeout)
+	defer done()
+	close(r.drain)
+	err := r.failure()
+	if !r.wait(patience) {
+		running := a.running()
+		r.cutOff(ErrShutdown)
+		grace, done := context.WithTimeout(ctx, graceAfterCancel)
+		defer done()
+		if r.server != nil {
+			_ = r.server.Close() // connections that are still open after their time
+		}
+		r.wait(grace)
+		err = errors.Join(err, &ShutdownError{Timeout: a.shutdownTimeout, Running: running})
+	}
+	a.endStreams()
+	a.logLeft(ctx)
+	a.mu.Lock()
+	a.state = appShutDown
+	a.mu.Unlock()
+	if a.backend.Close != nil {
+		if closeErr := a.backend.Close(ctx); closeErr != nil {
+			err = errors.Join(err, fmt.Errorf("motia: close backend: %w", closeErr))
+		}
+	}
+	return err
+}
+
+func (r *runner) failure() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed
+}
+
+// wait waits for the consumers, relays, schedules and requests to end, and reports whether they did before ctx.
+func (r *runner) wait(ctx context.Context) bool {
+	ended := make(chan struct{})
+	go func() { // ends when the handlers do
+		defer close(ended)
+		if r.server != nil {
+			_ = r.server.Shutdown(ctx) // what it waits for is waited for below
+		}
+		r.app.flight.close()
+		r.app.flight.wait(ctx)
+		r.work.Wait()
+	}()
+	select {
+	case <-ended:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// running names the steps that run, once for each invocation.
+func (a *App) running() []string {
+	var names []string
+	for _, b := range a.bindings {
+		for range b.inFlight.Load() {
+			names = append(names, b.step.config.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// logLeft tells of messages that stay in the queues. A backend that is not durable loses them.
+func (a *App) logLeft(ctx context.Context) {
+	stats, ok := a.backend.Queue.(driver.Stats)
+	if !ok {
+		return
+	}
+	for _, b := range a.bindings {
+		if b.subscription == "" {
+			continue
+		}
+		s, err := stats.Stats(ctx, b.subscription)
+		if err == nil && s.Ready+s.Delayed+s.Running > 0 {
+			a.log.WarnContext(ctx, "messages are left in the queue", "step", b.step.config.Name, "trigger", b.trigger.String(),
+				"ready", s.Ready, "delayed", s.Delayed, "running", s.Running, "durable", a.backend.Features.Durable)
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package motia
+
+import (
+	"fmt"
+	"net/http"
+	"reflect"
+)
+
+// StepConfig declares a step. It is copied by the constructors.
+type StepConfig struct {
+	// Name is unique within an App. It is part of what identifies the step's queues, so a durable backend keeps the messages of
+	// a step across restarts as long as its name stays.
+	Name string
+	// Description is for people.
+	Description string
+	// Triggers say when the step runs; at least one.
+	Triggers []Trigger
+	// Enqueues are the topics that the handler may enqueue to, see [Topics].
+	Enqueues []string
+	// VirtualEnqueues and VirtualSubscribes are topics that are drawn in the flow graph and judged by [App.Validate], nothing
+	// more: what the step sends and receives by other means.
+	VirtualEnqueues   []string
+	VirtualSubscribes []string
+	// Flows are the names of the flows that the step belongs to, for the graph.
+	Flows []string
+}
+
+// Step is a unit of work: a [StepConfig] and a handler, ready for [App.Register]. It is a value; make one with [NewStep] or with
+// [HTTPStep], [QueueStep], [CronStep], [StateStep] and [StreamStep]. The zero Step is refused by Register.
+type Step struct {
+	config   StepConfig
+	kind     TriggerType  // of the single-kind constructors; empty for NewStep
+	input    reflect.Type // TInput
+	compile  func(app *App, t *Trigger) (newCall func() call, err error)
+	mistakes []error
+}
+
+// Response is what a handler answers to an HTTP request. Other triggers ignore it.
+type Response struct {
+	// Status is the HTTP status. Zero means 200 with a body and 204 without.
+	Status int
+	// Headers are added to the response.
+	Headers http.Header
+	// Body is encoded as JSON, but []byte, string and io.Reader go out as they are, and nil is no body. An io.Reader that is an
+	// io.Closer is closed.
+	Body any
+}
+
+// NewStep makes a step for any mix of triggers.
+//
+// TEnqueue is the type of what the handler enqueues, any for several types, or [None]. TInput is the type of the payload, the same for all
+// triggers; it is decoded from JSON and validated by its `validate` tags (see go-playground/validator) before the
+// handler runs. With None as TInput, payloads are not decoded.
+//
+// An error from the handler means a failed attempt; a value beside it is ignored.
+func NewStep[TEnqueue, TInput any](config StepConfig, handler func(input Input[TInput], ctx *FlowContext[TEnqueue, TInput]) (Response, error)) Step {
+	return newStep(config, "", handler, handler == nil)
+}
+
+// HTTPStep is [NewStep] for HTTP triggers only.
+func HTTPStep[TEnqueue, TInput any](config StepConfig, handler func(input *HTTPInput[TInput], ctx *FlowContext[TEnqueue, TInput]) (Response, error)) Step {
+	return newStep(config, TriggerHTTP, func(input Input[TInput], ctx *FlowContext[TEnqueue, TInput]) (Response, error) {
+		return handler(input.(*HTTPInput[TInput]), ctx)
+	}, handler == nil)
+}
+
+// QueueStep is [NewStep] for queue triggers only.
+func QueueStep[TEnqueue, TInput any](config StepConfig, handler func(data TInput, ctx *FlowContext[TEnqueue, TInput]) error) Step {
+	return newStep(config, TriggerQueue, func(input Input[TInput], ctx *FlowContext[TEnqueue, TInput]) (Response, error) {
+		return Response{}, handler(input.(*QueueInput[TInput]).Data, ctx)
+	}, handler == nil)
+}
+
+// CronStep is [NewStep] for cron triggers only.
+func CronStep[TEnqueue any](config StepConfig, handler func(ctx *FlowContext[TEnqueue, None]) error) Step {
+	return newStep(config, TriggerCron, func(_ Input[None], ctx *FlowContext[TEnqueue, None]) (Response, error) {
+		return Response{}, handler(ctx)
+	}, handler == nil)
+}
+
+// StateStep is [NewStep] for state triggers only.
+func StateStep[TEnqueue, TInput any](config StepConfig, handler func(input *StateInput[TInput], ctx *FlowContext[TEnqueue, TInput]) error) Step {
+	return newStep(config, TriggerState, func(input Input[TInput], ctx *FlowContext[TEnqueue, TInput]) (Response, error) {
+		return Response{}, handler(input.(*StateInput[TInput]), ctx)
+	}, handler == nil)
+}
+
+// StreamStep is [NewStep] for stream triggers only.
+func StreamStep[TEnqueue, TInput any](config StepConfig, handler func(input *StreamInput[TInput], ctx *FlowContext[TEnqueue, TInput]) error) Step {
+	return newStep(config, TriggerStream, func(input Input[TInput], ctx *FlowContext[TEnqueue, TInput]) (Response, error) {
+		return Response{}, handler(input.(*StreamInput[TInput]), ctx)
+	}, handler == nil)
+}
+
+func newStep[E, T any](config StepConfig, kind TriggerType, handler handlerFunc[E, T], missing bool) Step {
+	step := Step{config: config.clone(), kind: kind, input: reflect.TypeFor[T]()}
+	if missing {
+		step.mistakes = append(step.mistakes, fmt.Errorf("handler is nil"))
+	}
+	step.compile = func(app *App, t *Trigger) (func() call, error) {
+		return compile(app, t, handler)
+	}
+	return step
+}

@@ -1,0 +1,283 @@
+package motia
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/motia-go/motia/driver"
+)
+
+// StreamConfig declares a stream.
+type StreamConfig struct {
+	// Name is unique within the app and not empty.
+	Name string
+}
+
+// Streams are the declared streams as one invocation sees them. The zero value returns [ErrNoInvocation].
+type Streams struct{ inv *Invocation }
+
+// Get returns a handle on the stream. If the stream is not declared in [Options.Streams], every method of the handle
+// returns *[UndeclaredStreamError].
+func (s Streams) Get(name string) StreamHandle { return StreamHandle{s.inv, name} }
+
+// StreamHandle reads and writes one stream: JSON items by group and id, whose subscribers see every change. Any string is a legal group and
+// id. [StreamName] is the typed form.
+type StreamHandle struct {
+	inv  *Invocation
+	name string
+}
+
+// Get decodes the item into dest, a pointer, and reports whether there is one.
+func (h StreamHandle) Get(group, id string, dest any) (found bool, err error) {
+	st, err := h.group(group)
+	if err != nil {
+		return false, err
+	}
+	entry, found, err := st.get(h.inv.ctx, id)
+	if !found {
+		return false, err
+	}
+	return true, st.decode(id, entry.Value, dest)
+}
+
+// Set stores the item; subscribers see a create or an update. Storing what is there already changes nothing.
+func (h StreamHandle) Set(group, id string, value any) (Change, error) {
+	st, err := h.group(group)
+	if err != nil {
+		return Change{}, err
+	}
+	return st.set(h.inv.ctx, id, value, nil)
+}
+
+// Update applies the operations to the item, all or none, as one atomic change. A missing item starts as {}.
+func (h StreamHandle) Update(group, id string, ops ...UpdateOp) (Change, error) {
+	st, err := h.group(group)
+	if err != nil {
+		return Change{}, err
+	}
+	return st.update(h.inv.ctx, id, ops)
+}
+
+// Delete removes the item and returns it, nil if there was none.
+func (h StreamHandle) Delete(group, id string) (old json.RawMessage, err error) {
+	st, err := h.group(group)
+	if err != nil {
+		return nil, err
+	}
+	change, err := st.delete(h.inv.ctx, id)
+	return change.Old, err
+}
+
+// List returns the items of the group, ordered by id.
+func (h StreamHandle) List(group string) ([]json.RawMessage, error) {
+	st, err := h.group(group)
+	if err != nil {
+		return nil, err
+	}
+	return st.list(h.inv.ctx)
+}
+
+// Groups returns the names of the groups that hold items, ordered.
+func (h StreamHandle) Groups() ([]string, error) {
+	st, err := h.group("")
+	if err != nil {
+		return nil, err
+	}
+	return st.scopes(h.inv.ctx)
+}
+
+// Send sends an ephemeral event to the subscribers of an item, or of a whole group if id is empty. It is not stored:
+// subscribers that come later miss it. Stream triggers fire.
+func (h StreamHandle) Send(group, id, event string, data any) error {
+	st, err := h.group(group)
+	if err != nil {
+		return err
+	}
+	return h.inv.send(h.inv.ctx, h.name, st.scope, id, event, data)
+}
+
+// Subscribe is [StreamName.Subscribe] with items as JSON.
+func (h StreamHandle) Subscribe(ctx context.Context, group string, opts ...SubscribeOption) (*Subscription[json.RawMessage], error) {
+	if _, err := h.group(group); err != nil {
+		return nil, err
+	}
+	return subscribe[json.RawMessage](ctx, h.inv, h.name, group, opts)
+}
+
+func (h StreamHandle) group(group string) (store, error) {
+	if h.inv == nil {
+		return store{}, ErrNoInvocation
+	}
+	return h.inv.streamGroup(h.name, group)
+}
+
+func (inv *Invocation) streamGroup(name, group string) (store, error) {
+	s, ok := inv.app.streams[name]
+	if !ok {
+		return store{}, inv.app.undeclaredStream(name)
+	}
+	return store{inv: inv, bucket: s.bucket, scope: group}, nil
+}
+
+// send hands an event to the subscribers, and to the stream triggers.
+func (inv *Invocation) send(ctx context.Context, stream, group, id, name string, data any) error {
+	payload, err := json.Marshal(data)
+	if err != nil {
+		return fmt.Errorf("motia: send %q to stream %q: %w", name, stream, err)
+	}
+	text, err := json.Marshal(streamEvent{Type: EventSent, Stream: stream, Group: group, Item: id, Time: time.Now(), Name: name, Payload: payload})
+	if err != nil {
+		return fmt.Errorf("motia: send %q to stream %q: %w", name, stream, err)
+	}
+	if err := inv.app.backend.Bus.Send(ctx, streamSubject(stream, group), text); err != nil {
+		return fmt.Errorf("motia: send %q to stream %q: %w", name, stream, err)
+	}
+	if !inv.app.tracks(streamBucket(stream)) {
+		return nil // no trigger listens
+	}
+	header := inv.header()
+	header.Hops++
+	message := driver.Message{Topic: streamTopic(stream), Group: joinNames(group, id), Header: header, Data: text}
+	if err := inv.app.backend.Queue.Publish(ctx, message); err != nil {
+		return fmt.Errorf("motia: send %q to stream %q: %w", name, stream, err)
+	}
+	return nil
+}
+
+// StreamName is a typed stream name, declared as a constant:
+//
+//	const Documents motia.StreamName[Document] = "documents"
+//
+// Its methods find the invocation through ctx and return [ErrNoInvocation] outside of one. They do what those of
+// [StreamHandle] do, with items of type T. The stream itself is declared in [Options.Streams].
+type StreamName[T any] string
+
+// Get returns the item and whether there is one.
+func (s StreamName[T]) Get(ctx context.Context, group, id string) (item T, found bool, err error) {
+	st, err := s.group(ctx, group)
+	if err != nil {
+		return item, false, err
+	}
+	return getAs[T](ctx, st, id)
+}
+
+// Set stores the item; subscribers see a create or an update. Storing what is there already changes nothing.
+func (s StreamName[T]) Set(ctx context.Context, group, id string, item T) (ChangeOf[T], error) {
+	st, err := s.group(ctx, group)
+	if err != nil {
+		return ChangeOf[T]{}, err
+	}
+	return changeOf[T](st.set(ctx, id, item, nil))
+}
+
+// Update applies the operations to the item, all or none, as one atomic change.
+func (s StreamName[T]) Update(ctx context.Context, group, id string, ops ...UpdateOp) (ChangeOf[T], error) {
+	st, err := s.group(ctx, group)
+	if err != nil {
+		return ChangeOf[T]{}, err
+	}
+	return changeOf[T](st.update(ctx, id, ops))
+}
+
+// Delete removes the item and returns it.
+func (s StreamName[T]) Delete(ctx context.Context, group, id string) (old T, found bool, err error) {
+	st, err := s.group(ctx, group)
+	if err != nil {
+		return old, false, err
+	}
+	return deleteAs[T](ctx, st, id)
+}
+
+// List returns the items of the group, ordered by id.
+func (s StreamName[T]) List(ctx context.Context, group string) ([]T, error) {
+	st, err := s.group(ctx, group)
+	if err != nil {
+		return nil, err
+	}
+	return listAs[T](ctx, st)
+}
+
+// Groups returns the names of the groups that hold items, ordered.
+func (s StreamName[T]) Groups(ctx context.Context) ([]string, error) {
+	st, err := s.group(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	return st.scopes(ctx)
+}
+
+// Send sends an ephemeral event to the subscribers of an item, or of a whole group if id is empty. See [StreamHandle.Send].
+func (s StreamName[T]) Send(ctx context.Context, group, id, event string, data any) error {
+	st, err := s.group(ctx, group)
+	if err != nil {
+		return err
+	}
+	return st.inv.send(ctx, string(s), group, id, event, data)
+}
+
+// Subscribe follows a group, or one item of it with [ForItem], until ctx ends or the subscription is closed. The first event is the
+// snapshot (sync); after it comes every later event, with nothing lost or doubled between. A subscriber that is too slow
+// for its buffer misses events, and is told so by a new snapshot (resync) in their place. The subscription is in force when Subscribe returns.
+//
+// There is no order between stored changes and sent events, unless the backend is in memory and they have one sender.
+func (s StreamName[T]) Subscribe(ctx context.Context, group string, opts ...SubscribeOption) (*Subscription[T], error) {
+	st, err := s.group(ctx, group)
+	if err != nil {
+		return nil, err
+	}
+	return subscribe[T](ctx, st.inv, string(s), group, opts)
+}
+
+// Trigger is [Stream] for the stream; [App.Register] checks that T is the step's input type.
+func (s StreamName[T]) Trigger(opts ...TriggerOption) Trigger {
+	return newTrigger(Trigger{kind: TriggerStream, stream: string(s), payload: reflect.TypeFor[T]()}, opts)
+}
+
+func (s StreamName[T]) group(ctx context.Context, group string) (store, error) {
+	inv, err := invocationOf(ctx)
+	if err != nil {
+		return store{}, err
+	}
+	return inv.streamGroup(string(s), group)
+}
+
+// stream is a declared stream.
+type stream struct {
+	name   string
+	bucket string
+	hubs   hubs
+}
+
+func (a *App) declareStreams(configs []StreamConfig) {
+	a.streams = make(map[string]*stream, len(configs))
+	for i, c := range configs {
+		switch {
+		case c.Name == "":
+			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.Streams[%d] has no name", i))
+		case a.streams[c.Name] != nil:
+			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.Streams[%d]: stream %q is declared twice", i, c.Name))
+		default:
+			s := &stream{name: c.Name, bucket: streamBucket(c.Name)}
+			s.hubs = hubs{app: a, stream: s, groups: make(map[string]*hub)}
+			a.streams[c.Name] = s
+		}
+	}
+}
+
+// endStreams ends all subscriptions and what feeds them.
+func (a *App) endStreams() {
+	for _, s := range a.streams {
+		s.hubs.close(ErrShutdown)
+	}
+	a.endOfLife(ErrShutdown)
+	a.subscriptions.Wait()
+}
+
+func (a *App) undeclaredStream(name string) error {
+	return &UndeclaredStreamError{Stream: name, Declared: slices.Sorted(maps.Keys(a.streams))}
+}

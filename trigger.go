@@ -1,0 +1,234 @@
+package motia
+
+import (
+	"fmt"
+	"net/http"
+	"reflect"
+)
+
+// TriggerType is the kind of a trigger.
+type TriggerType string
+
+// The kinds of triggers.
+const (
+	TriggerHTTP   TriggerType = "http"
+	TriggerQueue  TriggerType = "queue"
+	TriggerCron   TriggerType = "cron"
+	TriggerState  TriggerType = "state"
+	TriggerStream TriggerType = "stream"
+)
+
+// TriggerInfo says what fired an invocation. Fields that do not belong to the trigger's type are empty.
+type TriggerInfo struct {
+	Type       TriggerType
+	Index      int    // in StepConfig.Triggers
+	Path       string // http: the route as declared
+	Method     string // http: the method as declared
+	Topic      string // queue
+	Expression string // cron
+	Scope      string // state: of the value that changed
+	Key        string // state: of the value that changed
+	Stream     string // stream
+	Attempt    int    // 1 on the first delivery; always 1 for http
+}
+
+// Trigger says when a step runs. Make one with [HTTP], [Queue], [Cron], [State] or [Stream], or with the Trigger methods of
+// [Topic], [Scope] and [StreamName]. Mistakes in it are reported by [App.Register].
+type Trigger struct {
+	kind         TriggerType
+	method, path string
+	topic        string
+	expression   string
+	stream       string
+	scope, key   *string // state filters; nil means any
+	group, item  *string // stream filters; nil means any
+	zone         string
+	overlap      Overlap
+	queue        QueueConfig
+	conditions   []condition
+	middleware   []func(http.Handler) http.Handler
+	payload      reflect.Type // of the typed name it was made from; nil if by plain string
+	mistakes     []error      // options that do not belong to the kind
+}
+
+// condition is a function of type func(Input[T]) bool for the T of input.
+type condition struct {
+	accepts any
+	input   reflect.Type
+}
+
+// TriggerOption qualifies a trigger. The options are [QueueConfig], [When], [Use], [InZone], [Overlap], [InScope], [ForKey],
+// [InGroup] and [ForItem]; it cannot be implemented elsewhere.
+type TriggerOption interface{ applyTrigger(*Trigger) }
+
+type triggerOption func(*Trigger)
+
+func (o triggerOption) applyTrigger(t *Trigger) { o(t) }
+
+// HTTP fires for requests with the method and path. A path segment `:name` or `{name}` is a parameter; a last segment
+// `*name`, `{name...}` or `*` takes the rest of the path. A GET trigger serves HEAD as well.
+func HTTP(method, path string, opts ...TriggerOption) Trigger {
+	return newTrigger(Trigger{kind: TriggerHTTP, method: method, path: path}, opts)
+}
+
+// Queue fires for every message on the topic. Steps with the same topic all get every message.
+func Queue(topic string, opts ...TriggerOption) Trigger {
+	return newTrigger(Trigger{kind: TriggerQueue, topic: topic}, opts)
+}
+
+// Cron fires by a cron expression: five fields (minute, hour, day of month, month, day of week), six with a leading
+// second, a descriptor such as @daily, or "@every 90s". The time zone is UTC unless [Options.Location], [InZone] or a
+// leading "CRON_TZ=Europe/Berlin " says otherwise.
+//
+// Across daylight saving: a fixed time that does not exist runs once at the following instant, a fixed time that occurs
+// twice runs once, and intervals (a `*` in the minute or hour field) run on both passes.
+//
+// Failed ticks are not retried unless a [QueueConfig] with MaxRetries is given; they become dead letters.
+func Cron(expression string, opts ...TriggerOption) Trigger {
+	return newTrigger(Trigger{kind: TriggerCron, expression: expression}, opts)
+}
+
+// State fires for every committed change of a state value, in order for each key. Narrow it with [InScope] and [ForKey].
+// A write that changes nothing does not fire, nor does a value that expires.
+func State(opts ...TriggerOption) Trigger {
+	return newTrigger(Trigger{kind: TriggerState}, opts)
+}
+
+// Stream fires for every item created, updated or deleted and every event sent on a stream declared in
+// [Options.Streams], in order for each item. Narrow it with [InGroup] and [ForItem].
+func Stream(name string, opts ...TriggerOption) Trigger {
+	return newTrigger(Trigger{kind: TriggerStream, stream: name}, opts)
+}
+
+func newTrigger(t Trigger, opts []TriggerOption) Trigger {
+	for _, o := range opts {
+		if o != nil {
+			o.applyTrigger(&t)
+		}
+	}
+	return t
+}
+
+// When lets the trigger fire only if condition returns true for the decoded and validated input; its TInput is the
+// step's. An HTTP request that is turned away answers 422; a message is done with, for this step only. A condition that
+// panics is a failed attempt. Several conditions must all be true.
+func When[TInput any](condition func(Input[TInput]) bool) TriggerOption {
+	return triggerOption(func(t *Trigger) { t.addCondition(condition, reflect.TypeFor[TInput](), condition == nil) })
+}
+
+func (t *Trigger) addCondition(accepts any, input reflect.Type, missing bool) {
+	if missing {
+		t.mistakef("condition is nil")
+		return
+	}
+	t.conditions = append(t.conditions, condition{accepts, input})
+}
+
+// Use wraps the trigger in standard middleware, outermost first, inside that of [Options.Middleware]. For HTTP triggers.
+func Use(middleware ...func(http.Handler) http.Handler) TriggerOption {
+	return triggerOption(func(t *Trigger) {
+		t.only(TriggerHTTP, "Use")
+		for _, m := range middleware {
+			if m == nil {
+				t.mistakef("middleware is nil")
+				continue
+			}
+			t.middleware = append(t.middleware, m)
+		}
+	})
+}
+
+// InZone sets the time zone of a cron trigger by its IANA name, for example "Europe/Berlin".
+func InZone(name string) TriggerOption {
+	return triggerOption(func(t *Trigger) {
+		t.only(TriggerCron, "InZone")
+		if name == "" {
+			t.mistakef("time zone is empty")
+		}
+		t.zone = name
+	})
+}
+
+// Overlap says what happens when a schedule is due while its previous run has not finished. It is an option of [Cron].
+type Overlap string
+
+// The overlap policies.
+const (
+	OverlapSkip  Overlap = "skip"  // the default: the tick is left out
+	OverlapQueue Overlap = "queue" // one tick waits for the run to finish, further ones are left out
+	OverlapAllow Overlap = "allow" // ticks run side by side, up to the trigger's Concurrency
+)
+
+func (o Overlap) applyTrigger(t *Trigger) {
+	t.only(TriggerCron, "Overlap")
+	switch o {
+	case OverlapSkip, OverlapQueue, OverlapAllow:
+	default:
+		t.mistakef("unknown overlap policy %q", string(o))
+	}
+	t.overlap = o
+}
+
+// InScope narrows a state trigger to one scope.
+func InScope(scope string) TriggerOption {
+	return triggerOption(func(t *Trigger) { t.only(TriggerState, "InScope"); t.scope = &scope })
+}
+
+// ForKey narrows a state trigger to one key.
+func ForKey(key string) TriggerOption {
+	return triggerOption(func(t *Trigger) { t.only(TriggerState, "ForKey"); t.key = &key })
+}
+
+// ForItem narrows a stream trigger, or a subscription to a stream, to one item.
+func ForItem(id string) ItemOption { return ItemOption{id} }
+
+// ItemOption is what [ForItem] returns.
+type ItemOption struct{ id string }
+
+func (o ItemOption) applyTrigger(t *Trigger) { t.only(TriggerStream, "ForItem"); t.item = &o.id }
+
+// InGroup names a group: the message group of an enqueued message, see [Message], or the one group of a stream that a
+// stream trigger is narrowed to.
+func InGroup(id string) GroupOption { return GroupOption{id} }
+
+// GroupOption is what [InGroup] returns.
+type GroupOption struct{ id string }
+
+func (o GroupOption) applyTrigger(t *Trigger)   { t.only(TriggerStream, "InGroup"); t.group = &o.id }
+func (o GroupOption) applyEnqueue(m *enqueuing) { m.group = o.id }
+
+// only records a mistake when the option does not belong to the trigger.
+func (t *Trigger) only(kind TriggerType, option string) {
+	if t.kind != kind {
+		t.mistakef("%s is an option of %s triggers", option, kind)
+	}
+}
+
+func (t *Trigger) mistakef(format string, args ...any) {
+	t.mistakes = append(t.mistakes[:len(t.mistakes):len(t.mistakes)], fmt.Errorf(format, args...))
+}
+
+// String describes the trigger as in "http POST /orders".
+func (t Trigger) String() string {
+	switch t.kind {
+	case TriggerHTTP:
+		return "http " + t.method + " " + t.path
+	case TriggerQueue:
+		return fmt.Sprintf("queue %q", t.topic)
+	case TriggerCron:
+		return fmt.Sprintf("cron %q", t.expression)
+	case TriggerState:
+		switch {
+		case t.scope != nil && t.key != nil:
+			return fmt.Sprintf("state %q key %q", *t.scope, *t.key)
+		case t.scope != nil:
+			return fmt.Sprintf("state %q", *t.scope)
+		case t.key != nil:
+			return fmt.Sprintf("state key %q", *t.key)
+		}
+		return "state"
+	case TriggerStream:
+		return fmt.Sprintf("stream %q", t.stream)
+	}
+	return "of the zero Trigger"
+}
