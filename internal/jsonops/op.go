@@ -1,0 +1,67 @@
+// Package jsonops applies update operations to stored JSON text.
+//
+// [Apply] finds the byte range that an operation speaks of and splices the text there; what is not touched is copied as it is,
+// never decoded and encoded again. So numbers keep their digits, members their order, and a small change of a large value is cheap.
+//
+// # Guarantees
+//
+//   - Operations are applied in order, all or none. The document is never written to.
+//   - Every component of a path is an object key or an array index, literally: no character in it is special.
+//     See [SplitPath] for the syntax.
+//   - Keys are compared as [encoding/json] decodes them: escapes are resolved, and a byte that is not valid UTF-8 is U+FFFD.
+//     Where an object holds a key twice, the last one counts.
+//   - An operation that does not fit fails the update with an [*Error]. Nothing is replaced because it had the wrong type.
+//   - The result is valid JSON if the document and the values are.
+package jsonops
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Kind says what an operation does. It is the "type" of its JSON form.
+type Kind string
+
+// The kinds of operation. All but Delete create what is missing on the way: objects, and the element after the last of an array.
+const (
+	// Set replaces or creates the value.
+	Set Kind = "set"
+	// Delete removes a member, or an element so that later ones move up. What is missing is not an error.
+	Delete Kind = "delete"
+	// Increment adds Value to a number. A missing one starts at 0.
+	Increment Kind = "increment"
+	// Decrement subtracts Value from a number. A missing one starts at 0.
+	Decrement Kind = "decrement"
+	// Merge sets the members of Value, an object, in an object. It is shallow: a member that is an object itself replaces the old one.
+	Merge Kind = "merge"
+	// Append adds elements at the end of an array. A missing one starts empty.
+	Append Kind = "append"
+)
+
+// Op is one operation. The zero Op is not valid.
+//
+// Its JSON form is {"type":"set","path":"a.b","value":1}; see [Op.UnmarshalJSON].
+type Op struct {
+	Kind Kind
+	// Path says where, as [SplitPath] reads it. Empty means the whole value.
+	Path string
+	// Value is the operand: valid JSON, a number for Increment and Decrement, an object for Merge. Delete has none.
+	Value json.RawMessage
+	// Values are further operands of Append, after Value. There Value may be nil if Values is not: an empty list then only
+	// makes sure that the array exists.
+	Values []json.RawMessage
+}
+
+// Error says which operation failed an update, and why. It is always a pointer.
+type Error struct {
+	// Index is the position of the operation in the list.
+	Index int
+	Op    Kind
+	Path  string
+	// Reason is text for people, in lower case.
+	Reason string
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("operation %d, %s %q: %s", e.Index, e.Op, e.Path, e.Reason)
+}

@@ -1,0 +1,95 @@
+package jsonops
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// wireOp is the JSON form of every kind of operation.
+type wireOp struct {
+	Type   Kind              `json:"type"`
+	Path   *string           `json:"path,omitempty"`
+	Value  json.RawMessage   `json:"value,omitempty"`
+	By     json.RawMessage   `json:"by,omitempty"`
+	Values []json.RawMessage `json:"values,omitzero"`
+}
+
+// MarshalJSON writes the form that [Op.UnmarshalJSON] reads: "by" for the operand of Increment and Decrement, "values" for
+// several operands of Append, "value" for any other.
+func (op Op) MarshalJSON() ([]byte, error) {
+	w := wireOp{Type: op.Kind, Path: &op.Path}
+	switch op.Kind {
+	case Set, Merge:
+		w.Value = op.Value
+	case Increment, Decrement:
+		w.By = op.Value
+	case Append:
+		w.Value, w.Values = op.Value, op.Values
+	case Delete:
+		return json.Marshal(w)
+	default:
+		return nil, fmt.Errorf("unknown operation %q", string(op.Kind))
+	}
+	if w.Value == nil && w.By == nil && w.Values == nil {
+		return nil, missingMember(op.Kind, "a value")
+	}
+	return json.Marshal(w)
+}
+
+// UnmarshalJSON reads the JSON form of an operation:
+//
+//	{"type":"set","path":"a","value":1}
+//	{"type":"delete","path":"a"}              also "remove"
+//	{"type":"increment","path":"a","by":1}    also "decrement"; also "value" in place of "by"
+//	{"type":"merge","path":"a","value":{}}    without "path", the whole value
+//	{"type":"append","path":"a","value":1}    without "path", the whole value; also "values" with an array, or both
+//
+// A missing member is an error, an unknown one is not. Whether path and value are fit for the operation is for [Apply] to find out.
+func (op *Op) UnmarshalJSON(text []byte) error {
+	if trimmed := bytes.TrimSpace(text); kindAt(trimmed, 0) != '{' {
+		return fmt.Errorf("an operation is an object, not %s", describe(kindAt(trimmed, 0)))
+	}
+	var w wireOp
+	if err := json.Unmarshal(text, &w); err != nil {
+		return fmt.Errorf("operation: %w", err)
+	}
+	if w.Type == "" {
+		return errors.New(`operation without "type"`)
+	}
+	read := Op{Kind: w.Type, Value: w.Value}
+	operand, needsPath := `"value"`, true
+	switch w.Type {
+	case Set:
+	case Delete, "remove":
+		read.Kind, read.Value, operand = Delete, nil, ""
+	case Increment, Decrement:
+		operand = `"by" or "value"`
+		if w.By != nil {
+			read.Value = w.By
+		}
+	case Merge:
+		needsPath = false
+	case Append:
+		operand, needsPath = `"value" or "values"`, false
+		read.Values = w.Values
+	default:
+		return fmt.Errorf("unknown operation %q", string(w.Type))
+	}
+	if w.Path == nil && needsPath {
+		return missingMember(w.Type, `"path"`)
+	}
+	if w.Path != nil {
+		read.Path = *w.Path
+	}
+	if operand != "" && read.Value == nil && read.Values == nil {
+		return missingMember(w.Type, operand)
+	}
+	*op = read
+	return nil
+}
+
+func missingMember(kind Kind, name string) error {
+	return fmt.Errorf("operation %q without %s", string(kind), name)
+}

@@ -1,0 +1,107 @@
+// Package payload decodes JSON text into Go values and validates them.
+//
+// Whatever is wrong with the text comes back as one [*Error] that lists the fields concerned, with the names the sender
+// used: items[0].qty, not Order.Items[0].Quantity. What a sender may not know, such as the names of Go types, is not in it.
+//
+//   - Text that is not JSON, or is not UTF-8, is [Malformed]; the error says at which line and column.
+//   - JSON of the wrong type for its place is [WrongType]; the error names the first such value.
+//   - A value that breaks its validate tags is [Invalid]; the error lists all of them.
+//
+// Unknown and repeated fields are tolerated, as encoding/json tolerates them. Nothing of the input is kept: the caller
+// may reuse the buffer it decoded from as soon as the call returns, also when the value holds a [json.RawMessage].
+//
+// A [Codec] is made once per type, when a step is registered. It finds mistakes in the tags then, and finds out whether
+// the type has any; a type without them never meets the validator.
+package payload
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"unicode/utf8"
+
+	"github.com/go-playground/validator/v10"
+)
+
+// A Codec decodes and validates values of one type. It is made by [For] and is safe for concurrent use.
+type Codec[T any] struct {
+	checker checker
+}
+
+// For makes the codec of T. The validator is one made by [NewValidator], shared by all codecs of a program because it
+// caches what it learns about types; nil makes a new one.
+//
+// The error says everything that is wrong with the validate tags of T: an unknown rule, a parameter that is not a
+// number, a rule that does not suit the type of its field. The validator itself would panic on the first payload that
+// gets as far as such a tag.
+func For[T any](v *validator.Validate) (*Codec[T], error) {
+	if v == nil {
+		v = NewValidator()
+	}
+	t := reflect.TypeFor[T]()
+	plan := planFor(t)
+	if err := checkTags(v, t, plan); err != nil {
+		return nil, err
+	}
+	return &Codec[T]{checker: checker{validate: v, plan: plan}}, nil
+}
+
+// Check reports what [For] would: whether the validate tags of T make sense to v.
+func Check[T any](v *validator.Validate) error {
+	_, err := For[T](v)
+	return err
+}
+
+// Decode decodes and validates data, which must be one whole JSON text. The error is a [*Error], and the value is then
+// the zero value.
+func (c *Codec[T]) Decode(data []byte) (T, error) {
+	var value T
+	if err := c.DecodeInto(data, &value); err != nil {
+		var zero T
+		return zero, err
+	}
+	return value, nil
+}
+
+// DecodeInto is [Codec.Decode] into memory that the caller provides, which saves an allocation when the value is part of
+// something larger. The memory must hold a zero value; after an error it may hold part of the payload.
+func (c *Codec[T]) DecodeInto(data []byte, into *T) error {
+	if err := Unmarshal(data, into); err != nil {
+		return err
+	}
+	return c.Validate(into)
+}
+
+// Validate validates a value that was decoded elsewhere. The error is a [*Error] of kind [Invalid].
+//
+// A nil pointer is valid: the tags of the struct it does not point to have nothing to speak about.
+func (c *Codec[T]) Validate(value *T) error {
+	if c.checker.plan.mode == validateNothing {
+		return nil
+	}
+	// The pointer goes into the interface as it is; the value itself would be copied to the heap.
+	return c.checker.check(value)
+}
+
+// Validates reports whether the codec has anything to validate. Only tags count: rules registered with the validator
+// for a struct as a whole run when some field that T reaches has a validate tag, and not otherwise.
+func (c *Codec[T]) Validates() bool { return c.checker.plan.mode != validateNothing }
+
+// Unmarshal decodes data without validation: [json.Unmarshal] with the errors of this package, and stricter in one
+// respect, that data must be UTF-8 throughout. The argument into must be a non-nil pointer.
+func Unmarshal(data []byte, into any) error {
+	if !utf8.Valid(data) {
+		return notUTF8(data)
+	}
+	err := json.Unmarshal(data, into)
+	if err == nil {
+		return nil
+	}
+	if _, wrong := errors.AsType[*json.InvalidUnmarshalError](err); wrong {
+		return err // a mistake of the caller, not of the sender
+	}
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok && !json.Valid(data) {
+		return malformed(data, syntax)
+	}
+	return wrongType(data, reflect.TypeOf(into).Elem(), err)
+}
