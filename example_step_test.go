@@ -1,0 +1,148 @@
+package motia_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/motia-go/motia"
+)
+
+// One handler for several triggers: Match calls the function for the one that fired.
+func ExampleFlowContext_Match() {
+	handled := make(chan string, 1)
+	app := motia.New(&motia.Options{Logger: quiet})
+	defer run(app, motia.NewStep(motia.StepConfig{
+		Name:     "process-order",
+		Triggers: []motia.Trigger{motia.HTTP("POST", "/process"), OrderPlaced.Trigger()},
+	}, func(in motia.Input[Order], ctx *motia.FlowContext[motia.None, Order]) (motia.Response, error) {
+		return ctx.Match(motia.MatchHandlers[Order]{
+			HTTP: func(in *motia.HTTPInput[Order]) (motia.Response, error) {
+				return motia.Response{Body: "from " + in.Request.Path}, nil
+			},
+			Queue: func(order Order) error {
+				handled <- "from the queue: " + order.ID
+				return nil
+			},
+		})
+	}))()
+
+	request(app, "POST", "/process", `{"id":"o-1","total":30}`)
+	_ = OrderPlaced.Enqueue(app.Context(context.Background()), Order{ID: "o-2", Total: 30})
+	fmt.Println(<-handled)
+	// Output:
+	// 200 from /process
+	// from the queue: o-2
+}
+
+// GetData is the payload whatever the trigger; Is narrows the input.
+func ExampleFlowContext_GetData() {
+	app := motia.New(&motia.Options{Logger: quiet})
+	defer run(app, motia.NewStep(motia.StepConfig{
+		Name:     "process-order",
+		Triggers: []motia.Trigger{motia.HTTP("POST", "/process"), OrderPlaced.Trigger()},
+	}, func(in motia.Input[Order], ctx *motia.FlowContext[motia.None, Order]) (motia.Response, error) {
+		order := ctx.GetData()
+		if request, ok := ctx.Is.HTTP(in); ok {
+			return motia.Response{Body: request.Request.Method + " " + order.ID}, nil
+		}
+		return motia.Response{}, nil
+	}))()
+
+	request(app, "POST", "/process", `{"id":"o-1","total":30}`)
+	// Output: 200 POST o-1
+}
+
+// Register reports every mistake at once.
+func ExampleApp_Register() {
+	handler := func(Order, *motia.FlowContext[motia.None, Order]) error { return nil }
+	app := motia.New(nil)
+	err := app.Register(
+		motia.QueueStep(motia.StepConfig{Name: "pay-order"}, handler),
+		motia.QueueStep(motia.StepConfig{Name: "pay-order", Triggers: []motia.Trigger{motia.Queue("")}}, handler),
+		motia.CronStep(motia.StepConfig{
+			Name:     "summary",
+			Triggers: []motia.Trigger{motia.Cron("0 2 * * *", motia.InZone("Europe/Atlantis"))},
+		}, func(*motia.FlowContext[motia.None, motia.None]) error { return nil }),
+	)
+	fmt.Println(err)
+	var mistake *motia.StepError
+	fmt.Println(errors.As(err, &mistake), mistake.Step)
+	// Output:
+	// motia: step "pay-order": has no trigger
+	// motia: step "pay-order": name is taken by another step
+	// motia: step "pay-order": trigger 0 (queue ""): topic is empty
+	// motia: step "summary": trigger 0 (cron "0 2 * * *"): unknown time zone "Europe/Atlantis"
+	// true pay-order
+}
+
+// Validate judges the graph of steps and topics.
+func ExampleApp_Validate() {
+	app := motia.New(nil)
+	err := app.Register(motia.QueueStep(motia.StepConfig{
+		Name:     "pay-order",
+		Triggers: []motia.Trigger{OrderPlaced.Trigger()},
+		Enqueues: motia.Topics(OrderPaid),
+	}, func(order Order, ctx *motia.FlowContext[motia.None, Order]) error {
+		return OrderPaid.Enqueue(ctx, order)
+	}))
+	fmt.Println(err)
+	notes, err := app.Validate()
+	fmt.Println(strings.Join(notes, "\n"))
+	fmt.Println(err)
+	// Output:
+	// <nil>
+	// topic "order-placed" of step "pay-order" is enqueued by no step
+	// motia: step "pay-order" enqueues to topic "order-paid", which no step consumes; if others do, declare it in VirtualEnqueues
+}
+
+// Step middleware wraps the handlers of all steps.
+func ExampleStepMiddleware() {
+	logging := func(ctx context.Context, inv *motia.Invocation, next motia.StepFunc) (motia.Response, error) {
+		response, err := next(ctx)
+		fmt.Println(inv.Step, "ran by", inv.Trigger.Type, "error:", err)
+		return response, err
+	}
+	app := motia.New(&motia.Options{Logger: quiet, StepMiddleware: []motia.StepMiddleware{logging}})
+	defer run(app, motia.HTTPStep(motia.StepConfig{
+		Name:     "place-order",
+		Triggers: []motia.Trigger{motia.HTTP("POST", "/orders")},
+	}, func(in *motia.HTTPInput[Order], ctx *motia.FlowContext[motia.None, Order]) (motia.Response, error) {
+		return motia.Response{Status: 201}, nil
+	}))()
+
+	request(app, "POST", "/orders", `{"id":"o-1","total":30}`)
+	// Output:
+	// place-order ran by http error: <nil>
+	// 201
+}
+
+// With LogHandler, records that are logged anywhere with the context of an invocation say which one it was.
+func ExampleLogHandler() {
+	var out bytes.Buffer
+	noTime := func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey || a.Key == "trace_id" {
+			return slog.Attr{}
+		}
+		return a
+	}
+	logger := slog.New(motia.LogHandler(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: noTime})))
+
+	app := motia.New(&motia.Options{Logger: quiet})
+	stop := run(app, motia.HTTPStep(motia.StepConfig{
+		Name:     "place-order",
+		Triggers: []motia.Trigger{motia.HTTP("POST", "/orders")},
+	}, func(in *motia.HTTPInput[Order], ctx *motia.FlowContext[motia.None, Order]) (motia.Response, error) {
+		logger.InfoContext(ctx, "order placed", "id", in.Request.Body.ID)
+		return motia.Response{Status: 201}, nil
+	}))
+	request(app, "POST", "/orders", `{"id":"o-1","total":30}`)
+	stop()
+	fmt.Print(out.String())
+	// Output:
+	// 201
+	// level=INFO msg="order placed" id=o-1 step=place-order trigger=http attempt=1
+}

@@ -1,0 +1,65 @@
+package motia_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/motia-go/motia"
+)
+
+// A subscriber gets what is there, and then everything that happens.
+func ExampleStreamName_Subscribe() {
+	app := motia.New(&motia.Options{Logger: quiet, Streams: []motia.StreamConfig{{Name: "live-orders"}}})
+	ctx := app.Context(context.Background())
+	_, _ = LiveOrders.Set(ctx, "customer-7", "o-1", Order{ID: "o-1", Total: 10})
+
+	orders, err := LiveOrders.Subscribe(ctx, "customer-7")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer orders.Close()
+	_, _ = LiveOrders.Update(ctx, "customer-7", "o-1", motia.Set("paid", true))
+	_ = LiveOrders.Send(ctx, "customer-7", "", "typing", map[string]string{"who": "Ada"})
+	_, _, _ = LiveOrders.Delete(ctx, "customer-7", "o-1")
+
+	for range 4 {
+		event, err := orders.Next(ctx)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		switch event.Event.Type {
+		case motia.EventSync:
+			fmt.Println("sync:", len(event.Event.Items), "item")
+		case motia.EventSent:
+			fmt.Println(event.Event.Name, string(event.Event.Payload))
+		default:
+			fmt.Println(event.Event.Type, event.ItemID, event.Event.Data.Paid)
+		}
+	}
+	// Output:
+	// sync: 1 item
+	// update o-1 true
+	// typing {"who":"Ada"}
+	// delete o-1 true
+}
+
+// A stream trigger fires for what happens on a stream.
+func ExampleStreamStep() {
+	seen := make(chan string)
+	app := motia.New(&motia.Options{Logger: quiet, Streams: []motia.StreamConfig{{Name: "live-orders"}}})
+	defer run(app, motia.StreamStep(motia.StepConfig{
+		Name:     "audit",
+		Triggers: []motia.Trigger{LiveOrders.Trigger(motia.InGroup("customer-7"))},
+	}, func(in *motia.StreamInput[Order], ctx *motia.FlowContext[motia.None, Order]) error {
+		seen <- fmt.Sprint(in.Event.Type, " ", in.GroupID, " ", in.ItemID)
+		return nil
+	}))()
+
+	ctx := app.Context(context.Background())
+	_, _ = LiveOrders.Set(ctx, "customer-8", "o-1", Order{ID: "o-1", Total: 10}) // another group
+	_, _ = LiveOrders.Set(ctx, "customer-7", "o-2", Order{ID: "o-2", Total: 10})
+	fmt.Println(<-seen)
+	// Output: create customer-7 o-2
+}
