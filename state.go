@@ -190,9 +190,6 @@ func (s store) modify(ctx context.Context, verb, key string, change func(old []b
 		if err != nil {
 			return Change{}, s.wrap(verb, key, err)
 		}
-		if data == nil {
-			return Change{}, nil // nothing was there, and nothing is wanted
-		}
 		result, err := s.put(ctx, verb, key, data, driver.PutOptions{
 			IfRevision: &entry.Revision, Expires: entry.Expires, Header: s.header(),
 		})

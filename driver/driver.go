@@ -13,7 +13,7 @@
 //   - Byte slices passed to a driver belong to the driver from then on, and those it hands out belong to the driver
 //     still: neither side changes a slice that the other has seen.
 //   - A method that returns nil has done its work as durably as the backend can.
-//   - A method returns soon after its context ends, with an error that wraps the context's.
+//   - A method returns soon after its context ends, with an error that wraps the context's, unless it says otherwise.
 //   - Any string is a legal topic, subscription, group, bucket, scope, key and id: empty, with slashes, with NUL, or
 //     not valid UTF-8. Two different names never collide. A driver may refuse a name that is too long, with an error.
 //
