@@ -24,12 +24,12 @@ type Queue interface {
 	// Publish stores the messages, in their order, for every subscription bound to their topics. A message whose ID was
 	// published to the same topic within the deduplication window is dropped without an error, also when the queue is
 	// full. Publish returns ErrFull, and stores nothing, when a bounded subscription has no room for all of them.
-	// Messages to a topic that nothing is bound to are dropped.
+	// Messages to a topic that nothing is bound to are dropped, and their IDs need not be remembered. The slice stays the caller's.
 	Publish(ctx context.Context, messages ...Message) error
 
 	// Consume runs handle for up to options.Slots messages of the subscription at once, until options.Drain is closed and
 	// the handlers that run by then have returned; then it returns nil. Messages that have not reached a handler stay in the
-	// queue, unharmed. Contexts of handlers derive from ctx: when ctx ends they end, and Consume returns without waiting
+	// queue, unharmed. Contexts of handlers derive from ctx: when ctx ends they end, and Consume returns an error without waiting
 	// for more than the handlers that heed it. Several calls for one subscription, in one or more processes, share its messages.
 	Consume(ctx context.Context, subscription string, options ConsumeOptions, handle Handler) error
 }
@@ -56,23 +56,28 @@ type SubscriptionConfig struct {
 type RetryPolicy struct {
 	MaxRetries int // attempts after the first; when they are used up the message becomes a dead letter
 	Base       time.Duration
-	Cap        time.Duration
-	Factor     float64
+	Cap        time.Duration // zero means no cap
+	Factor     float64       // zero means 1
 	Jitter     float64
 }
 
 // Delay returns the pause after the given number of failed attempts, at least 1.
 func (p RetryPolicy) Delay(attempt int) time.Duration {
-	limit := float64(p.Cap)
-	if p.Cap <= 0 {
-		limit = math.MaxInt64
-	}
-	delay := min(float64(p.Base)*math.Pow(p.Factor, float64(attempt-1)), limit)
-	delay -= delay * p.Jitter * rand.Float64()
-	if !(delay > 0) { // NaN as well
+	if p.Base <= 0 {
 		return 0
 	}
-	if delay >= math.MaxInt64 {
+	factor := p.Factor
+	if !(factor > 0) {
+		factor = 1
+	}
+	delay := float64(p.Base) * math.Pow(factor, float64(attempt-1))
+	if p.Cap > 0 {
+		delay = min(delay, float64(p.Cap))
+	}
+	if jitter := min(p.Jitter, 1); jitter > 0 {
+		delay -= delay * jitter * rand.Float64()
+	}
+	if !(delay < math.MaxInt64) { // too large for a Duration
 		return math.MaxInt64
 	}
 	return time.Duration(delay)
@@ -116,7 +121,8 @@ type Delivery struct {
 
 // Lease is a handler's hold on a message.
 type Lease interface {
-	// Extend sets the end of the visibility bound to d from now. It returns ErrLeaseLost when it came too late.
+	// Extend sets the end of the visibility bound to d from now. It returns ErrLeaseLost when it came too late. Where there is
+	// no bound it changes nothing.
 	Extend(ctx context.Context, d time.Duration) error
 }
 

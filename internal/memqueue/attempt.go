@@ -1,0 +1,134 @@
+package memqueue
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/motia-go/motia/driver"
+)
+
+// startLocked hands the first ready item to a lease, if there is one.
+func (s *subscription) startLocked(l *lease, now instant) bool {
+	it := s.ready.pop()
+	if it == nil {
+		return false
+	}
+	s.unstarted--
+	l.item = it
+	l.started = now
+	deadline := never
+	if v := s.config.Visibility; v > 0 {
+		deadline = min(now.add(v), never-1)
+		s.watchdog.set(deadline, now)
+	}
+	l.deadline.Store(int64(deadline))
+	l.index = int32(len(s.running))
+	s.running = append(s.running, l)
+	l.delivery.Attempt = int(it.attempt) + 1
+	return true
+}
+
+// stopLocked takes the hold from a lease.
+func (s *subscription) stopLocked(l *lease) {
+	last := len(s.running) - 1
+	s.running[l.index] = s.running[last]
+	s.running[l.index].index = l.index
+	s.running[last] = nil
+	s.running = s.running[:last]
+	l.index = -1
+}
+
+// settleLocked does with a lease's message what the handler has decided, unless its time had passed by then.
+func (s *subscription) settleLocked(l *lease, result driver.Result, now instant) {
+	if instant(l.deadline.Load()) <= now {
+		s.expireLocked(l, now)
+		return
+	}
+	s.stopLocked(l)
+	it := l.item
+	switch result.Outcome {
+	case driver.Done:
+		s.leaveLocked(it)
+	case driver.Release:
+		s.releaseLocked(it)
+	case driver.Dead:
+		s.failLocked(l, result.Error, now)
+		s.buryLocked(it)
+	case driver.RetryAfter:
+		s.failLocked(l, result.Error, now)
+		s.retryLocked(it, result.Delay, now)
+	case driver.Retry:
+		s.failLocked(l, result.Error, now)
+		s.retryLocked(it, s.config.Retry.Delay(int(it.attempt)), now)
+	default: // no outcome that we know: nothing may be lost
+		s.failLocked(l, fmt.Sprintf("unknown outcome %d: %s", result.Outcome, result.Error), now)
+		s.retryLocked(it, s.config.Retry.Delay(int(it.attempt)), now)
+	}
+}
+
+// releaseLocked gives an item back as if it had not been started. It is the head of its group still, if it has one.
+func (s *subscription) releaseLocked(it *item) {
+	s.unstarted++
+	s.ready.pushFront(it)
+}
+
+// expireLocked ends a lease whose visibility bound has passed.
+func (s *subscription) expireLocked(l *lease, now instant) {
+	s.stopLocked(l)
+	held := time.Duration(instant(l.deadline.Load()) - l.started)
+	s.failLocked(l, fmt.Sprintf("visibility timeout of %v passed", held), now)
+	s.retryLocked(l.item, s.config.Retry.Delay(int(l.item.attempt)), now)
+}
+
+// failLocked records a failed attempt.
+func (s *subscription) failLocked(l *lease, text string, now instant) {
+	ended := time.Now().Round(0)
+	l.item.attempt++
+	l.item.remember(driver.Attempt{Started: ended.Add(-time.Duration(now - l.started)), Ended: ended, Error: text})
+}
+
+// retryLocked repeats an item after a failed attempt, unless that was the last.
+func (s *subscription) retryLocked(it *item, delay time.Duration, now instant) {
+	switch {
+	case int(it.attempt) > s.config.Retry.MaxRetries:
+		s.buryLocked(it)
+	case delay > 0:
+		s.delayLocked(it, now.add(delay), now)
+	default:
+		s.unstarted++
+		s.ready.push(it)
+	}
+}
+
+// buryLocked makes an item a dead letter.
+func (s *subscription) buryLocked(it *item) {
+	s.leaveLocked(it)
+	s.dead.add(it)
+}
+
+// endOverdueLeases is called by the watchdog: one timer for all leases, which looks at the few that run.
+func (s *subscription) endOverdueLeases() {
+	var overdue []*lease
+	s.mu.Lock()
+	s.watchdog.rang()
+	now := s.clock.now()
+	next := never
+	for _, l := range slices.Backward(s.running) { // backward, as expireLocked fills the gap with the last
+		deadline := instant(l.deadline.Load())
+		if deadline > now {
+			next = min(next, deadline)
+			continue
+		}
+		s.expireLocked(l, now)
+		// Its worker is lost until the handler returns, so its slot goes to another.
+		l.consumer.workers--
+		overdue = append(overdue, l)
+	}
+	s.watchdog.set(next, now)
+	s.wakeLocked()
+	s.mu.Unlock()
+	for _, l := range overdue {
+		l.end(expired)
+	}
+}
