@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+
+	"github.com/motia-go/motia"
+)
+
+// publishStatus keeps the stream in step with the state: whatever changes an order, those who follow it see it.
+var publishStatus = motia.StateStep(motia.StepConfig{
+	Name:     "publish-status",
+	Triggers: []motia.Trigger{Orders.Trigger()},
+}, func(input *motia.StateInput[Order], ctx *motia.FlowContext[motia.None, Order]) error {
+	if input.New == nil {
+		_, _, err := Live.Delete(ctx, input.Old.Customer.ID, input.Key)
+		return err
+	}
+	_, err := Live.Set(ctx, input.New.Customer.ID, input.Key, LiveStatus{
+		OrderID:        input.New.ID,
+		Status:         input.New.Status,
+		CompletedSteps: input.New.CompletedSteps,
+		ChargeAttempts: input.New.ChargeAttempts,
+		Problem:        input.New.Problem,
+	})
+	return err
+})
+
+// followOrder answers with server-sent events: the status as it is, then every change of it, until the order is completed.
+func (s *service) followOrder() motia.Step {
+	return motia.HTTPStep(motia.StepConfig{
+		Name:     "follow-order",
+		Triggers: []motia.Trigger{motia.HTTP("GET", "/orders/:id/events")},
+	}, func(input *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
+		order, err := findOrder(ctx, input.Request.PathParams["id"])
+		if err != nil {
+			return motia.Response{}, err
+		}
+		// A shutdown waits for running requests, and this one might run for ever.
+		following, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(s.stopping, cancel)()
+
+		subscription, err := Live.Subscribe(ctx, order.Customer.ID, motia.ForItem(order.ID))
+		if err != nil {
+			return motia.Response{}, err
+		}
+		defer subscription.Close()
+		for change, err := range subscription.Events(following) {
+			if err != nil {
+				return motia.Response{}, err
+			}
+			done, err := sendStatus(input.Response, change)
+			if done || err != nil {
+				return motia.Response{}, err
+			}
+		}
+		return motia.Response{}, nil
+	})
+}
+
+// sendStatus sends what an event says of the order, and reports whether that is the last to be said.
+func sendStatus(response *motia.ResponseStream, change motia.StreamInput[LiveStatus]) (done bool, err error) {
+	status := change.Event.Data
+	if snapshot := change.Event.Items; len(snapshot) > 0 { // at the start, and if the client was too slow for some events
+		status = snapshot[0].Data
+	}
+	if status.OrderID == "" {
+		return false, nil // not published yet: it comes next
+	}
+	err = response.Send(motia.ServerSentEvent{Event: string(change.Event.Type), Data: status})
+	return status.Status == Completed || change.Event.Type == motia.EventDelete, err
+}
