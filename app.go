@@ -65,7 +65,8 @@ type App struct {
 	optionMistakes  []error
 
 	streams map[string]*stream // fixed by New
-	http    atomic.Pointer[router]
+	handler http.Handler       // serveRoutes within the middleware; fixed by New
+	routes  atomic.Pointer[router]
 
 	mu       sync.Mutex
 	state    appState
@@ -74,6 +75,7 @@ type App struct {
 	tracked  atomic.Pointer[map[string]bool] // buckets with a change log
 
 	buffers       payload.Buffers                 // of bodies
+	messages      sync.Pool                       // *[1]driver.Message, for calls of Publish
 	flight        flight                          // HTTP invocations
 	handlers      atomic.Pointer[context.Context] // what queue handlers run in; nil before Run
 	subscriptions sync.WaitGroup                  // of streams
@@ -141,7 +143,8 @@ func New(opts *Options) *App {
 	a.tracked.Store(&map[string]bool{})
 	a.declareStreams(o.Streams)
 	a.checkOptions(o)
-	a.http.Store(newRouter(a, nil))
+	a.routes.Store(newRouter(nil))
+	a.handler = wrapHTTP(a.middleware, http.HandlerFunc(a.serveRoutes))
 	return a
 }
 

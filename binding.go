@@ -2,9 +2,11 @@ package motia
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -25,6 +27,7 @@ type binding struct {
 	hasPayload bool
 
 	route    route.Route        // http
+	handler  http.Handler       // http: the binding within the trigger's middleware
 	schedule *schedule.Schedule // cron
 
 	// The following are for all kinds but http, which travel through a queue.
@@ -65,7 +68,8 @@ func (b *binding) deliver(ctx context.Context, d *driver.Delivery) driver.Result
 	if !wanted {
 		return driver.Result{}
 	}
-	_, err = b.app.invoke(c)
+	response, err := b.app.invoke(c)
+	closeBody(response.Body) // nobody is there to read it
 	return b.result(inv, d.Attempt, err)
 }
 
@@ -80,7 +84,8 @@ func (b *binding) decode(c call, d *driver.Delivery) (wanted bool, err error) {
 	case TriggerQueue:
 		return true, c.setQueue(d, t.topic)
 	case TriggerCron:
-		tick, err := time.Parse(time.RFC3339Nano, string(d.Data))
+		var tick time.Time
+		err := json.Unmarshal(d.Data, &tick)
 		c.setCron(tick.In(b.schedule.Zone()))
 		return true, err
 	case TriggerState:

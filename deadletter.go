@@ -24,8 +24,8 @@ type DeadLetter struct {
 	MessageID      string `json:"messageId,omitempty"` // as given to Enqueue
 	MessageGroupID string `json:"messageGroupId,omitempty"`
 	TraceID        string `json:"traceId,omitempty"`
-	// Payload is the message as it was enqueued; for other triggers a JSON description of the change, event or tick. It
-	// need not be valid JSON if the message came from elsewhere.
+	// Payload is the message as it was enqueued; for other triggers a JSON description of the change, event or tick. What
+	// is not JSON, because it came from elsewhere, is here as a JSON string.
 	Payload json.RawMessage `json:"payload,omitempty"`
 	// Header is what travelled with the message: trace context, sending step, hops.
 	Header     driver.Header `json:"header"`
@@ -69,7 +69,7 @@ func (d DeadLetters) List(ctx context.Context, q DeadLetterQuery) ([]DeadLetter,
 	if err != nil {
 		return nil, err
 	}
-	var found []DeadLetter
+	found := []DeadLetter{} // as JSON, none of them is [] and not null
 	err = d.each(ctx, q.Step, func(store driver.DeadLetters, b *binding) error {
 		from := ""
 		switch strings.Compare(b.subscription, afterSubscription) {
@@ -127,15 +127,15 @@ func (d DeadLetters) DiscardAll(ctx context.Context, q DeadLetterQuery) (int, er
 type mover func(store driver.DeadLetters, ctx context.Context, subscription string, ids ...string) (int, error)
 
 func (d DeadLetters) move(ctx context.Context, ids []string, move mover) error {
-	bySubscription := make(map[string][]string)
+	wanted := make(map[string]bool, len(ids))
+	bySubscription := make(map[string][]string) // in the order given
 	for _, id := range ids {
-		subscription, rest, err := splitDeadLetterID(id)
-		if err != nil {
-			return err
+		wanted[id] = true
+		if subscription, rest, err := splitDeadLetterID(id); err == nil {
+			bySubscription[subscription] = append(bySubscription[subscription], rest)
 		}
-		bySubscription[subscription] = append(bySubscription[subscription], rest)
 	}
-	missing := len(ids)
+	missing := len(wanted)
 	err := d.each(ctx, "", func(store driver.DeadLetters, b *binding) error {
 		if len(bySubscription[b.subscription]) == 0 {
 			return nil
@@ -145,7 +145,7 @@ func (d DeadLetters) move(ctx context.Context, ids []string, move mover) error {
 		return err
 	})
 	if err == nil && missing > 0 {
-		return fmt.Errorf("%w: %d of %d", ErrDeadLetterNotFound, missing, len(ids))
+		return fmt.Errorf("%w: %d of %d", ErrDeadLetterNotFound, missing, len(wanted))
 	}
 	return err
 }
@@ -194,7 +194,7 @@ func (d DeadLetters) each(ctx context.Context, step string, visit func(driver.De
 			continue
 		}
 		if err := visit(store, b); err != nil {
-			return fmt.Errorf("motia: dead letters of step %q: %w", b.step.config.Name, err)
+			return fmt.Errorf("motia: dead letters of step %q: %w", b.step.config.Name, d.app.closed(err))
 		}
 	}
 	return nil
@@ -216,6 +216,9 @@ func (b *binding) deadLetter(letter *driver.DeadLetter) DeadLetter {
 	}
 	if parent, ok := trace.Parse(letter.Header.TraceParent); ok {
 		out.TraceID = parent.TraceID
+	}
+	if !json.Valid(out.Payload) { // would keep the whole list from being encoded
+		out.Payload, _ = json.Marshal(string(letter.Data)) // a string always encodes
 	}
 	for i, a := range letter.Attempts {
 		out.Attempts[i] = DeadLetterAttempt{StartedAt: a.Started, EndedAt: a.Ended, Error: a.Error}

@@ -1,5 +1,6 @@
-// Package motia runs event-driven steps: an embeddable library in which a step is a name, its triggers and a handler, and every
-// handler gets a typed [FlowContext] with the queues, state, streams, logger and trace of the invocation at hand.
+// Package motia runs event-driven steps: an embeddable library in which a step is a name, its triggers and a handler,
+// and every handler gets a typed [FlowContext] with the queues, state, streams, logger and trace of the invocation at
+// hand.
 //
 // A program makes an [App], registers steps and runs it:
 //
@@ -9,74 +10,94 @@
 //
 // # Concepts
 //
-// A [Step] is made with [NewStep] from a [StepConfig] and a handler, or with [HTTPStep], [QueueStep], [CronStep], [StateStep]
-// and [StreamStep] if it has one kind of trigger. Its triggers are made with [HTTP], [Queue], [Cron], [State] and [Stream]. Steps are values; there
-// is no registry, and several apps can live in one process.
+// A [Step] is made with [NewStep] from a [StepConfig] and a handler, or with [HTTPStep], [QueueStep], [CronStep],
+// [StateStep] and [StreamStep] if it has one kind of trigger. Its triggers are made with [HTTP], [Queue], [Cron],
+// [State] and [Stream]. Steps are values; there is no registry, and several apps can live in one process.
 //
 // A handler has two type parameters: what it enqueues, and the payload that all of its triggers carry. Payloads are
-// decoded from JSON and validated by their `validate` tags before the handler runs, whatever the trigger. [None] stands for
-// nothing in either place.
+// decoded from JSON and validated by their `validate` tags before the handler runs, whatever the trigger. [None]
+// stands for nothing in either place.
 //
-// Names with a type belong in constants. [Topic], [Scope] and [StreamName] tie a name to the type of what it carries, so that
-// producers and consumers cannot disagree:
+// Names with a type belong in constants. [Topic], [Scope] and [StreamName] tie a name to the type of what it carries,
+// so that producers and consumers cannot disagree:
 //
 //	const OrderCreated motia.Topic[Order] = "order-created"
 //
-// Their methods take any context that derives from a FlowContext, so they work in helper functions and through context.WithTimeout.
-// Code outside of steps gets such a context from [App.Context].
+// Their methods take any context that derives from a FlowContext, so they work in helper functions and through
+// context.WithTimeout. Code outside of steps gets such a context from [App.Context].
 //
 // # Guarantees
 //
-// Each is held by the tests named in brackets.
+// Each names the tests that hold it.
 //
 // Delivery:
 //
-//   - A message reaches every step that is subscribed to its topic, at least once each. [PROMISE fan-out]
-//   - The messages of one Enqueue are accepted together or not at all, and an error is never swallowed. [PROMISE all-or-none]
-//   - A failed attempt (an error, a panic, the end of the visibility timeout) is repeated with backoff, and when the retries are used up the message
-//     becomes a dead letter with the history of its attempts. No panic of a handler ends the process. [PROMISE retry]
-//   - A payload that does not decode or validate never reaches the handler: it is answered with 400, or dead-lettered. [PROMISE invalid]
-//   - A message with the ID of an earlier one is dropped within the deduplication window. [PROMISE dedup]
-//   - Handlers may run more than once for one message. Make their effects idempotent, for example by [Message] IDs, conditional
-//     writes or update operations.
+//   - A message reaches every step that is subscribed to its topic, at least once each.
+//     (TestEverySubscribedStepGetsEveryMessage)
+//   - The messages of one Enqueue are accepted together or not at all, and an error is never swallowed.
+//     (TestSeveralMessagesAreEnqueuedAllOrNone, TestAnUndeclaredTopicIsATypedErrorThatListsTheDeclaredOnes)
+//   - A failed attempt (an error, a panic, the end of the visibility timeout) is repeated with backoff, and
+//     when the retries are used up the message becomes a dead letter with the history of its attempts. No
+//     panic of a handler ends the process. (TestAFailedMessageIsRetriedThreeTimesWithExponentialBackoff,
+//     TestAPanicIsAFailedAttemptWithItsStackInTheLog,
+//     TestAfterTheVisibilityTimeoutTheContextEndsAndTheMessageComesAgain,
+//     TestADeadLetterKeepsEverythingAboutTheMessage)
+//   - A payload that does not decode or validate never reaches the handler: it is answered with 400, or
+//     dead-lettered. (TestFailedValidationNamesAllFieldsByTheirJSONPaths,
+//     TestABadPayloadIsDeadLetteredAtOnceWithItsFieldErrors)
+//   - A message with the ID of an earlier one is dropped within the deduplication window.
+//     (TestAnIDIsEnqueuedOnceWithinTheWindow)
+//   - Handlers may run more than once for one message. Make their effects idempotent, for example by
+//     [Message] IDs, conditional writes or update operations.
 //
 // Order:
 //
-//   - The messages of a group run strictly one at a time and in the order they were enqueued, for each subscribed step. A
-//     failing message holds back only its own group. [PROMISE group order]
-//   - Triggers see the changes of a state value, and the events of a stream item, in the order they were made. [PROMISE trigger order]
-//   - Messages without a group have no order, unless the trigger's [QueueConfig] says FIFO. [PROMISE fifo]
+//   - The messages of a group run strictly one at a time and in the order they were enqueued, for each
+//     subscribed step. A failing message holds back only its own group.
+//     (TestMessagesOfAGroupRunOneAtATimeAndInOrderWhileGroupsRunSideBySide,
+//     TestAFailingMessageHoldsBackOnlyItsGroup)
+//   - Triggers see the changes of a state value, and the events of a stream item, in the order they were
+//     made. (TestChangesOfAKeyReachATriggerInTheirOrder,
+//     TestEventsOfAnItemReachATriggerInTheirOrderThroughRetries)
+//   - Messages without a group have no order, unless the trigger's [QueueConfig] says FIFO.
+//     (TestFIFOOrdersMessagesWithoutAGroup)
 //
 // Atomicity:
 //
-//   - An Update applies all of its operations or none, as one change, whoever writes at the same time. [PROMISE update]
-//   - A conditional write succeeds for one of those that compete. [PROMISE cas]
+//   - An Update applies all of its operations or none, as one change, whoever writes at the same time.
+//     (TestAnOperationThatDoesNotFitFailsTheWholeUpdate, TestUpdateIsAtomicUnderContention)
+//   - A conditional write succeeds for one of those that compete. (TestOfManyConditionalWritesOneSucceeds)
 //   - There are no transactions over several keys, or over state and queues.
 //
 // Streams:
 //
-//   - A subscriber sees a snapshot and then every later change; what a slow one misses is replaced by a new snapshot that says so, never by silence. A slow
-//     subscriber holds up nobody. [PROMISE snapshot]
-//   - Timestamps of the events of a stream strictly increase. [PROMISE timestamps]
+//   - A subscriber sees a snapshot and then every later change; what a slow one misses is replaced by a new
+//     snapshot that says so, never by silence. A slow subscriber holds up nobody.
+//     (TestNothingIsLostOrDoubledBetweenSnapshotAndEvents,
+//     TestASlowSubscriberIsToldThatItMissedEventsAndHoldsUpNobody)
+//   - Timestamps of the events of a stream strictly increase.
+//     (TestTimestampsOfAStreamStrictlyIncreaseWithinOneInstant)
 //
 // Durability:
 //
-//   - The default backend keeps everything in memory: what was not handled ends with the process. A durable [driver.Backend] keeps
-//     what was accepted.
-//   - A shutdown takes nothing new, lets running handlers finish, and gives back the messages of those it has to cut off, without counting
-//     the attempt. [PROMISE shutdown]
+//   - The default backend keeps everything in memory: what was not handled ends with the process. A durable
+//     [driver.Backend] keeps what was accepted.
+//   - A shutdown takes nothing new, lets running handlers finish, and gives back the messages of those it has
+//     to cut off, without counting the attempt. (TestShutdownLetsRunningHandlersFinishAndStartsNoMore,
+//     TestHandlersThatTakeTooLongAreCancelledAndTheirMessagesGivenBack)
 //
 // # Errors
 //
-// Mistakes in steps are reported by [App.Register], all at once, each a *[StepError]. At run time there are sentinel errors
-// such as [ErrQueueFull] and typed ones such as *[UndeclaredTopicError], for errors.Is and errors.As. A handler says more than "failed"
-// with [Permanent], [RetryAfter] and [HTTPError]. HTTP clients get a [Problem] as in RFC 9457; the text of an unexpected error
-// stays in the log.
+// Mistakes in steps are reported by [App.Register], all at once, each a *[StepError]. At run time there are sentinel
+// errors such as [ErrQueueFull] and typed ones such as *[UndeclaredTopicError], for errors.Is and errors.As. A
+// handler says more than "failed" with [Permanent], [RetryAfter] and [HTTPError]. HTTP clients get a [Problem] as in
+// RFC 9457; the text of an unexpected error stays in the log.
 //
 // # Testing
 //
-// The default backend needs nothing, and tells time by package time only: run an app in a testing/synctest bubble, and retries, delays
-// and schedules pass in virtual time. [App.ServeHTTP] can be called directly, and [App.Context] gives a test access to queues, state and streams.
+// The default backend needs nothing, and tells time by package time only: run an app in a testing/synctest bubble,
+// and retries, delays and schedules pass in virtual time. [App.ServeHTTP] can be called directly, and [App.Context]
+// gives a test access to queues, state and streams.
 //
 // # Other backends
 //

@@ -66,11 +66,25 @@ func (t Topic[T]) Enqueue(ctx context.Context, data T, opts ...EnqueueOption) er
 	if len(opts) > 0 {
 		options = enqueueOptions(opts)
 	}
-	m := make([]driver.Message, 1)
-	if err := inv.message(&m[0], string(t), data, options); err != nil {
-		return err
+	one, _ := inv.app.messages.Get().(*[1]driver.Message)
+	if one == nil {
+		one = new([1]driver.Message)
 	}
-	return inv.publish(ctx, string(t), m)
+	err = inv.message(&one[0], string(t), data, options)
+	if err == nil {
+		err = inv.publish(ctx, string(t), one[:])
+	}
+	*one = [1]driver.Message{} // the slice stays ours, what it refers to does not
+	inv.app.messages.Put(one)
+	return err
+}
+
+// Message returns a message for [FlowContext.Enqueue], which sends several of them, of different types, all or none:
+//
+//	err := ctx.Enqueue(OrderCreated.Message(order), SendEmail.Message(email))
+func (t Topic[T]) Message(data T, opts ...EnqueueOption) Message[any] {
+	o := enqueueOptions(opts)
+	return Message[any]{Topic: string(t), Data: data, MessageGroupID: o.group, Delay: o.delay, ID: o.id}
 }
 
 // Trigger is [Queue] for the topic; [App.Register] checks that T is the step's input type.
@@ -156,7 +170,7 @@ func (inv *Invocation) checkTopic(topic string) error {
 // publish sends the messages; topic names them in the error.
 func (inv *Invocation) publish(ctx context.Context, topic string, messages []driver.Message) error {
 	if err := inv.app.backend.Queue.Publish(ctx, messages...); err != nil {
-		return inv.enqueueError(topic, err)
+		return inv.enqueueError(topic, inv.app.closed(err))
 	}
 	return nil
 }

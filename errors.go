@@ -49,15 +49,16 @@ var (
 // StepError is one mistake in the registration of a step. [App.Register] returns all mistakes at once, joined.
 type StepError struct {
 	Step    string // name of the step, possibly empty
-	Trigger string // for example `http POST /orders`; empty when the mistake is not in a trigger
+	Trigger string // index and trigger, for example "0 (http POST /orders)"; empty when the mistake is not in a trigger
 	Err     error
 }
 
 func (e *StepError) Error() string {
+	reason := strings.TrimPrefix(e.Err.Error(), "motia: ")
 	if e.Trigger == "" {
-		return fmt.Sprintf("motia: step %q: %v", e.Step, e.Err)
+		return fmt.Sprintf("motia: step %q: %s", e.Step, reason)
 	}
-	return fmt.Sprintf("motia: step %q: trigger %s: %v", e.Step, e.Trigger, e.Err)
+	return fmt.Sprintf("motia: step %q: trigger %s: %s", e.Step, e.Trigger, reason)
 }
 
 func (e *StepError) Unwrap() error { return e.Err }

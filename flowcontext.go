@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/motia-go/motia/driver"
 )
 
 // FlowContext is the second parameter of every handler: what a step can do, and what it can know, during one invocation.
@@ -15,7 +17,8 @@ import (
 // TEnqueue is the type of the data that Enqueue takes: any for several types, [None] for a step that enqueues nothing, which
 // the compiler then checks. TInput is the type of the payload.
 //
-// It is a struct, not an interface, and only the library makes working ones: for host code there is [App.Context].
+// It is a struct, not an interface, and only the library makes working ones: for host code there is [App.Context], for tests of
+// handlers package motiatest.
 type FlowContext[TEnqueue, TInput any] struct {
 	context.Context
 	// TraceID is the W3C trace id, 32 hex digits, shared by everything that one cause led to.
@@ -33,6 +36,48 @@ type FlowContext[TEnqueue, TInput any] struct {
 
 	inv   *Invocation
 	input Input[TInput]
+}
+
+// NewFlowContext returns a context as a handler gets it for the input, on an app that need not run. It is the seam that package motiatest
+// is built on, whose NewContext is what tests of handlers want. The invocation belongs to no step: it may enqueue to any topic, as
+// with [App.Context], and its visibility timeout, where the input would have one, does not pass.
+func NewFlowContext[TEnqueue, TInput any](ctx context.Context, app *App, input Input[TInput]) *FlowContext[TEnqueue, TInput] {
+	inv := new(Invocation)
+	inv.begin(app, ctx, driver.Header{}, "")
+	inv.Input, inv.Trigger = input, triggerOf(input)
+	if inv.Trigger.Type != TriggerHTTP {
+		inv.lease = unbounded{}
+	}
+	return &FlowContext[TEnqueue, TInput]{
+		Context: inv.ctx,
+		TraceID: inv.TraceID,
+		State:   inv.State,
+		Streams: inv.Streams,
+		Logger:  inv.Logger,
+		Trigger: inv.Trigger,
+		inv:     inv,
+		input:   input,
+	}
+}
+
+// unbounded is a lease that does not end.
+type unbounded struct{}
+
+func (unbounded) Extend(context.Context, time.Duration) error { return nil }
+
+// triggerOf says of an input what it knows of its trigger.
+func triggerOf[T any](input Input[T]) TriggerInfo {
+	switch in := input.(type) {
+	case *HTTPInput[T]:
+		return TriggerInfo{Type: TriggerHTTP, Method: in.Request.Method, Path: in.Request.Path, Attempt: 1}
+	case *QueueInput[T]:
+		return TriggerInfo{Type: TriggerQueue, Topic: in.Topic, Attempt: max(in.Attempt, 1)}
+	case *StateInput[T]:
+		return TriggerInfo{Type: TriggerState, Scope: in.Scope, Key: in.Key, Attempt: 1}
+	case *StreamInput[T]:
+		return TriggerInfo{Type: TriggerStream, Stream: in.Stream, Attempt: 1}
+	}
+	return TriggerInfo{Type: TriggerCron, Attempt: 1}
 }
 
 // GetData returns the payload, whatever the trigger: the HTTP body, the message, the new state value, the item of a stream

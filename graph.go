@@ -21,7 +21,7 @@ func (e *UnconsumedTopicError) Error() string {
 // Validate judges the graph of all registered steps. The error joins an *[UnconsumedTopicError] for every topic in the
 // Enqueues of a step that no registered step consumes, unless it is in the step's VirtualEnqueues. The notes are
 // observations that need not be mistakes: topics that are consumed but enqueued by no step (host code may do so), and loops of steps
-// that messages cannot leave. Both are sorted. Run logs them as warnings.
+// that messages cannot leave, as far as declarations and conditions say. Both are sorted. Run logs them as warnings.
 func (a *App) Validate() (notes []string, err error) {
 	a.mu.Lock()
 	steps := slices.Clone(a.steps)
@@ -45,15 +45,21 @@ func (a *App) validationNotes() []string {
 type graph struct {
 	steps     []*Step // sorted by name
 	consumers map[string][]*Step
-	producers map[string][]*Step
+	drawn     map[string][]*Step // that only say they consume, see StepConfig.VirtualSubscribes
+	producers map[string][]*Step // also those that only say so
 }
 
 func newGraph(steps []*Step) *graph {
 	slices.SortFunc(steps, func(a, b *Step) int { return strings.Compare(a.config.Name, b.config.Name) })
-	g := &graph{steps: steps, consumers: make(map[string][]*Step), producers: make(map[string][]*Step)}
+	g := &graph{steps: steps, consumers: make(map[string][]*Step), drawn: make(map[string][]*Step), producers: make(map[string][]*Step)}
 	for _, s := range steps {
-		for _, topic := range s.consumed() {
-			g.consumers[topic] = append(g.consumers[topic], s)
+		for i := range s.config.Triggers {
+			if t := &s.config.Triggers[i]; t.kind == TriggerQueue {
+				g.consumers[t.topic] = append(g.consumers[t.topic], s)
+			}
+		}
+		for _, topic := range s.config.VirtualSubscribes {
+			g.drawn[topic] = append(g.drawn[topic], s)
 		}
 		for _, topic := range slices.Concat(s.config.Enqueues, s.config.VirtualEnqueues) {
 			g.producers[topic] = append(g.producers[topic], s)
@@ -62,21 +68,10 @@ func newGraph(steps []*Step) *graph {
 	return g
 }
 
-// consumed returns the topics of the step's queue triggers and its virtual ones.
-func (s *Step) consumed() []string {
-	topics := slices.Clone(s.config.VirtualSubscribes)
-	for _, t := range s.config.Triggers {
-		if t.kind == TriggerQueue {
-			topics = append(topics, t.topic)
-		}
-	}
-	return topics
-}
-
 func (g *graph) unconsumedTopics() []error {
 	var mistakes []error
 	for _, s := range g.steps {
-		for _, topic := range slices.Sorted(slices.Values(s.config.Enqueues)) {
+		for _, topic := range sortedSet(s.config.Enqueues) {
 			if len(g.consumers[topic]) == 0 && !slices.Contains(s.config.VirtualEnqueues, topic) {
 				mistakes = append(mistakes, &UnconsumedTopicError{Step: s.config.Name, Topic: topic})
 			}
@@ -87,40 +82,43 @@ func (g *graph) unconsumedTopics() []error {
 
 func (g *graph) unfedTopics() []string {
 	var notes []string
-	for _, topic := range slices.Sorted(maps.Keys(g.consumers)) {
+	consumers := maps.Clone(g.drawn)
+	maps.Copy(consumers, g.consumers)
+	for _, topic := range slices.Sorted(maps.Keys(consumers)) {
 		if len(g.producers[topic]) == 0 {
-			notes = append(notes, fmt.Sprintf("topic %q of step %q is enqueued by no step", topic, g.consumers[topic][0].config.Name))
+			notes = append(notes, fmt.Sprintf("topic %q of step %q is enqueued by no step", topic, consumers[topic][0].config.Name))
 		}
 	}
 	return notes
 }
 
-// closedLoops finds the sets of steps that reach each other and nothing else: a message that gets in can only go round. A condition on a
-// trigger within the loop counts as an exit.
+// closedLoops finds the sets of steps that reach each other and nothing else: a message that gets in can only go round. An exit is a topic
+// that leads to a step outside, or out of the app, or a condition on a trigger that the loop enqueues to.
 func (g *graph) closedLoops() []string {
 	var notes []string
-	reach := make(map[*Step]map[*Step]bool, len(g.steps))
-	for _, s := range g.steps {
-		reach[s] = g.reachable(s)
-	}
 	noted := make(map[*Step]bool)
 	for _, s := range g.steps {
-		if noted[s] || !reach[s][s] {
+		loop := g.reachable(s)
+		if noted[s] || !loop[s] {
 			continue
 		}
-		loop := []string{s.config.Name}
-		closed := !s.hasCondition()
-		for other := range reach[s] {
-			if !reach[other][s] {
-				closed = false // an exit
-			} else if noted[other] = true; other != s {
-				loop = append(loop, other.config.Name)
-				closed = closed && !other.hasCondition()
-			}
+		closed := true
+		for other := range loop {
+			back := g.reachable(other)[s]
+			closed = closed && back && !g.hasExit(other)
+			noted[other] = noted[other] || back
 		}
 		if closed {
-			slices.Sort(loop)
-			notes = append(notes, fmt.Sprintf("steps %s enqueue to each other without an exit", quoteAll(loop)))
+			var names []string
+			for other := range loop {
+				names = append(names, other.config.Name)
+			}
+			slices.Sort(names)
+			verb := "enqueue to each other"
+			if len(names) == 1 {
+				verb = "enqueues to itself"
+			}
+			notes = append(notes, fmt.Sprintf("loop without an exit: %s %s", quoteAll(names), verb))
 		}
 	}
 	return notes
@@ -145,6 +143,22 @@ func (g *graph) reachable(s *Step) map[*Step]bool {
 	return seen
 }
 
-func (s *Step) hasCondition() bool {
-	return slices.ContainsFunc(s.config.Triggers, func(t Trigger) bool { return len(t.conditions) > 0 })
+// hasExit reports whether a message can leave a loop behind s: out of the app, or because a trigger has a condition.
+func (g *graph) hasExit(s *Step) bool {
+	for _, topic := range s.config.Enqueues {
+		if slices.Contains(s.config.VirtualEnqueues, topic) {
+			return true // others consume it as well
+		}
+		for _, consumer := range g.consumers[topic] {
+			for i := range consumer.config.Triggers {
+				t := &consumer.config.Triggers[i]
+				if t.kind == TriggerQueue && t.topic == topic && len(t.conditions) > 0 {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
+
+func sortedSet(topics []string) []string { return slices.Compact(slices.Sorted(slices.Values(topics))) }

@@ -1,13 +1,13 @@
 package motia
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"mime"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/motia-go/motia/driver"
@@ -20,85 +20,45 @@ const traceHeader = "X-Trace-Id"
 
 // ServeHTTP serves the HTTP triggers. It can be mounted anywhere; strip a prefix with http.StripPrefix. Every response has the
 // trace id in X-Trace-Id: that of the request's traceparent header, as in W3C Trace Context, or a new one. Errors are
-// [Problem]s.
+// [Problem]s. Paths match as they are: there are no redirects to another spelling.
 //
 // It works before Run; messages wait until then. After Run has ended it answers 503.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	traceID := ""
-	if parent, ok := trace.Parse(r.Header.Get("Traceparent")); ok {
+	if parent, ok := trace.Parse(traceParent(r)); ok {
 		traceID = parent.TraceID
 	} else {
 		traceID = trace.NewTraceID()
 	}
 	w.Header()[traceHeader] = []string{traceID}
 	if !a.flight.enter() {
-		writeProblem(w, r, Problem{Status: http.StatusServiceUnavailable, Detail: "server is shutting down"}, traceID)
+		writeProblem(w, r, shuttingDown, traceID)
 		return
 	}
 	defer a.flight.leave()
-	a.http.Load().handler.ServeHTTP(w, r)
+	a.handler.ServeHTTP(w, r)
 }
 
-// router is the routes of an app at one time.
-type router struct {
-	app     *App
-	mux     *http.ServeMux
-	methods []string // that any route has, sorted
-	handler http.Handler
-}
+var shuttingDown = Problem{Status: http.StatusServiceUnavailable, Detail: "server is shutting down"}
 
-func newRouter(a *App, bindings []*binding) *router {
-	rt := &router{app: a, mux: http.NewServeMux()}
-	rt.mux.HandleFunc("/", rt.serveUnmatched)
-	for _, b := range bindings {
-		if b.trigger.kind != TriggerHTTP {
-			continue
-		}
-		rt.mux.Handle(b.route.Pattern, wrapHTTP(b.trigger.middleware, b))
-		rt.methods = append(rt.methods, b.route.Method)
-		if b.route.Method == http.MethodGet {
-			rt.methods = append(rt.methods, http.MethodHead)
-		}
-	}
-	slices.Sort(rt.methods)
-	rt.methods = slices.Compact(rt.methods)
-	rt.handler = wrapHTTP(a.middleware, rt.mux)
-	return rt
-}
-
-func wrapHTTP(middleware []func(http.Handler) http.Handler, h http.Handler) http.Handler {
-	for _, m := range slices.Backward(middleware) {
-		if m != nil {
-			h = m(h)
-		}
-	}
-	return h
-}
-
-// serveUnmatched answers 405 if the path has a route for another method, else 404.
-func (rt *router) serveUnmatched(w http.ResponseWriter, r *http.Request) {
-	var allowed []string
-	for _, method := range rt.methods {
-		other := *r
-		other.Method = method
-		if _, pattern := rt.mux.Handler(&other); pattern != "/" && pattern != "" {
-			allowed = append(allowed, method)
-		}
-	}
-	p := Problem{Status: http.StatusNotFound, Detail: "no route matches the path"}
-	if len(allowed) > 0 {
-		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		p = Problem{Status: http.StatusMethodNotAllowed, Detail: "the path does not take " + r.Method}
-	}
-	writeProblem(w, r, p, responseTraceID(w))
-}
-
-// responseTraceID finds what App.ServeHTTP has set; middleware may have wrapped the writer.
-func responseTraceID(w http.ResponseWriter) string {
-	if v := w.Header()[traceHeader]; len(v) == 1 {
+// traceParent returns the traceparent of the request. Several of them are none.
+func traceParent(r *http.Request) string {
+	if v := r.Header["Traceparent"]; len(v) == 1 {
 		return v[0]
 	}
 	return ""
+}
+
+// responseTraceID finds the trace id that App.ServeHTTP has set. Middleware may have changed it, or replaced the writer by one with
+// headers of its own, as http.TimeoutHandler does; then the response gets the id of a new trace.
+func responseTraceID(w http.ResponseWriter) string {
+	h := w.Header()
+	if v := h[traceHeader]; len(v) == 1 && trace.ValidTraceID(v[0]) {
+		return v[0]
+	}
+	id := trace.NewTraceID()
+	h[traceHeader] = []string{id}
+	return id
 }
 
 // ServeHTTP runs the step for a request that matched.
@@ -106,25 +66,43 @@ func (b *binding) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.inFlight.Add(1)
 	defer b.inFlight.Add(-1)
 	c := b.newCall()
-	header := driver.Header{TraceParent: r.Header.Get("Traceparent")}
+	ctx, release := b.app.untilCutOff(r.Context())
+	defer release()
+	header := driver.Header{TraceParent: traceParent(r)}
 	if header.TraceParent != "" {
 		header.TraceState = trace.CleanState(strings.Join(r.Header["Tracestate"], ","))
 	}
-	inv := b.begin(c, r.Context(), header, responseTraceID(w))
+	inv := b.begin(c, ctx, header, responseTraceID(w))
 	stream, response, err := b.handle(c, w, r)
-	if err == nil && !stream.started {
-		if err = b.respond(w, r, &response); err == nil {
-			return
-		}
+	switch {
+	case err != nil:
+		closeBody(response.Body)
+	case !stream.started:
+		err = b.respond(stream, &response)
+	case response.Status != 0 || response.Body != nil || response.Headers != nil:
+		closeBody(response.Body)
+		inv.Logger.WarnContext(inv.ctx, "response is ignored: the step has written its own")
 	}
-	if err == nil {
-		if response.Status != 0 || response.Body != nil || response.Headers != nil {
-			inv.Logger.WarnContext(inv.ctx, "response is ignored: the step has written its own")
-			closeBody(response.Body)
-		}
-		return
+	if err != nil {
+		b.fail(inv, w, r, stream, err)
 	}
-	b.fail(inv, w, r, stream, err)
+}
+
+// servedKey marks the contexts of requests to the app's own server, which end when handlers are cut off.
+type servedKey struct{}
+
+// untilCutOff makes the context of a request to somebody else's server end when handlers are cut off.
+func (a *App) untilCutOff(ctx context.Context) (_ context.Context, release func()) {
+	handlers := a.handlers.Load()
+	if handlers == nil || ctx.Value(servedKey{}) != nil {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(*handlers, func() { cancel(context.Cause(*handlers)) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
 }
 
 // handle reads the request and runs the step.
@@ -140,37 +118,50 @@ func (b *binding) handle(c call, w http.ResponseWriter, r *http.Request) (*Respo
 func (b *binding) readInput(c call, w http.ResponseWriter, r *http.Request) (stream *ResponseStream, err error) {
 	defer func() {
 		if v := recover(); v != nil { // of an UnmarshalJSON or a custom validation
-			err = panicError(v)
+			stream, err = new(ResponseStream), panicError(v)
 		}
 	}()
 	if !b.hasPayload || r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return c.setHTTP(w, r, b.pathParams(r), nil, false)
 	}
 	if err := checkMediaType(r.Header["Content-Type"]); err != nil {
-		return &ResponseStream{}, err
+		return new(ResponseStream), err
 	}
 	buf := b.app.buffers.Get()
 	defer b.app.buffers.Put(buf)
-	body, err := payload.ReadAll(r.Body, b.app.maxBodySize, buf)
-	if err != nil {
-		if _, ok := errors.AsType[*payload.TooLargeError](err); ok {
-			return &ResponseStream{}, HTTPError(http.StatusRequestEntityTooLarge, err)
+	var body []byte
+	if r.Body != nil { // it is in requests made by hand
+		if body, err = payload.ReadAll(r.Body, b.app.maxBodySize, buf); err != nil {
+			return new(ResponseStream), bodyError(err)
 		}
-		return &ResponseStream{}, HTTPError(http.StatusBadRequest, errors.New("body could not be read"))
 	}
 	return c.setHTTP(w, r, b.pathParams(r), body, true)
 }
 
+// bodyError says what went wrong in reading a body, in words that the client may see.
+func bodyError(err error) error {
+	if _, ok := errors.AsType[*payload.TooLargeError](err); ok {
+		return HTTPError(http.StatusRequestEntityTooLarge, err)
+	}
+	if limit, ok := errors.AsType[*http.MaxBytesError](err); ok { // of middleware
+		return HTTPError(http.StatusRequestEntityTooLarge, &payload.TooLargeError{Limit: limit.Limit})
+	}
+	return HTTPError(http.StatusBadRequest, errors.New("body could not be read"))
+}
+
 // checkMediaType accepts JSON, also by its structured suffix (RFC 6839), and a body without a type.
 func checkMediaType(contentType []string) error {
-	if len(contentType) == 0 || contentType[0] == "application/json" || contentType[0] == "" {
+	if len(contentType) == 0 || len(contentType) == 1 && (contentType[0] == "application/json" || contentType[0] == "") {
 		return nil
+	}
+	if len(contentType) > 1 {
+		return HTTPError(http.StatusUnsupportedMediaType, errors.New("more than one content type"))
 	}
 	media, _, err := mime.ParseMediaType(contentType[0])
 	if err == nil && (media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")) {
 		return nil
 	}
-	return HTTPError(http.StatusUnsupportedMediaType, fmt.Errorf("content type %q is not JSON", contentType[0]))
+	return HTTPError(http.StatusUnsupportedMediaType, fmt.Errorf("content type %q is not JSON; send application/json", contentType[0]))
 }
 
 func parseQuery(raw string) (url.Values, error) {
@@ -192,17 +183,14 @@ func (b *binding) pathParams(r *http.Request) map[string]string {
 	return params
 }
 
-// respond writes what the handler returned. Nothing was sent if it returns an error.
-func (b *binding) respond(w http.ResponseWriter, r *http.Request, response *Response) (err error) {
+// respond writes what the handler returned.
+func (b *binding) respond(stream *ResponseStream, response *Response) (err error) {
 	defer func() {
-		if v := recover(); v != nil {
-			if v == http.ErrAbortHandler {
-				panic(v)
-			}
-			err = panicError(v) // of a MarshalJSON
+		if v := recover(); v != nil { // of a MarshalJSON or a Read
+			err = panicError(v)
 		}
 	}()
-	return response.write(w, r, &b.app.buffers)
+	return response.write(stream, &b.app.buffers)
 }
 
 // fail answers a request that could not be handled.
@@ -211,11 +199,16 @@ func (b *binding) fail(inv *Invocation, w http.ResponseWriter, r *http.Request, 
 		panic(http.ErrAbortHandler)
 	}
 	problem := problemOf(err)
-	if err == errNotAccepted { //nolint:errorlint // ours, never wrapped
-		problem = Problem{Status: http.StatusUnprocessableEntity, Detail: "the request does not meet the step's condition"}
+	if problem.Status == http.StatusInternalServerError && b.app.cutOff() && errors.Is(err, context.Canceled) {
+		problem = shuttingDown
 	}
-	if problem.Status >= http.StatusInternalServerError && r.Context().Err() == nil {
-		b.logFailure(inv, slog.LevelError, "step failed", err)
+	if problem.Status >= http.StatusInternalServerError || stream.started {
+		var panicked *PanicError
+		if r.Context().Err() != nil && !errors.As(err, &panicked) {
+			b.logFailure(inv, slog.LevelInfo, "step ended without a result: the client is gone", err)
+		} else {
+			b.logFailure(inv, slog.LevelError, "step failed", err)
+		}
 	}
 	if stream.started {
 		// Part of the response is out; to cut the connection is the only way left to say that this is not all.

@@ -34,6 +34,7 @@ func (h *contextLogHandler) Handle(ctx context.Context, record slog.Record) erro
 		return h.derived.Handle(ctx, record)
 	}
 	if len(h.steps) == 0 {
+		record = record.Clone() // the caller may hand it to other handlers as well
 		record.AddAttrs(inv.logAttrs()...)
 		return h.base.Handle(ctx, record)
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strconv"
 
 	"github.com/motia-go/motia/internal/payload"
 )
@@ -23,19 +22,24 @@ type Problem struct {
 // FieldError says what is wrong with one field of a payload.
 type FieldError struct {
 	Field   string `json:"field"`   // JSON path, for example items[0].qty; empty for the whole payload
-	Rule    string `json:"rule"`    // the rule of the `validate` tag, or "type"
+	Rule    string `json:"rule"`    // the rule of the `validate` tag; "type" for a value of the wrong type, "json" for text that is not JSON
 	Message string `json:"message"` // for people, for example "must be greater than 0"
 }
 
-// retryAfterFull is what clients of a full queue are told to wait, in seconds.
-const retryAfterFull = 1
+// retryAfter is what clients are told to wait for room in a queue or for the next server, in seconds.
+const retryAfter = "1"
 
-// problemOf says what the client is told of an error, and whether the error itself says so.
+// problemOf says what the client is told of an error.
 func problemOf(err error) Problem {
 	var status *StatusError
 	var input *payload.Error
 	switch {
+	case err == errNotAccepted: //nolint:errorlint // ours, never wrapped
+		return Problem{Status: http.StatusUnprocessableEntity, Detail: "the request does not meet the step's condition"}
 	case errors.As(err, &status):
+		if status.Status < 400 || status.Status > 599 {
+			break // not an error status, so it is a mistake in the step
+		}
 		p := Problem{Status: status.Status}
 		if status.Err != nil {
 			p.Detail = status.Err.Error()
@@ -58,17 +62,14 @@ func fieldErrors(err *payload.Error) []FieldError {
 }
 
 func writeProblem(w http.ResponseWriter, r *http.Request, p Problem, traceID string) {
-	if p.Status < 400 || p.Status > 599 { // an HTTPError with a status that is no error status
-		p.Status = http.StatusInternalServerError
-	}
 	p.Type, p.Title, p.TraceID = "about:blank", http.StatusText(p.Status), traceID
 	body, _ := json.Marshal(p) // strings and numbers only
 	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("X-Content-Type-Options", "nosniff")
-	if p.Status == http.StatusServiceUnavailable {
-		h.Set("Retry-After", strconv.Itoa(retryAfterFull))
+	h.Del("Content-Length") // what the step may have announced
+	if p.Status == http.StatusServiceUnavailable && h.Get("Retry-After") == "" {
+		h.Set("Retry-After", retryAfter)
 	}
 	w.WriteHeader(p.Status)
 	if r.Method != http.MethodHead {

@@ -21,14 +21,15 @@ type QueueConfig struct {
 	VisibilityTimeout time.Duration
 	// Delay holds back every message. Default: 0.
 	Delay time.Duration
-	// Concurrency is the number of messages handled at once by this process. Default: 10; 1 for cron triggers unless they
-	// allow overlap.
+	// Concurrency is the number of messages handled at once by this process. Default: 10; always 1 for cron triggers unless
+	// they allow overlap.
 	Concurrency int
 	// MaxPending bounds the messages that are enqueued but not finished, running ones included; then Enqueue returns
 	// [ErrQueueFull]. Default: no bound. It is for queue triggers.
 	MaxPending int
 	// Backoff returns the delay before the next attempt after the given number of failed ones, at least 1. Default:
-	// [ExponentialBackoff] from 1 s by factor 2 up to 5 minutes. It may be called concurrently.
+	// [ExponentialBackoff] from 1 s by factor 2 up to 5 minutes, which also applies to attempts that exceed their visibility
+	// timeout. It may be called concurrently.
 	Backoff func(attempt int) time.Duration
 }
 
@@ -130,16 +131,16 @@ func (t *Trigger) resolve(app QueueConfig) QueueConfig {
 	}
 	if t.kind == TriggerCron {
 		// The app's defaults are meant for messages; a tick that fails has its next one.
-		app.MaxRetries, app.Delay = NoRetries, 0
-		switch t.overlap {
-		case OverlapAllow:
-		case OverlapQueue:
-			app.MaxPending, app.Concurrency = 2, 1
-		default:
-			app.MaxPending, app.Concurrency = 1, 1
-		}
+		app.MaxRetries, app.Delay, app.Type = NoRetries, 0, ""
 	}
 	c := t.queue.or(app).or(library)
+	if t.kind == TriggerCron && t.overlap != OverlapAllow {
+		// Ordered, because only the queue knows what runs in other processes.
+		c.Type, c.Concurrency, c.MaxPending = FIFO, 1, 1
+		if t.overlap == OverlapQueue {
+			c.MaxPending = 2
+		}
+	}
 	if c.MaxRetries == NoRetries {
 		c.MaxRetries = 0
 	}

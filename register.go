@@ -47,6 +47,11 @@ func (a *App) Register(steps ...Step) error {
 	if len(r.mistakes) > 0 {
 		return errors.Join(r.mistakes...)
 	}
+	for _, b := range r.bindings[len(a.bindings):] {
+		if b.trigger.kind == TriggerHTTP {
+			b.handler = wrapHTTP(b.trigger.middleware, b)
+		}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), registerTimeout)
 	defer cancel()
 	if err := r.bind(ctx, r.bindings[len(a.bindings):]); err != nil {
@@ -56,7 +61,7 @@ func (a *App) Register(steps ...Step) error {
 		a.steps = append(a.steps, &steps[i])
 	}
 	a.bindings = r.bindings
-	a.http.Store(newRouter(a, a.bindings))
+	a.routes.Store(newRouter(a.bindings))
 	return nil
 }
 
@@ -69,31 +74,36 @@ type registration struct {
 	mistakes []error
 }
 
-func (r *registration) mistake(step *Step, trigger string, err error) {
-	r.mistakes = append(r.mistakes, &StepError{Step: step.config.Name, Trigger: trigger, Err: err})
+func (r *registration) mistake(step *Step, err error) {
+	r.mistakes = append(r.mistakes, &StepError{Step: step.config.Name, Err: err})
+}
+
+func (b *binding) mistake(err error) error {
+	trigger := fmt.Sprintf("%d (%v)", b.info.Index, b.trigger)
+	return &StepError{Step: b.step.config.Name, Trigger: trigger, Err: err}
 }
 
 func (r *registration) add(step *Step, position int) {
 	name := step.config.Name
 	switch {
 	case step.compile == nil:
-		r.mistake(step, "", fmt.Errorf("argument %d is the zero Step; make steps with NewStep", position))
+		r.mistake(step, fmt.Errorf("argument %d is the zero Step; make steps with NewStep", position))
 		return
 	case name == "":
-		r.mistake(step, "", fmt.Errorf("argument %d has no name", position))
+		r.mistake(step, fmt.Errorf("argument %d has no name", position))
 	case r.names[name]:
-		r.mistake(step, "", errors.New("name is taken by another step"))
+		r.mistake(step, errors.New("name is taken by another step"))
 	}
 	r.names[name] = true
 	for _, err := range step.mistakes {
-		r.mistake(step, "", err)
+		r.mistake(step, err)
 	}
 	if len(step.config.Triggers) == 0 {
-		r.mistake(step, "", errors.New("has no trigger"))
+		r.mistake(step, errors.New("has no trigger"))
 	}
 	for _, topics := range [][]string{step.config.Enqueues, step.config.VirtualEnqueues, step.config.VirtualSubscribes} {
 		if slices.Contains(topics, "") {
-			r.mistake(step, "", errors.New("declares an empty topic"))
+			r.mistake(step, errors.New("declares an empty topic"))
 		}
 	}
 	same := make(map[string]int) // triggers of this step that read alike
@@ -102,7 +112,7 @@ func (r *registration) add(step *Step, position int) {
 		b := &binding{app: r.app, step: step, trigger: t}
 		b.info = TriggerInfo{Type: t.kind, Index: i, Method: t.method, Path: t.path, Topic: t.topic, Expression: t.expression, Stream: t.stream, Attempt: 1}
 		for _, err := range r.check(b) {
-			r.mistake(step, fmt.Sprintf("%d (%v)", i, t), err)
+			r.mistakes = append(r.mistakes, b.mistake(err))
 		}
 		b.identify(same)
 		r.bindings = append(r.bindings, b)
@@ -168,7 +178,11 @@ func (r *registration) checkRoute(b *binding) error {
 		return nil
 	}
 	for _, other := range r.bindings {
-		if other.route.Pattern != "" && route.Conflict(parsed.Pattern, other.route.Pattern) {
+		switch {
+		case other.route.Pattern == "":
+		case other.route.Pattern == parsed.Pattern:
+			return fmt.Errorf("route is that of %v of step %q already", other.trigger, other.step.config.Name)
+		case route.Conflict(parsed.Pattern, other.route.Pattern):
 			return fmt.Errorf("route conflicts with %v of step %q: neither is more specific", other.trigger, other.step.config.Name)
 		}
 	}
@@ -198,12 +212,12 @@ func (r *registration) bind(ctx context.Context, bindings []*binding) error {
 	for _, b := range bindings {
 		for _, topic := range b.topics {
 			if err := r.app.backend.Queue.Bind(ctx, topic, b.subscription, b.queue.subscription()); err != nil {
-				return &StepError{Step: b.step.config.Name, Trigger: b.trigger.String(), Err: fmt.Errorf("bind: %w", err)}
+				return b.mistake(fmt.Errorf("bind: %w", err))
 			}
 		}
 		if b.bucket != "" {
 			if err := r.app.backend.KV.(driver.ChangeLog).Track(ctx, b.bucket); err != nil {
-				return &StepError{Step: b.step.config.Name, Trigger: b.trigger.String(), Err: fmt.Errorf("track changes: %w", err)}
+				return b.mistake(fmt.Errorf("track changes: %w", err))
 			}
 			tracked[b.bucket] = true
 		}

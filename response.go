@@ -5,32 +5,31 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/motia-go/motia/internal/payload"
 )
 
-// write sends the response. It returns an error only if nothing was sent yet.
-func (res *Response) write(w http.ResponseWriter, r *http.Request, buffers *payload.Buffers) error {
-	if res.Status != 0 && (res.Status < 200 || res.Status > 999) {
+// write sends the response. If it returns an error, stream says whether something was sent before.
+func (res *Response) write(stream *ResponseStream, buffers *payload.Buffers) error {
+	if res.Status != 0 && !validStatus(res.Status) {
 		closeBody(res.Body)
 		return fmt.Errorf("response status %d is out of range", res.Status)
 	}
 	switch body := res.Body.(type) {
 	case nil:
-		res.header(w, http.StatusNoContent, "")
+		res.start(stream, http.StatusNoContent, "")
 	case []byte:
-		res.raw(w, r, body, "application/octet-stream")
+		res.raw(stream, body, "application/octet-stream")
 	case string:
-		res.raw(w, r, []byte(body), "text/plain; charset=utf-8")
+		res.raw(stream, []byte(body), "text/plain; charset=utf-8")
 	case io.Reader:
 		defer closeBody(body)
-		res.header(w, http.StatusOK, "application/octet-stream")
-		if r.Method != http.MethodHead && res.allowsBody() {
-			_, err := io.Copy(w, body)
-			if err != nil {
-				// The status line is out; to cut the connection is the only way left to say that this is not all.
-				panic(http.ErrAbortHandler)
+		res.start(stream, http.StatusOK, "application/octet-stream")
+		if stream.request.Method != http.MethodHead && res.allowsBody() {
+			if _, err := io.Copy(stream.w, body); err != nil {
+				return fmt.Errorf("response body: %w", err)
 			}
 		}
 	default:
@@ -39,26 +38,34 @@ func (res *Response) write(w http.ResponseWriter, r *http.Request, buffers *payl
 		if err := json.NewEncoder(b).Encode(body); err != nil {
 			return fmt.Errorf("response body: %w", err)
 		}
-		res.raw(w, r, b.Bytes(), "application/json")
+		res.raw(stream, b.Bytes(), "application/json")
 	}
 	return nil
 }
 
-func (res *Response) raw(w http.ResponseWriter, r *http.Request, body []byte, contentType string) {
-	if r.Method == http.MethodHead && res.allowsBody() {
-		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+func (res *Response) raw(stream *ResponseStream, body []byte, contentType string) {
+	withBody := res.allowsBody()
+	if withBody && stream.request.Method == http.MethodHead {
+		stream.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		withBody = false
 	}
-	res.header(w, http.StatusOK, contentType)
-	if r.Method != http.MethodHead && res.allowsBody() {
-		_, _ = w.Write(body) // the client is gone; nobody is left to tell
+	res.start(stream, http.StatusOK, contentType)
+	if withBody {
+		_, _ = stream.w.Write(body) // the client is gone; nobody is left to tell
 	}
 }
 
-func (res *Response) header(w http.ResponseWriter, status int, contentType string) {
-	h := w.Header()
+// start sends the status and the headers.
+func (res *Response) start(stream *ResponseStream, status int, contentType string) {
+	h := stream.w.Header()
 	for name, values := range res.Headers {
 		name = http.CanonicalHeaderKey(name)
-		h[name] = append(h[name], values...)
+		switch name {
+		case "Content-Type", "Content-Length", traceHeader: // of which there can be only one
+			h[name] = slices.Clone(values)
+		default:
+			h[name] = append(h[name], values...)
+		}
 	}
 	if contentType != "" && h.Get("Content-Type") == "" && res.allowsBody() {
 		h["Content-Type"] = []string{contentType}
@@ -66,16 +73,21 @@ func (res *Response) header(w http.ResponseWriter, status int, contentType strin
 	if res.Status != 0 {
 		status = res.Status
 	}
-	w.WriteHeader(status)
+	stream.started = true
+	stream.w.WriteHeader(status)
 }
+
+// validStatus reports whether a response can end with the status: 1xx only announce another one.
+func validStatus(status int) bool { return status >= 200 && status <= 999 }
 
 // allowsBody follows RFC 9110, sections 15.3.5 and 15.4.5.
 func (res *Response) allowsBody() bool {
 	return res.Status != http.StatusNoContent && res.Status != http.StatusNotModified
 }
 
+// closeBody closes the body of a response if that is for us to do.
 func closeBody(body any) {
-	if c, ok := body.(io.Closer); ok {
-		_ = c.Close() // a reader that was read to its end has nothing to say
+	if c, ok := body.(io.ReadCloser); ok {
+		_ = c.Close() // a reader that was read to its end, or not at all, has nothing to say
 	}
 }

@@ -18,7 +18,12 @@ type ResponseStream struct {
 	w       http.ResponseWriter
 	request *http.Request
 	started bool
-	events  bool
+}
+
+// NewResponseStream returns the stream that an HTTP trigger would give its handler for the request, for tests that call handlers
+// themselves: see package motiatest.
+func NewResponseStream(w http.ResponseWriter, r *http.Request) *ResponseStream {
+	return &ResponseStream{w: w, request: r}
 }
 
 // Header returns the headers of the response, to be changed before the first write.
@@ -29,7 +34,7 @@ func (s *ResponseStream) Start(status int) error {
 	if s.started {
 		return errors.New("motia: response is started already")
 	}
-	if status < 200 || status > 999 {
+	if !validStatus(status) {
 		return fmt.Errorf("motia: response status %d is out of range", status)
 	}
 	s.started = true
@@ -58,7 +63,7 @@ func (s *ResponseStream) Write(chunk []byte) (int, error) {
 type ServerSentEvent struct {
 	ID    string        // lets the client resume with Last-Event-ID; empty is left out
 	Event string        // type of the event; empty means "message"
-	Data  any           // a string goes out as it is, anything else as JSON; nil is left out
+	Data  any           // string and []byte go out as they are, anything else as JSON; nil is left out
 	Retry time.Duration // how long the client waits before it reconnects; zero is left out
 }
 
@@ -75,6 +80,11 @@ func (s *ResponseStream) Send(event ServerSentEvent) error {
 		b.WriteString(value)
 		b.WriteByte('\n')
 	}
+	text := func(data string) {
+		for line := range strings.SplitSeq(lineBreaks.Replace(data), "\n") {
+			field("data", line)
+		}
+	}
 	if event.ID != "" {
 		field("id", event.ID)
 	}
@@ -87,19 +97,18 @@ func (s *ResponseStream) Send(event ServerSentEvent) error {
 	switch data := event.Data.(type) {
 	case nil:
 	case string:
-		for line := range strings.SplitSeq(lineBreaks.Replace(data), "\n") {
-			field("data", line)
-		}
+		text(data)
+	case []byte:
+		text(string(data))
 	default:
-		text, err := json.Marshal(data)
+		encoded, err := json.Marshal(data)
 		if err != nil {
 			return fmt.Errorf("motia: server-sent event: %w", err)
 		}
-		field("data", string(text))
+		field("data", string(encoded))
 	}
 	b.WriteByte('\n')
-	if !s.started && !s.events {
-		s.events = true
+	if !s.started {
 		h := s.Header()
 		if h.Get("Content-Type") == "" {
 			h.Set("Content-Type", "text/event-stream")

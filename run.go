@@ -15,11 +15,12 @@ import (
 	"github.com/motia-go/motia/internal/schedule"
 )
 
-// graceAfterCancel is how long Run still waits for handlers whose contexts it has cancelled. It returns without those that do
-// not heed their context: nothing can stop them.
-const graceAfterCancel = time.Second
+// graceAfterCancel is how long Run still waits for handlers whose contexts it has cancelled, and for the driver to give back their
+// messages: longer than the second that a driver may wait itself. It returns without the handlers that do not heed their
+// context: nothing can stop them.
+const graceAfterCancel = 2 * time.Second
 
-// Run runs the steps until ctx ends, and then shuts down: it takes no further messages, ticks and requests, lets running
+// Run runs the steps until ctx ends, and then shuts down: it takes no further messages, ticks and requests, ends all subscriptions to streams, lets running
 // handlers finish for up to [Options.ShutdownTimeout], then cancels their contexts and gives their messages back to the queues
 // without counting the attempt, and closes the backend. An app runs once: a second call returns [ErrRunning] or
 // [ErrShutdown].
@@ -74,7 +75,11 @@ func (a *App) run(ctx context.Context, listener net.Listener) error {
 	if listener != nil {
 		r.startServer(listener)
 	}
-	a.log.InfoContext(ctx, "running", "steps", len(a.steps), "triggers", len(a.bindings))
+	attrs := []any{"steps", len(a.steps), "triggers", len(a.bindings)}
+	if listener != nil {
+		attrs = append(attrs, "address", listener.Addr().String())
+	}
+	a.log.InfoContext(ctx, "running", attrs...)
 	<-intake.Done()
 	return r.shutDown(ctx)
 }
@@ -170,7 +175,7 @@ func (r *runner) startServer(listener net.Listener) {
 		Handler:           r.app,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
-		BaseContext:       func(net.Listener) context.Context { return r.handlers },
+		BaseContext:       func(net.Listener) context.Context { return context.WithValue(r.handlers, servedKey{}, true) },
 	}
 	r.goWork("serve", func() error {
 		if err := r.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -188,7 +193,8 @@ func (r *runner) shutDown(ctx context.Context) error {
 	patience, done := context.WithTimeout(ctx, a.shutdownTimeout)
 	defer done()
 	close(r.drain)
-	err := r.failure()
+	a.endStreams() // else a handler that follows a stream would be waited for in vain
+	var late error
 	if !r.wait(patience) {
 		running := a.running()
 		r.cutOff(ErrShutdown)
@@ -198,17 +204,30 @@ func (r *runner) shutDown(ctx context.Context) error {
 			_ = r.server.Close() // connections that are still open after their time
 		}
 		r.wait(grace)
-		err = errors.Join(err, &ShutdownError{Timeout: a.shutdownTimeout, Running: running})
+		late = &ShutdownError{Timeout: a.shutdownTimeout, Running: running}
 	}
-	a.endStreams()
 	a.logLeft(ctx)
 	a.mu.Lock()
 	a.state = appShutDown
 	a.mu.Unlock()
+	var closing error
 	if a.backend.Close != nil {
-		if closeErr := a.backend.Close(ctx); closeErr != nil {
-			err = errors.Join(err, fmt.Errorf("motia: close backend: %w", closeErr))
+		if closing = a.backend.Close(ctx); closing != nil {
+			closing = fmt.Errorf("motia: close backend: %w", closing)
 		}
+	}
+	return errors.Join(r.failure(), late, closing)
+}
+
+// closed makes ErrShutdown of the error that the backend returns because the app has closed it.
+func (a *App) closed(err error) error {
+	if !errors.Is(err, driver.ErrClosed) {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.state == appShutDown {
+		return ErrShutdown
 	}
 	return err
 }
@@ -251,20 +270,24 @@ func (a *App) running() []string {
 	return names
 }
 
-// logLeft tells of messages that stay in the queues. A backend that is not durable loses them.
+// logLeft tells of messages that stay in the queues.
 func (a *App) logLeft(ctx context.Context) {
 	stats, ok := a.backend.Queue.(driver.Stats)
 	if !ok {
 		return
 	}
+	message := "messages are left in the queue"
+	if !a.backend.Features.Durable {
+		message = "messages are lost: the backend is not durable"
+	}
 	for _, b := range a.bindings {
-		if b.subscription == "" {
+		if b.trigger.kind == TriggerHTTP {
 			continue
 		}
 		s, err := stats.Stats(ctx, b.subscription)
 		if err == nil && s.Ready+s.Delayed+s.Running > 0 {
-			a.log.WarnContext(ctx, "messages are left in the queue", "step", b.step.config.Name, "trigger", b.trigger.String(),
-				"ready", s.Ready, "delayed", s.Delayed, "running", s.Running, "durable", a.backend.Features.Durable)
+			a.log.WarnContext(ctx, message, "step", b.step.config.Name, "trigger", b.trigger.String(),
+				"ready", s.Ready, "delayed", s.Delayed, "running", s.Running)
 		}
 	}
 }

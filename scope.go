@@ -3,6 +3,7 @@ package motia
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"reflect"
 
@@ -98,16 +99,21 @@ func (s Scope[T]) Modify(ctx context.Context, key string, change func(T) (T, err
 		return ChangeOf[T]{}, err
 	}
 	st := inv.state(string(s))
-	return changeOf[T](st.modify(ctx, "modify", key, func(old []byte) ([]byte, error) {
+	var refused error // by change
+	result, err := changeOf[T](st.modify(ctx, "modify", key, func(old []byte) ([]byte, error) {
 		value, err := Stored[T]{old}.Value()
 		if err != nil {
 			return nil, err
 		}
-		if value, err = change(value); err != nil {
-			return nil, err
+		if value, refused = change(value); refused != nil {
+			return nil, refused
 		}
 		return st.encode(value)
 	}))
+	if refused != nil {
+		return ChangeOf[T]{}, refused
+	}
+	return result, err
 }
 
 // Delete removes the value and returns it.
@@ -119,7 +125,7 @@ func (s Scope[T]) Delete(ctx context.Context, key string) (old T, found bool, er
 	return deleteAs[T](ctx, inv.state(string(s)), key)
 }
 
-// List returns the values, ordered by key.
+// List returns the values, ordered by key: an empty slice where there are none.
 func (s Scope[T]) List(ctx context.Context) ([]T, error) {
 	inv, err := invocationOf(ctx)
 	if err != nil {
@@ -192,7 +198,7 @@ func deleteAs[T any](ctx context.Context, s store, key string) (old T, found boo
 }
 
 func listAs[T any](ctx context.Context, s store) ([]T, error) {
-	var values []T
+	values := []T{}
 	var failed error
 	err := s.entries(ctx, func(e driver.Entry) bool {
 		var v T
@@ -202,10 +208,10 @@ func listAs[T any](ctx context.Context, s store) ([]T, error) {
 		values = append(values, v)
 		return true
 	})
-	if err != nil {
+	if err = errors.Join(err, failed); err != nil {
 		return nil, err
 	}
-	return values, failed
+	return values, nil
 }
 
 func changeOf[T any](c Change, err error) (ChangeOf[T], error) {

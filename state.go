@@ -60,7 +60,7 @@ func (s StateManager) Delete(scope, key string) (old json.RawMessage, err error)
 	return change.Old, err
 }
 
-// List returns the values of the scope, ordered by key.
+// List returns the values of the scope, ordered by key: an empty slice where there are none, so that it encodes as [].
 func (s StateManager) List(scope string) ([]json.RawMessage, error) {
 	if s.inv == nil {
 		return nil, ErrNoInvocation
@@ -143,7 +143,6 @@ func (s store) set(ctx context.Context, key string, value any, opts []SetOption)
 	if len(opts) > 0 {
 		options = putOptions(opts)
 	}
-	options.Header = s.header()
 	return s.put(ctx, "set", key, data, options)
 }
 
@@ -156,10 +155,13 @@ func putOptions(opts []SetOption) driver.PutOptions {
 }
 
 func (s store) delete(ctx context.Context, key string) (Change, error) {
-	return s.put(ctx, "delete", key, nil, driver.PutOptions{Delete: true, Header: s.header()})
+	return s.put(ctx, "delete", key, nil, driver.PutOptions{Delete: true})
 }
 
 func (s store) put(ctx context.Context, verb, key string, data []byte, options driver.PutOptions) (Change, error) {
+	if s.inv.app.tracks(s.bucket) {
+		options.Header = s.inv.header()
+	}
 	before, after, err := s.inv.app.backend.KV.Put(ctx, s.key(key), data, options)
 	if err != nil {
 		return Change{}, s.wrap(verb, key, err)
@@ -190,9 +192,7 @@ func (s store) modify(ctx context.Context, verb, key string, change func(old []b
 		if err != nil {
 			return Change{}, s.wrap(verb, key, err)
 		}
-		result, err := s.put(ctx, verb, key, data, driver.PutOptions{
-			IfRevision: &entry.Revision, Expires: entry.Expires, Header: s.header(),
-		})
+		result, err := s.put(ctx, verb, key, data, driver.PutOptions{IfRevision: &entry.Revision, Expires: entry.Expires})
 		if !errors.Is(err, driver.ErrConflict) {
 			return result, err
 		}
@@ -222,7 +222,7 @@ func (s store) entries(ctx context.Context, yield func(driver.Entry) bool) error
 	for {
 		page, err := s.inv.app.backend.KV.List(ctx, s.bucket, s.scope, after, listPage)
 		if err != nil {
-			return fmt.Errorf("motia: list %s %q: %w", s.bucket, s.scope, err)
+			return fmt.Errorf("motia: list %s %q: %w", s.bucket, s.scope, s.inv.app.closed(err))
 		}
 		for _, entry := range page {
 			if !yield(entry) {
@@ -237,12 +237,15 @@ func (s store) entries(ctx context.Context, yield func(driver.Entry) bool) error
 }
 
 func (s store) list(ctx context.Context) ([]json.RawMessage, error) {
-	var values []json.RawMessage
+	values := []json.RawMessage{}
 	err := s.entries(ctx, func(e driver.Entry) bool {
 		values = append(values, e.Value)
 		return true
 	})
-	return values, err
+	if err != nil {
+		return nil, err
+	}
+	return values, nil
 }
 
 func (s store) clear(ctx context.Context) error {
@@ -260,7 +263,7 @@ func (s store) scopes(ctx context.Context) ([]string, error) {
 	for {
 		page, err := s.inv.app.backend.KV.Scopes(ctx, s.bucket, after, listPage)
 		if err != nil {
-			return nil, fmt.Errorf("motia: scopes of %s: %w", s.bucket, err)
+			return nil, fmt.Errorf("motia: scopes of %s: %w", s.bucket, s.inv.app.closed(err))
 		}
 		names = append(names, page...)
 		if len(page) < listPage {
@@ -301,6 +304,7 @@ func (s store) header() driver.Header {
 }
 
 func (s store) wrap(verb, key string, err error) error {
+	err = s.inv.app.closed(err)
 	if s.inv.step == nil {
 		return fmt.Errorf("motia: %s %s %q key %q: %w", verb, s.bucket, s.scope, key, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -26,22 +27,21 @@ type hubs struct {
 
 // hub follows one group of a stream through one watch of the backend and hands its events to all subscribers.
 type hub struct {
-	hubs   *hubs
-	group  string
-	refs   int           // subscriptions, and those being made; guarded by hubs.mu
-	ready  chan struct{} // closed when items is complete, or the watch has failed
-	cancel context.CancelFunc
-	unsend func() // ends the subscription to sent events; guarded by hubs.mu
+	hubs  *hubs
+	group string
+	refs  int                // subscribers, and those being made; guarded by hubs.mu
+	ready chan struct{}      // closed when items is complete, or the hub has ended
+	stop  context.CancelFunc // ends run
 
 	mu     sync.Mutex
-	live   bool // ready is closed
-	failed error
+	live   bool  // ready is closed
+	failed error // why the hub has ended; nil while it serves
 	items  map[string]json.RawMessage
 	all    []*subscriber            // of the whole group
 	byItem map[string][]*subscriber // of one item
 }
 
-// hubEvent is an event as all subscribers share it. It is not changed once sent.
+// hubEvent is an event as all subscribers share it; a snapshot belongs to one. It is not changed once somebody can read it.
 type hubEvent struct {
 	kind    StreamEventType
 	item    string
@@ -76,7 +76,7 @@ func (hs *hubs) stamp(t time.Time) time.Time {
 
 // subscribe adds a subscriber whose first event is the snapshot.
 func (hs *hubs) subscribe(ctx context.Context, group string, item *string, buffer int) (*subscriber, error) {
-	h, err := hs.acquire(ctx, group)
+	h, err := hs.acquire(group)
 	if err != nil {
 		return nil, err
 	}
@@ -87,54 +87,46 @@ func (hs *hubs) subscribe(ctx context.Context, group string, item *string, buffe
 		return nil, context.Cause(ctx)
 	}
 	s := &subscriber{hub: h, item: item, events: make(chan *hubEvent, buffer)}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.failed != nil {
-		go h.release() // wants hubs.mu, which comes before h.mu
-		return nil, h.failed
+	if err := h.admit(s); err != nil {
+		h.release()
+		return nil, err
 	}
-	s.events <- h.snapshotLocked(s, EventSync)
-	h.addLocked(s)
 	return s, nil
 }
 
-// acquire returns the hub of a group and starts it if it is the first to ask.
-func (hs *hubs) acquire(ctx context.Context, group string) (*hub, error) {
+// acquire returns the hub of a group and starts it if there is none. release must follow.
+func (hs *hubs) acquire(group string) (*hub, error) {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
 	if hs.closed {
 		return nil, ErrShutdown
 	}
-	if h := hs.groups[group]; h != nil {
-		h.refs++
-		return h, nil
+	h := hs.groups[group]
+	if h == nil {
+		h = &hub{hubs: hs, group: group, ready: make(chan struct{}), items: make(map[string]json.RawMessage), byItem: make(map[string][]*subscriber)}
+		hs.groups[group] = h
+		running, stop := context.WithCancel(hs.app.lifetime)
+		h.stop = stop
+		hs.app.subscriptions.Go(func() { h.run(running) })
 	}
-	h := &hub{hubs: hs, group: group, refs: 1, ready: make(chan struct{}), items: make(map[string]json.RawMessage), byItem: make(map[string][]*subscriber)}
-	unsend, err := hs.app.backend.Bus.Subscribe(ctx, streamSubject(hs.stream.name, group), h.sent)
-	if err != nil {
-		return nil, fmt.Errorf("motia: subscribe to stream %q: %w", hs.stream.name, err)
-	}
-	h.unsend = unsend
-	watching, cancel := context.WithCancel(hs.app.lifetime)
-	h.cancel = cancel
-	hs.groups[group] = h
-	hs.app.subscriptions.Go(func() { h.watch(watching) })
+	h.refs++
 	return h, nil
 }
 
 // release gives back what acquire gave; the last one stops the hub.
 func (h *hub) release() {
-	hs := h.hubs
-	hs.mu.Lock()
-	h.refs--
-	last := h.refs == 0
-	if last && hs.groups[h.group] == h {
-		delete(hs.groups, h.group)
+	h.hubs.mu.Lock()
+	defer h.hubs.mu.Unlock()
+	if h.refs--; h.refs == 0 {
+		h.forgetLocked()
+		h.stop()
 	}
-	hs.mu.Unlock()
-	if last {
-		h.cancel()
-		h.unsend()
+}
+
+// forgetLocked makes the next subscriber start a new hub. The lock is that of the hubs.
+func (h *hub) forgetLocked() {
+	if h.hubs.groups[h.group] == h {
+		delete(h.hubs.groups, h.group)
 	}
 }
 
@@ -142,31 +134,43 @@ func (h *hub) release() {
 func (hs *hubs) close(err error) {
 	hs.mu.Lock()
 	hs.closed = true
-	var running []*hub
-	for _, h := range hs.groups {
-		running = append(running, h)
-	}
+	running := slices.Collect(maps.Values(hs.groups))
 	hs.mu.Unlock()
 	for _, h := range running {
 		h.end(err)
 	}
 }
 
-// watch runs until the hub is stopped.
-func (h *hub) watch(ctx context.Context) {
-	err := h.hubs.app.backend.KV.Watch(ctx, h.hubs.stream.bucket, h.group, h.changed)
+// run feeds the hub until it is stopped.
+func (h *hub) run(ctx context.Context) {
+	err := h.feed(ctx)
 	if ctx.Err() == nil {
-		if err == nil {
-			err = driver.ErrClosed
-		}
-		h.end(fmt.Errorf("motia: watch stream %q: %w", h.hubs.stream.name, err))
+		h.end(fmt.Errorf("motia: follow stream %q: %w", h.hubs.stream.name, err))
 	}
+}
+
+func (h *hub) feed(ctx context.Context) error {
+	backend, stream := &h.hubs.app.backend, h.hubs.stream
+	unsubscribe, err := backend.Bus.Subscribe(ctx, streamSubject(stream.name, h.group), h.sent)
+	if err != nil {
+		return err
+	}
+	defer unsubscribe()
+	if err := backend.KV.Watch(ctx, stream.bucket, h.group, h.changed); err != nil {
+		return err
+	}
+	return driver.ErrClosed // a watch does not end by itself
 }
 
 // end closes all subscribers with the error, and lets nobody in any more.
 func (h *hub) end(err error) {
+	h.hubs.mu.Lock()
+	h.forgetLocked()
+	h.hubs.mu.Unlock()
 	h.mu.Lock()
-	h.failed = err
+	if h.failed == nil {
+		h.failed = err
+	}
 	h.liveLocked()
 	subscribers := slices.Clone(h.all)
 	for _, s := range h.byItem {
@@ -179,6 +183,21 @@ func (h *hub) end(err error) {
 	for range subscribers {
 		h.release()
 	}
+}
+
+// admit makes s a subscriber of a hub that is ready, and its snapshot the first event.
+func (h *hub) admit(s *subscriber) error {
+	h.mu.Lock()
+	if h.failed != nil {
+		h.mu.Unlock()
+		return h.failed
+	}
+	snapshot := h.snapshotLocked(s, EventSync)
+	s.events <- snapshot
+	h.addLocked(s)
+	h.mu.Unlock()
+	snapshot.sort()
+	return nil
 }
 
 func (h *hub) liveLocked() {
@@ -247,19 +266,37 @@ func (s *subscriber) sendLocked(event *hubEvent) {
 	}
 	select {
 	case s.events <- event:
+		return
 	default:
-		s.lagging.Store(true)
+	}
+	s.lagging.Store(true)
+	// It may have read its buffer before that, and wait by now without knowing that it lags.
+	select {
+	case s.events <- event:
+		s.lagging.Store(false)
+	default:
 	}
 }
 
-// resync returns what is there now, in place of what the subscriber missed.
+// resync returns what is there now, in place of what the subscriber missed; nil if it has missed nothing, or has to read
+// its buffer first.
 func (s *subscriber) resync() *hubEvent {
+	if !s.lagging.Load() {
+		return nil
+	}
 	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
+	if !s.lagging.Load() { // what is in the buffer is part of the snapshot
+		s.hub.mu.Unlock()
+		return nil
+	}
 	s.lagging.Store(false)
-	return s.hub.snapshotLocked(s, EventResync)
+	snapshot := s.hub.snapshotLocked(s, EventResync)
+	s.hub.mu.Unlock()
+	snapshot.sort()
+	return snapshot
 }
 
+// snapshotLocked returns the items for s, not sorted yet: that takes time, and needs no lock.
 func (h *hub) snapshotLocked(s *subscriber, kind StreamEventType) *hubEvent {
 	event := &hubEvent{kind: kind, time: h.hubs.stamp(time.Now())}
 	if s.item != nil {
@@ -273,8 +310,11 @@ func (h *hub) snapshotLocked(s *subscriber, kind StreamEventType) *hubEvent {
 	for id, data := range h.items {
 		event.items = append(event.items, StreamItem[json.RawMessage]{id, data})
 	}
-	slices.SortFunc(event.items, func(a, b StreamItem[json.RawMessage]) int { return strings.Compare(a.ID, b.ID) })
 	return event
+}
+
+func (e *hubEvent) sort() {
+	slices.SortFunc(e.items, func(a, b StreamItem[json.RawMessage]) int { return strings.Compare(a.ID, b.ID) })
 }
 
 func (h *hub) addLocked(s *subscriber) {

@@ -8,13 +8,14 @@ import (
 	"reflect"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/motia-go/motia/driver"
 )
 
 // StreamConfig declares a stream.
 type StreamConfig struct {
-	// Name is unique within the app and not empty.
+	// Name is unique within the app, valid UTF-8 and not empty.
 	Name string
 }
 
@@ -73,7 +74,7 @@ func (h StreamHandle) Delete(group, id string) (old json.RawMessage, err error) 
 	return change.Old, err
 }
 
-// List returns the items of the group, ordered by id.
+// List returns the items of the group, ordered by id: an empty slice where there are none.
 func (h StreamHandle) List(group string) ([]json.RawMessage, error) {
 	st, err := h.group(group)
 	if err != nil {
@@ -101,7 +102,7 @@ func (h StreamHandle) Send(group, id, event string, data any) error {
 	return h.inv.send(h.inv.ctx, h.name, st.scope, id, event, data)
 }
 
-// Subscribe is [StreamName.Subscribe] with items as JSON.
+// Subscribe is [StreamName.Subscribe] with items as JSON, which all subscribers share and must not change.
 func (h StreamHandle) Subscribe(ctx context.Context, group string, opts ...SubscribeOption) (*Subscription[json.RawMessage], error) {
 	if _, err := h.group(group); err != nil {
 		return nil, err
@@ -130,12 +131,12 @@ func (inv *Invocation) send(ctx context.Context, stream, group, id, name string,
 	if err != nil {
 		return fmt.Errorf("motia: send %q to stream %q: %w", name, stream, err)
 	}
-	text, err := json.Marshal(streamEvent{Type: EventSent, Stream: stream, Group: group, Item: id, Time: time.Now(), Name: name, Payload: payload})
+	text, err := encodeStreamEvent(streamEvent{Type: EventSent, Stream: stream, Group: group, Item: id, Time: time.Now(), Name: name, Payload: payload})
 	if err != nil {
 		return fmt.Errorf("motia: send %q to stream %q: %w", name, stream, err)
 	}
 	if err := inv.app.backend.Bus.Send(ctx, streamSubject(stream, group), text); err != nil {
-		return fmt.Errorf("motia: send %q to stream %q: %w", name, stream, err)
+		return fmt.Errorf("motia: send %q to stream %q: %w", name, stream, inv.app.closed(err))
 	}
 	if !inv.app.tracks(streamBucket(stream)) {
 		return nil // no trigger listens
@@ -144,7 +145,7 @@ func (inv *Invocation) send(ctx context.Context, stream, group, id, name string,
 	header.Hops++
 	message := driver.Message{Topic: streamTopic(stream), Group: joinNames(group, id), Header: header, Data: text}
 	if err := inv.app.backend.Queue.Publish(ctx, message); err != nil {
-		return fmt.Errorf("motia: send %q to stream %q: %w", name, stream, err)
+		return fmt.Errorf("motia: send %q to stream %q: %w", name, stream, inv.app.closed(err))
 	}
 	return nil
 }
@@ -193,7 +194,7 @@ func (s StreamName[T]) Delete(ctx context.Context, group, id string) (old T, fou
 	return deleteAs[T](ctx, st, id)
 }
 
-// List returns the items of the group, ordered by id.
+// List returns the items of the group, ordered by id: an empty slice where there are none.
 func (s StreamName[T]) List(ctx context.Context, group string) ([]T, error) {
 	st, err := s.group(ctx, group)
 	if err != nil {
@@ -259,6 +260,8 @@ func (a *App) declareStreams(configs []StreamConfig) {
 		switch {
 		case c.Name == "":
 			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.Streams[%d] has no name", i))
+		case !utf8.ValidString(c.Name):
+			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.Streams[%d]: name %q is not valid UTF-8", i, c.Name))
 		case a.streams[c.Name] != nil:
 			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.Streams[%d]: stream %q is declared twice", i, c.Name))
 		default:

@@ -37,7 +37,8 @@ func Buffer(events int) SubscribeOption {
 type Subscription[T any] struct {
 	stream, group string
 	sub           *subscriber
-	unwatch       func() bool // forgets the context of Subscribe
+	ctx           context.Context // given to Subscribe: its end ends the subscription
+	unwatch       func() bool     // forgets ctx
 }
 
 func subscribe[T any](ctx context.Context, inv *Invocation, stream, group string, opts []SubscribeOption) (*Subscription[T], error) {
@@ -48,6 +49,9 @@ func subscribe[T any](ctx context.Context, inv *Invocation, stream, group string
 	if o.buffer < 1 {
 		return nil, fmt.Errorf("motia: subscribe to stream %q: buffer of %d events", stream, o.buffer)
 	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	sub, err := inv.app.streams[stream].hubs.subscribe(ctx, group, o.item, o.buffer)
 	if err != nil {
 		return nil, err
@@ -56,6 +60,7 @@ func subscribe[T any](ctx context.Context, inv *Invocation, stream, group string
 		stream:  stream,
 		group:   group,
 		sub:     sub,
+		ctx:     ctx,
 		unwatch: context.AfterFunc(ctx, func() { sub.close(context.Cause(ctx)) }),
 	}, nil
 }
@@ -64,7 +69,11 @@ func subscribe[T any](ctx context.Context, inv *Invocation, stream, group string
 // [ErrSubscriptionClosed] after Close, or [ErrShutdown] when the app has shut down, after the events that came before. An event that does not
 // decode as T comes with an error, and the subscription goes on.
 func (s *Subscription[T]) Next(ctx context.Context) (StreamInput[T], error) {
-	event, err := s.sub.next(ctx)
+	done := ctx.Done()
+	if done == s.ctx.Done() {
+		done = nil // its end closes the subscription, and to wait for one thing is much cheaper than for two
+	}
+	event, err := s.sub.next(ctx, done)
 	if err != nil {
 		return StreamInput[T]{}, err
 	}
@@ -76,26 +85,27 @@ func (s *Subscription[T]) Next(ctx context.Context) (StreamInput[T], error) {
 		Event:     StreamEvent[T]{Type: event.kind, Name: event.name, Payload: event.payload},
 	}
 	if event.data != nil {
-		err = s.decode(event.item, event.data, &out.Event.Data)
+		out.Event.Data, err = s.decode(event.item, event.data)
 	}
 	if event.items != nil {
 		out.Event.Items = make([]StreamItem[T], len(event.items))
 		for i, item := range event.items {
-			out.Event.Items[i].ID = item.ID
-			err = errors.Join(err, s.decode(item.ID, item.Data, &out.Event.Items[i].Data))
+			data, failed := s.decode(item.ID, item.Data)
+			out.Event.Items[i] = StreamItem[T]{ID: item.ID, Data: data}
+			err = errors.Join(err, failed)
 		}
 	}
 	return out, err
 }
 
-// Events iterates over the events until the subscription ends. It ends the iteration without an error after Close and when the context
-// given to Subscribe or ctx has ended.
+// Events iterates over the events until the subscription ends. It ends the iteration without an error after Close, when the
+// context given to Subscribe or ctx has ended, and when the app shuts down.
 func (s *Subscription[T]) Events(ctx context.Context) iter.Seq2[StreamInput[T], error] {
 	return func(yield func(StreamInput[T], error) bool) {
 		for {
 			event, err := s.Next(ctx)
 			if err != nil && event.Stream == "" { // the end, not an event that does not decode
-				if !errors.Is(err, ErrSubscriptionClosed) && !errors.Is(err, context.Canceled) && ctx.Err() == nil {
+				if !errors.Is(err, ErrSubscriptionClosed) && !errors.Is(err, ErrShutdown) && s.ctx.Err() == nil && ctx.Err() == nil {
 					yield(event, err)
 				}
 				return
@@ -111,36 +121,55 @@ func (s *Subscription[T]) Events(ctx context.Context) iter.Seq2[StreamInput[T], 
 func (s *Subscription[T]) Close() {
 	s.unwatch()
 	s.sub.close(ErrSubscriptionClosed)
+	s.sub.drop()
 }
 
-func (s *Subscription[T]) decode(id string, data json.RawMessage, dest *T) error {
-	if err := json.Unmarshal(data, dest); err != nil {
-		return fmt.Errorf("motia: item %q of stream %q: %w", id, s.stream, err)
+func (s *Subscription[T]) decode(id string, data json.RawMessage) (T, error) {
+	if _, raw := any((*T)(nil)).(*json.RawMessage); raw { // subscribers that want JSON share the text
+		return any(data).(T), nil
 	}
-	return nil
+	var item T
+	if err := json.Unmarshal(data, &item); err != nil {
+		return item, fmt.Errorf("motia: item %q of stream %q: %w", id, s.stream, err)
+	}
+	return item, nil
 }
 
-// next takes an event from the buffer, makes up for missed ones, or waits.
-func (s *subscriber) next(ctx context.Context) (*hubEvent, error) {
+// drop empties the buffer of a closed subscriber.
+func (s *subscriber) drop() {
+	for range s.events {
+	}
+	s.lagging.Store(false)
+}
+
+// next takes an event from the buffer, makes up for missed ones, or waits, also for done unless that is nil.
+func (s *subscriber) next(ctx context.Context, done <-chan struct{}) (*hubEvent, error) {
 	select {
 	case event, ok := <-s.events:
 		return s.received(event, ok)
 	default:
 	}
-	if s.lagging.Load() {
-		return s.resync(), nil
+	if snapshot := s.resync(); snapshot != nil {
+		return snapshot, nil
+	}
+	if done == nil {
+		event, ok := <-s.events
+		return s.received(event, ok)
 	}
 	select {
 	case event, ok := <-s.events:
 		return s.received(event, ok)
-	case <-ctx.Done():
+	case <-done:
 		return nil, context.Cause(ctx)
 	}
 }
 
 func (s *subscriber) received(event *hubEvent, ok bool) (*hubEvent, error) {
-	if !ok {
-		return nil, s.err
+	if ok {
+		return event, nil
 	}
-	return event, nil
+	if snapshot := s.resync(); snapshot != nil { // it was lagging at the end
+		return snapshot, nil
+	}
+	return nil, s.err
 }

@@ -78,7 +78,8 @@ func Queue(topic string, opts ...TriggerOption) Trigger {
 
 // Cron fires by a cron expression: five fields (minute, hour, day of month, month, day of week), six with a leading
 // second, a descriptor such as @daily, or "@every 90s". The time zone is UTC unless [Options.Location], [InZone] or a
-// leading "CRON_TZ=Europe/Berlin " says otherwise.
+// leading "CRON_TZ=Europe/Berlin " says otherwise. "@every d" is due at the whole multiples of d
+// since 1970, so that several processes agree about its ticks.
 //
 // Across daylight saving: a fixed time that does not exist runs once at the following instant, a fixed time that occurs
 // twice runs once, and intervals (a `*` in the minute or hour field) run on both passes.
@@ -95,7 +96,8 @@ func State(opts ...TriggerOption) Trigger {
 }
 
 // Stream fires for every item created, updated or deleted and every event sent on a stream declared in
-// [Options.Streams], in order for each item. Narrow it with [InGroup] and [ForItem].
+// [Options.Streams]. The stored changes of an item come in order, and so do the events that one sender sends to it; there is no
+// order between the two. Narrow it with [InGroup] and [ForItem].
 func Stream(name string, opts ...TriggerOption) Trigger {
 	return newTrigger(Trigger{kind: TriggerStream, stream: name}, opts)
 }
@@ -230,5 +232,5 @@ func (t Trigger) String() string {
 	case TriggerStream:
 		return fmt.Sprintf("stream %q", t.stream)
 	}
-	return "of the zero Trigger"
+	return "the zero Trigger"
 }

@@ -3,6 +3,7 @@ package motia
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"github.com/motia-go/motia/internal/jsonops"
 )
@@ -38,10 +39,11 @@ func Increment[N Number](path string, by N) UpdateOp { return newOp(jsonops.Incr
 func Decrement[N Number](path string, by N) UpdateOp { return newOp(jsonops.Decrement, path, by) }
 
 // Merge sets the members of value, which encodes as an object, in the object at the path. It is shallow. A missing object
-// starts empty.
+// starts empty, but null is not missing: a nil map that was stored as null takes no Merge.
 func Merge(path string, value any) UpdateOp { return newOp(jsonops.Merge, path, value) }
 
-// Append adds the values at the end of the array at the path; a missing one starts empty.
+// Append adds the values at the end of the array at the path; a missing one starts empty, but null, as which a nil
+// slice is stored, is not missing.
 func Append(path string, values ...any) UpdateOp {
 	op := UpdateOp{op: jsonops.Op{Kind: jsonops.Append, Path: path, Values: make([]json.RawMessage, len(values))}}
 	for i, v := range values {
@@ -71,7 +73,10 @@ func (o UpdateOp) MarshalJSON() ([]byte, error) {
 //	{"type":"increment","path":"a","by":1}    also "decrement"; also "value" in place of "by"
 //	{"type":"merge","path":"a","value":{}}    without "path", the whole value
 //	{"type":"append","path":"a","value":1}    without "path", the whole value
-func (o *UpdateOp) UnmarshalJSON(text []byte) error { return o.op.UnmarshalJSON(text) }
+func (o *UpdateOp) UnmarshalJSON(text []byte) error {
+	o.err = nil
+	return o.op.UnmarshalJSON(text)
+}
 
 // applyOps applies the operations to the stored text, nil if there is none.
 func applyOps(old []byte, ops []UpdateOp, maxSize int) ([]byte, error) {
@@ -84,8 +89,12 @@ func applyOps(old []byte, ops []UpdateOp, maxSize int) ([]byte, error) {
 	}
 	updated, err := jsonops.Apply(old, plain, jsonops.Limits{Size: maxSize})
 	var misfit *jsonops.Error
-	if errors.As(err, &misfit) {
-		return nil, &UpdateError{Index: misfit.Index, Op: string(misfit.Op), Path: misfit.Path, Reason: misfit.Reason}
+	if !errors.As(err, &misfit) {
+		return updated, err
 	}
-	return updated, err
+	err = &UpdateError{Index: misfit.Index, Op: string(misfit.Op), Path: misfit.Path, Reason: misfit.Reason}
+	if misfit.TooLarge {
+		err = fmt.Errorf("%w: %w", ErrValueTooLarge, err)
+	}
+	return nil, err
 }

@@ -69,7 +69,7 @@ func Apply(doc []byte, ops []Op, limits Limits) ([]byte, error) {
 	if tooLarge >= 0 {
 		op := &ops[tooLarge]
 		reason := fmt.Sprintf("the result has %d bytes, more than %d", len(e.text), size)
-		return nil, &Error{Index: tooLarge, Op: op.Kind, Path: op.Path, Reason: reason}
+		return nil, &Error{Index: tooLarge, Op: op.Kind, Path: op.Path, Reason: reason, TooLarge: true}
 	}
 	return e.result(), nil
 }

@@ -60,6 +60,8 @@ type Error struct {
 	Path  string
 	// Reason is text for people, in lower case.
 	Reason string
+	// TooLarge says that all operations fit, but the result is larger than Limits.Size.
+	TooLarge bool
 }
 
 func (e *Error) Error() string {

@@ -18,7 +18,7 @@ func (q *Queue) Publish(ctx context.Context, messages ...driver.Message) error {
 		return driver.ErrClosed
 	}
 	now := time.Now()
-	topics := *q.topics.Load()
+	topics := q.topicsNow()
 	if len(messages) == 1 && messages[0].ID == "" {
 		m := &messages[0]
 		t := topics[m.Topic]

@@ -37,13 +37,14 @@ const defaultDedupWindow = 2 * time.Minute
 type Queue struct {
 	clock  clock
 	window time.Duration
-	// topics are replaced, never changed, so that Publish reads them without a lock.
-	topics  atomic.Pointer[map[string]*topic]
-	closed  atomic.Bool
-	closing chan struct{} // closed by Close
-	batches sync.Pool     // of *batch, so that they allocate nothing but items
+	// published is what Publish reads without a lock: a copy of topics, nil when they have changed since.
+	published atomic.Pointer[map[string]*topic]
+	closed    atomic.Bool
+	closing   chan struct{} // closed by Close
+	batches   sync.Pool     // of *batch, so that they allocate nothing but items
 
 	mu            sync.Mutex // held while bindings or consumers change
+	topics        map[string]*topic
 	subscriptions map[string]*subscription
 	consumers     map[*consumer]chan struct{} // closed when that call of Consume returns
 }
@@ -68,13 +69,13 @@ func New(o Options) *Queue {
 		clock:         clock{epoch: time.Now()},
 		window:        o.DedupWindow,
 		closing:       make(chan struct{}),
+		topics:        make(map[string]*topic),
 		subscriptions: make(map[string]*subscription),
 		consumers:     make(map[*consumer]chan struct{}),
 	}
 	if q.window <= 0 {
 		q.window = defaultDedupWindow
 	}
-	q.topics.Store(&map[string]*topic{})
 	return q
 }
 
@@ -94,14 +95,12 @@ func (q *Queue) Bind(ctx context.Context, topicName, subscriptionName string, co
 		q.subscriptions[subscriptionName] = s
 	}
 	s.configure(config)
-	topics := *q.topics.Load()
-	t := topics[topicName]
+	t := q.topics[topicName]
 	if t == nil {
-		t = &topic{name: topicName, index: len(topics)}
+		t = &topic{name: topicName, index: len(q.topics)}
 		t.subs.Store(&[]*subscription{s})
-		topics = maps.Clone(topics)
-		topics[topicName] = t
-		q.topics.Store(&topics)
+		q.topics[topicName] = t
+		q.published.Store(nil)
 		return nil
 	}
 	subs := *t.subs.Load()
@@ -110,6 +109,18 @@ func (q *Queue) Bind(ctx context.Context, topicName, subscriptionName string, co
 		t.subs.Store(&subs)
 	}
 	return nil
+}
+
+// topicsNow returns the topics by name. The copy is made once after any number of changes.
+func (q *Queue) topicsNow() map[string]*topic {
+	if topics := q.published.Load(); topics != nil {
+		return *topics
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	topics := maps.Clone(q.topics)
+	q.published.Store(&topics)
+	return topics
 }
 
 func byIndex(a, b *subscription) int { return a.index - b.index }

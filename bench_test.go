@@ -1,0 +1,154 @@
+package motia_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/motia-go/motia"
+)
+
+// Every benchmark has a floor: the same work written by hand with the standard library. BENCHMARKS.md has the ratios and the command
+// that measures them.
+
+// benchOrder is about 300 bytes of JSON with three items.
+type benchOrder struct {
+	ID       string      `json:"id" validate:"required,max=64"`
+	Customer string      `json:"customer" validate:"required"`
+	Email    string      `json:"email" validate:"required"`
+	Address  string      `json:"address"`
+	Total    int         `json:"total" validate:"gt=0"`
+	Items    []benchItem `json:"items" validate:"min=1,dive"`
+}
+
+type benchItem struct {
+	SKU      string `json:"sku" validate:"required"`
+	Quantity int    `json:"quantity" validate:"gte=1"`
+	Price    int    `json:"price" validate:"gte=0"`
+}
+
+// benchPlainOrder is a benchOrder without rules.
+type benchPlainOrder struct {
+	ID       string           `json:"id"`
+	Customer string           `json:"customer"`
+	Email    string           `json:"email"`
+	Address  string           `json:"address"`
+	Total    int              `json:"total"`
+	Items    []benchPlainItem `json:"items"`
+}
+
+type benchPlainItem struct {
+	SKU      string `json:"sku"`
+	Quantity int    `json:"quantity"`
+	Price    int    `json:"price"`
+}
+
+const benchOrderText = `{"id":"8f14e45f-ceea-467f-9c3d-6a1b2c3d4e5f","customer":"Grace Brewster Murray Hopper",` +
+	`"email":"grace@example.com","address":"1 Infinite Loop, 95014 Cupertino, California","total":9084,"items":[` +
+	`{"sku":"book-1234","quantity":1,"price":3999},{"sku":"pen-98765","quantity":12,"price":199},{"sku":"ink-55555","quantity":3,"price":899}]}`
+
+func newBenchOrder[T any](tb testing.TB) T {
+	tb.Helper()
+	var order T
+	require.NoError(tb, json.Unmarshal([]byte(benchOrderText), &order))
+	return order
+}
+
+// newBenchApp returns an app whose log goes nowhere, and a context for host code.
+func newBenchApp(tb testing.TB, opts *motia.Options, steps ...motia.Step) (*motia.App, context.Context) {
+	tb.Helper()
+	var o motia.Options
+	if opts != nil {
+		o = *opts
+	}
+	o.Logger = slog.New(slog.DiscardHandler)
+	app, _ := newApp(tb, &o, steps...)
+	return app, app.Context(tb.Context())
+}
+
+// work does one thing n times.
+type work func(n int)
+
+// compare measures the floor and motia, each alone, and the ratio of the two, for which they take turns many times within one run, so that
+// whatever else the machine does meets both.
+func compare(b *testing.B, floor, motia work) {
+	b.Helper()
+	alone := func(f work) func(*testing.B) {
+		return func(b *testing.B) {
+			b.ReportAllocs()
+			f(b.N)
+		}
+	}
+	b.Run("floor", alone(floor))
+	b.Run("motia", alone(motia))
+	b.Run("ratio", func(b *testing.B) {
+		n := turn(floor)
+		var ratios []float64
+		for b.Loop() {
+			first, second := floor, motia
+			if len(ratios)%2 == 1 {
+				first, second = second, first
+			}
+			x, y := elapsed(first, n), elapsed(second, n)
+			if len(ratios)%2 == 1 {
+				x, y = y, x
+			}
+			ratios = append(ratios, y.Seconds()/x.Seconds())
+		}
+		b.ReportMetric(quantile(ratios, 0.5), "ratio")
+		b.ReportMetric(0, "ns/op") // of a turn, which says nothing
+	})
+}
+
+// turn returns how often f is done in a turn: some milliseconds, which garbage collection is part of.
+func turn(f work) int {
+	const least = 5 * time.Millisecond
+	for n := 1; ; n *= 2 {
+		if elapsed(f, n) >= least {
+			return n
+		}
+	}
+}
+
+func elapsed(f work, n int) time.Duration {
+	start := time.Now()
+	f(n)
+	return time.Since(start)
+}
+
+func quantile[T float64 | time.Duration](values []T, q float64) T {
+	values = slices.Clone(values)
+	slices.Sort(values)
+	return values[min(int(q*float64(len(values))), len(values)-1)]
+}
+
+// requireExtraAllocs holds motia to at most so many allocations more than the floor, each time.
+func requireExtraAllocs(t *testing.T, budget float64, floor, motia work) {
+	t.Helper()
+	const each = 100
+	count := func(f work) float64 { return testing.AllocsPerRun(20, func() { f(each) }) / each }
+	var least, extra float64
+	for range 10 { // the race detector makes sync.Pool forget at times
+		least, extra = count(floor), count(motia)-count(floor)
+		if extra <= budget {
+			t.Logf("%.2f allocations, by hand %.2f", least+extra, least)
+			return
+		}
+	}
+	t.Errorf("%.2f allocations, by hand %.2f: more than %v in addition", least+extra, least, budget)
+}
+
+// heapInUse returns the bytes of live objects.
+func heapInUse() int64 {
+	runtime.GC()
+	runtime.GC() // what has a finalizer or is in a pool takes two
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc + m.StackInuse)
+}

@@ -1,0 +1,360 @@
+package motia_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/motia-go/motia"
+)
+
+// enqueueFrom registers a step that may enqueue to the topics and runs f as its handler, once. It returns what f returned.
+func enqueueFrom(t *testing.T, app *motia.App, topics []string, f func(ctx *motia.FlowContext[any, motia.None]) error) error {
+	t.Helper()
+	var result error
+	require.NoError(t, app.Register(motia.HTTPStep(
+		motia.StepConfig{Name: "sender", Triggers: []motia.Trigger{motia.HTTP("POST", "/send")}, Enqueues: topics},
+		func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+			result = f(ctx)
+			return motia.Response{}, nil
+		})))
+	require.Equal(t, 204, do(t, app, "POST", "/send", "").Code)
+	return result
+}
+
+func TestSeveralMessagesAreEnqueuedAllOrNone(t *testing.T) {
+	type messages = []motia.Message[any]
+	good := messages{{Topic: "a", Data: 1}, {Topic: "b", Data: 2}, {Topic: "a", Data: 3}}
+	cases := map[string]struct {
+		messages messages
+		fill     bool // the queue of b beforehand
+		err      string
+	}{
+		"all good":                     {messages: good},
+		"undeclared topic":             {messages: append(good[:2:2], motia.Message[any]{Topic: "c"}), err: `undeclared topic "c"`},
+		"empty topic":                  {messages: append(good[:2:2], motia.Message[any]{}), err: `undeclared topic ""`},
+		"data that does not encode":    {messages: append(good[:2:2], motia.Message[any]{Topic: "b", Data: func() {}}), err: `motia: enqueue "b" from step "sender": json`},
+		"number that does not encode":  {messages: append(good[:2:2], motia.Message[any]{Topic: "b", Data: math.NaN()}), err: "NaN"},
+		"negative delay":               {messages: append(good[:2:2], motia.Message[any]{Topic: "b", Delay: -1}), err: "delay is negative: -1ns"},
+		"no room on one of two topics": {messages: good, fill: true, err: "queue is full"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var got events
+				record := func(topic string, opts ...motia.TriggerOption) motia.Step {
+					return queueStep("on-"+topic, topic, func(_ *motia.FlowContext[motia.None, any], data any) error {
+						got.add(fmt.Sprint(topic, data))
+						return nil
+					}, opts...)
+				}
+				app, _ := newApp(t, nil, record("a"), record("b", motia.QueueConfig{MaxPending: 2}))
+				if c.fill {
+					queueSend(t, app, "b", "before")
+					queueSend(t, app, "b", "before")
+				}
+				err := enqueueFrom(t, app, []string{"a", "b"}, func(ctx *motia.FlowContext[any, motia.None]) error {
+					return ctx.Enqueue(c.messages...)
+				})
+				start(t, app)
+				synctest.Wait()
+				switch {
+				case c.err == "":
+					require.NoError(t, err)
+					require.ElementsMatch(t, []string{"a1", "b2", "a3"}, got.all())
+				case c.fill:
+					require.ErrorIs(t, err, motia.ErrQueueFull)
+					require.Equal(t, []string{"bbefore", "bbefore"}, got.all())
+				default:
+					require.ErrorContains(t, err, c.err)
+					require.Empty(t, got.all())
+				}
+			})
+		})
+	}
+}
+
+func TestAnUndeclaredTopicIsATypedErrorThatListsTheDeclaredOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got events
+		app, _ := newApp(t, nil, queueStep("spy", "secret", func(*motia.FlowContext[motia.None, any], any) error {
+			got.add("secret")
+			return nil
+		}))
+		declared := []string{"a", "b"}
+		var typed error
+		err := enqueueFrom(t, app, declared, func(ctx *motia.FlowContext[any, motia.None]) error {
+			typed = motia.Topic[string]("secret").Enqueue(ctx, "x")
+			return ctx.Enqueue(motia.Message[any]{Topic: "secret"})
+		})
+		for _, err := range []error{err, typed} {
+			var undeclared *motia.UndeclaredTopicError
+			require.ErrorAs(t, err, &undeclared)
+			require.Equal(t, &motia.UndeclaredTopicError{Step: "sender", Topic: "secret", Declared: declared}, undeclared)
+			require.EqualError(t, err, `motia: step "sender" enqueues to undeclared topic "secret"; declared: "a", "b"`)
+			undeclared.Declared[0] = "changed by a caller" // seen by nobody else
+		}
+		start(t, app)
+		synctest.Wait()
+		require.Empty(t, got.all())
+	})
+}
+
+func TestNoneAsTEnqueueSendsNothing(t *testing.T) {
+	app, _ := newApp(t, nil)
+	require.NoError(t, app.Register(motia.HTTPStep(
+		motia.StepConfig{Name: "mute", Triggers: []motia.Trigger{motia.HTTP("GET", "/")}, Enqueues: []string{"a"}},
+		func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
+			require.NoError(t, ctx.Enqueue())
+			require.ErrorContains(t, ctx.Enqueue(motia.Message[motia.None]{Topic: "a"}), "TEnqueue is None")
+			return motia.Response{}, nil
+		})))
+	require.Equal(t, 204, do(t, app, "GET", "/", "").Code)
+}
+
+func TestALaterChangeOfTheValueIsNotSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got events
+		app, _ := newApp(t, nil, queueStep("reader", "a", func(_ *motia.FlowContext[motia.None, any], data any) error {
+			got.add(fmt.Sprint(data))
+			return nil
+		}))
+		value := map[string]any{"n": 1, "list": []int{1, 2}}
+		queueSend(t, app, "a", value)
+		value["n"], value["list"].([]int)[0] = 2, 99
+		start(t, app)
+		synctest.Wait()
+		require.Equal(t, []string{"map[list:[1 2] n:1]"}, got.all())
+	})
+}
+
+func TestTypedTopicsEnqueueThroughDerivedContextsAndHelpers(t *testing.T) {
+	const mails motia.Topic[string] = "mails"
+	helper := func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		return mails.Enqueue(ctx, "hello", motia.InGroup("g"), motia.After(time.Minute), motia.WithID("m1"))
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var inputs queueList[*motia.QueueInput[string]]
+		var traces events
+		app, _ := newApp(t, nil, motia.NewStep(
+			motia.StepConfig{Name: "mailer", Triggers: []motia.Trigger{mails.Trigger()}},
+			func(in motia.Input[string], ctx *motia.FlowContext[motia.None, string]) (motia.Response, error) {
+				inputs.add(in.(*motia.QueueInput[string]))
+				traces.add(ctx.TraceID)
+				return motia.Response{}, nil
+			}))
+		sent := time.Now()
+		require.NoError(t, enqueueFrom(t, app, motia.Topics(mails), func(ctx *motia.FlowContext[any, motia.None]) error {
+			traces.add(ctx.TraceID)
+			return helper(ctx)
+		}))
+		start(t, app)
+		time.Sleep(time.Minute - time.Nanosecond)
+		synctest.Wait()
+		require.Empty(t, inputs.all())
+		time.Sleep(time.Nanosecond)
+		synctest.Wait()
+		require.Len(t, inputs.all(), 1)
+		got := inputs.all()[0]
+		require.True(t, sent.Equal(got.EnqueuedAt))
+		got.EnqueuedAt = sent
+		require.Equal(t, &motia.QueueInput[string]{Data: "hello", Topic: "mails", MessageID: "m1", MessageGroupID: "g", EnqueuedAt: sent, Attempt: 1}, got)
+		require.Len(t, traces.all(), 2)
+		require.Equal(t, traces.all()[0], traces.all()[1])
+	})
+}
+
+func TestOutsideOfAnInvocationThereIsErrNoInvocation(t *testing.T) {
+	require.ErrorIs(t, motia.Topic[int]("a").Enqueue(t.Context(), 1), motia.ErrNoInvocation)
+	var zero motia.FlowContext[any, any]
+	require.ErrorIs(t, zero.Enqueue(motia.Message[any]{Topic: "a"}), motia.ErrNoInvocation)
+	require.ErrorIs(t, zero.ExtendVisibility(time.Hour), motia.ErrNoLease)
+	require.Nil(t, zero.GetData())
+	_, err := zero.Match(motia.MatchHandlers[any]{})
+	var none *motia.NoHandlerError
+	require.ErrorAs(t, err, &none)
+	_, found := motia.FromContext(t.Context())
+	require.False(t, found)
+}
+
+func TestHostCodeEnqueuesThroughAppContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got events
+		receive := func(app string) motia.Step {
+			return queueStep("receiver", "a", func(ctx *motia.FlowContext[motia.None, any], data any) error {
+				got.add(fmt.Sprint(app, data))
+				return nil
+			})
+		}
+		one, _ := newApp(t, nil, receive("one"))
+		two, _ := newApp(t, nil, receive("two"))
+		start(t, one)
+		start(t, two)
+		ctx := one.Context(t.Context())
+		require.Equal(t, ctx, one.Context(ctx), "bound already")
+		require.NoError(t, motia.Topic[int]("a").Enqueue(ctx, 1))
+		require.NoError(t, motia.Topic[int]("a").Enqueue(two.Context(ctx), 2))
+		require.NoError(t, motia.Topic[int]("nobody listens").Enqueue(ctx, 3))
+		require.EqualError(t, motia.Topic[int]("").Enqueue(ctx, 4), "motia: enqueue: topic is empty")
+		require.ErrorContains(t, motia.Topic[any]("a").Enqueue(ctx, make(chan int)), `motia: enqueue "a": json`)
+		cancelled, cancel := context.WithCancel(ctx)
+		cancel()
+		require.ErrorIs(t, motia.Topic[int]("a").Enqueue(cancelled, 5), context.Canceled)
+		synctest.Wait()
+		require.ElementsMatch(t, []string{"one1", "two2"}, got.all())
+		inv, found := motia.FromContext(ctx)
+		require.True(t, found)
+		require.Empty(t, inv.Step)
+		require.Nil(t, inv.Input)
+	})
+}
+
+func TestAnIDIsEnqueuedOnceWithinTheWindow(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		backend *motia.MemoryOptions
+		window  time.Duration
+	}{
+		{"by default", nil, 2 * time.Minute},
+		{"as configured", &motia.MemoryOptions{DedupWindow: 10 * time.Second}, 10 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var got events
+				receive := func(topic string) motia.Step {
+					return queueStep(topic, topic, func(_ *motia.FlowContext[motia.None, any], data any) error {
+						got.add(fmt.Sprint(topic, data))
+						return nil
+					}, motia.QueueConfig{MaxPending: 2})
+				}
+				app, _ := newApp(t, &motia.Options{Backend: motia.InMemory(c.backend)}, receive("a"), receive("b"))
+				once := motia.WithID("once")
+				queueSend(t, app, "a", 1, once)
+				queueSend(t, app, "a", 2, once)                      // dropped
+				queueSend(t, app, "b", 3, once)                      // another topic
+				queueSend(t, app, "a", 4, motia.WithID("something")) // another ID
+				queueSend(t, app, "a", 5, once)                      // dropped, although the queue is full
+				start(t, app)
+				time.Sleep(c.window - time.Nanosecond)
+				queueSend(t, app, "a", 6, once) // dropped
+				time.Sleep(time.Nanosecond)
+				queueSend(t, app, "a", 7, once)
+				synctest.Wait()
+				require.ElementsMatch(t, []string{"a1", "b3", "a4", "a7"}, got.all())
+			})
+		})
+	}
+}
+
+func TestAnIDTwiceInOneCallIsEnqueuedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got events
+		app, _ := newApp(t, nil, queueStep("a", "a", func(_ *motia.FlowContext[motia.None, any], data any) error {
+			got.add(fmt.Sprint(data))
+			return nil
+		}))
+		require.NoError(t, enqueueFrom(t, app, []string{"a"}, func(ctx *motia.FlowContext[any, motia.None]) error {
+			return ctx.Enqueue(motia.Message[any]{Topic: "a", Data: 1, ID: "x"}, motia.Message[any]{Topic: "a", Data: 2, ID: "x"})
+		}))
+		start(t, app)
+		synctest.Wait()
+		require.Equal(t, []string{"1"}, got.all())
+	})
+}
+
+func TestNamesMayHoldAnything(t *testing.T) {
+	hostile := []string{"plain", ".", "..", "a.b", "*", ">", "a/b", "a%2Fb", "a#b", " ", "\x00", "a\x00b", "\xff\xfe", "😀", "motia:", "motia:state", "motia:topic:motia:state",
+		"motia:cron:tick", strings.Repeat("x", 64<<10), strings.Repeat("x", 64<<10-1)}
+	synctest.Test(t, func(t *testing.T) {
+		got := make(map[string]*events)
+		var steps []motia.Step
+		for _, topic := range hostile {
+			got[topic] = new(events)
+			steps = append(steps, motia.NewStep(
+				motia.StepConfig{Name: topic, Triggers: []motia.Trigger{motia.Queue(topic)}},
+				func(in motia.Input[[]byte], ctx *motia.FlowContext[motia.None, []byte]) (motia.Response, error) {
+					q := in.(*motia.QueueInput[[]byte])
+					if name := string(q.Data); q.Topic != topic || ctx.Trigger.Topic != topic || q.MessageGroupID != name || q.MessageID != name {
+						return motia.Response{}, motia.Permanent(errors.New("mixed up"))
+					}
+					got[topic].add(string(q.Data))
+					return motia.Response{}, nil
+				}))
+		}
+		var changes events
+		steps = append(steps, motia.StateStep(motia.StepConfig{Name: "on-state", Triggers: []motia.Trigger{motia.State()}},
+			func(in *motia.StateInput[int], _ *motia.FlowContext[motia.None, int]) error {
+				changes.add(in.Key)
+				return nil
+			}))
+		app, _ := newApp(t, nil, steps...)
+		start(t, app)
+		ctx := app.Context(t.Context())
+		_, err := motia.Scope[int]("s").Set(ctx, "k", 1) // a change, which is no message on the topic "motia:state"
+		require.NoError(t, err)
+		for _, topic := range hostile {
+			var want []string
+			for _, name := range hostile {
+				queueSend(t, app, topic, []byte(name), motia.InGroup(name), motia.WithID(name))
+				want = append(want, name)
+			}
+			synctest.Wait()
+			require.ElementsMatch(t, want, got[topic].all())
+		}
+		require.Equal(t, []string{"k"}, changes.all())
+		n, err := app.DeadLetters().Count(t.Context(), motia.DeadLetterQuery{})
+		require.NoError(t, err)
+		require.Zero(t, n)
+	})
+}
+
+func TestAfterShutdownThereIsErrShutdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, _ := newApp(t, nil, queueStep("a", "a", func(*motia.FlowContext[motia.None, any], any) error { return nil }))
+		ctx := app.Context(t.Context())
+		require.NoError(t, start(t, app)())
+		require.ErrorIs(t, motia.Topic[int]("a").Enqueue(ctx, 1), motia.ErrShutdown)
+		_, err := app.DeadLetters().List(t.Context(), motia.DeadLetterQuery{})
+		require.ErrorIs(t, err, motia.ErrShutdown)
+		_, err = app.DeadLetters().Count(t.Context(), motia.DeadLetterQuery{})
+		require.ErrorIs(t, err, motia.ErrShutdown)
+	})
+}
+
+func TestTypedMessagesOfSeveralTopicsAreSentTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const numbers, words = motia.Topic[int]("numbers"), motia.Topic[string]("words")
+		var got events
+		app, _ := newApp(t, nil,
+			motia.HTTPStep(motia.StepConfig{
+				Name: "send", Triggers: []motia.Trigger{motia.HTTP("POST", "/")}, Enqueues: motia.Topics(numbers, words),
+			}, func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+				return motia.Response{}, ctx.Enqueue(numbers.Message(1, motia.InGroup("g")), words.Message("one", motia.WithID("w")))
+			}),
+			motia.NewStep(motia.StepConfig{Name: "numbers", Triggers: []motia.Trigger{numbers.Trigger()}},
+				func(in motia.Input[int], ctx *motia.FlowContext[motia.None, int]) (motia.Response, error) {
+					message := in.(*motia.QueueInput[int])
+					got.add(fmt.Sprint(message.Data, " ", message.MessageGroupID))
+					return motia.Response{}, nil
+				}),
+			motia.NewStep(motia.StepConfig{Name: "words", Triggers: []motia.Trigger{words.Trigger()}},
+				func(in motia.Input[string], ctx *motia.FlowContext[motia.None, string]) (motia.Response, error) {
+					message := in.(*motia.QueueInput[string])
+					got.add(fmt.Sprint(message.Data, " ", message.MessageID))
+					return motia.Response{}, nil
+				}))
+		start(t, app)
+		require.Equal(t, 204, do(t, app, "POST", "/", "").Code)
+		synctest.Wait()
+		require.ElementsMatch(t, []string{"1 g", "one w"}, got.all())
+	})
+}

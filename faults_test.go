@@ -1,0 +1,207 @@
+package motia_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/motia-go/motia"
+)
+
+// Each test of this file is named for what we do where Motia's own runtime is at fault; the numbers are those of its list of
+// faults. What a fault is about has tests in depth beside it.
+
+type faultOrder struct {
+	ID  string `json:"id" validate:"required"`
+	Qty int    `json:"qty" validate:"min=1"`
+}
+
+type (
+	faultFlow  = motia.FlowContext[motia.None, faultOrder]
+	faultInput = motia.Input[faultOrder]
+)
+
+const faultOrders motia.Topic[faultOrder] = "orders"
+
+// faultQueueStep consumes the orders.
+func faultQueueStep(name string, f func(faultOrder, *faultFlow) error, opts ...motia.TriggerOption) motia.Step {
+	return motia.QueueStep(motia.StepConfig{Name: name, Triggers: []motia.Trigger{faultOrders.Trigger(opts...)}}, f)
+}
+
+// faultEnqueue enqueues an order from host code.
+func faultEnqueue(t *testing.T, app *motia.App, id string, opts ...motia.EnqueueOption) {
+	t.Helper()
+	require.NoError(t, faultOrders.Enqueue(app.Context(t.Context()), faultOrder{id, 1}, opts...))
+}
+
+func TestFault1ClearDeletesByKeyWhateverTheValuesAre(t *testing.T) {
+	app, _ := newApp(t, nil)
+	state := stateOf(t, app)
+	for key, value := range map[string]any{"object": map[string]int{"n": 1}, "id": map[string]string{"id": "other"}, "null": nil, "text": "x", "list": []int{}} {
+		_, err := state.Set("s", key, value)
+		require.NoError(t, err)
+	}
+	require.NoError(t, state.Clear("s"))
+	left, err := state.List("s")
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+func TestFault2TriggerInfoSaysPathMethodTopicAndExpression(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seen events
+		app, _ := newApp(t, nil, motia.NewStep(motia.StepConfig{Name: "all", Triggers: []motia.Trigger{
+			motia.HTTP("POST", "/orders/:id"), motia.Queue("orders"), motia.Cron("@hourly"),
+		}}, func(_ motia.Input[any], ctx *motia.FlowContext[motia.None, any]) (motia.Response, error) {
+			i := ctx.Trigger
+			seen.add(fmt.Sprint(i.Type, i.Index, i.Method, i.Path, i.Topic, i.Expression))
+			return motia.Response{}, nil
+		}))
+		start(t, app)
+		do(t, app, "POST", "/orders/1", `{}`)
+		faultEnqueue(t, app, "a")
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		require.Equal(t, []string{"http0POST/orders/:id", "queue1orders", "cron2@hourly"}, trimSpaces(seen.all()))
+	})
+}
+
+func trimSpaces(list []string) []string {
+	for i := range list {
+		list[i] = strings.ReplaceAll(list[i], " ", "")
+	}
+	return list
+}
+
+// The recipe as a whole is TestParallelStepsMergeTheirResultsAndTheTriggerFiresExactlyOnce.
+func TestFault3MergeWithAPathMergesAndTheTriggersConditionSeesIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { mergeRun(t, nil, 3) })
+}
+
+func TestFault4AllMessagesOfAGroupArriveInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seen events
+		app, _ := newApp(t, nil, faultQueueStep("consume", func(o faultOrder, _ *faultFlow) error {
+			time.Sleep(time.Second)
+			seen.add(o.ID)
+			return nil
+		}))
+		start(t, app)
+		for _, id := range []string{"1", "2", "3"} {
+			faultEnqueue(t, app, id, motia.InGroup("g"))
+		}
+		time.Sleep(time.Minute)
+		require.Equal(t, []string{"1", "2", "3"}, seen.all())
+	})
+}
+
+func TestFault5ThePolicyOfATriggerIsItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seen events
+		began := time.Now()
+		app, _ := newApp(t, nil, faultQueueStep("consume", func(_ faultOrder, ctx *faultFlow) error {
+			deadline, _ := ctx.Deadline()
+			seen.add(fmt.Sprint(time.Since(began), " for ", time.Until(deadline)))
+			return errors.New("no")
+		}, motia.QueueConfig{
+			MaxRetries: 2, Delay: time.Minute, VisibilityTimeout: time.Hour,
+			Backoff: func(attempt int) time.Duration { return time.Duration(attempt) * 10 * time.Second },
+		}))
+		start(t, app)
+		faultEnqueue(t, app, "a")
+		time.Sleep(time.Hour)
+		require.Equal(t, []string{"1m0s for 1h0m0s", "1m10s for 1h0m0s", "1m30s for 1h0m0s"}, seen.all())
+	})
+}
+
+func TestFault6TwoStepsOnATopicBothGetEveryMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var one, two events
+		count := func(e *events) func(faultOrder, *faultFlow) error {
+			return func(o faultOrder, _ *faultFlow) error { e.add(o.ID); return nil }
+		}
+		app, _ := newApp(t, nil, faultQueueStep("one", count(&one)), faultQueueStep("two", count(&two)))
+		start(t, app)
+		for _, id := range []string{"1", "2", "3", "4"} {
+			faultEnqueue(t, app, id)
+		}
+		synctest.Wait()
+		require.ElementsMatch(t, []string{"1", "2", "3", "4"}, one.all())
+		require.ElementsMatch(t, []string{"1", "2", "3", "4"}, two.all())
+	})
+}
+
+func TestFault7AMessageInFlightIsGivenBackAndEnqueueNeverFailsSilently(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		backend := motia.InMemory(nil)
+		closeBackend := backend.Close
+		backend.Close = nil // as if it were a server: it outlives the first app
+		var seen events
+		opts := &motia.Options{Backend: backend, ShutdownTimeout: time.Second}
+		stuck, _ := newApp(t, opts, faultQueueStep("consume", func(_ faultOrder, ctx *faultFlow) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}))
+		stop := start(t, stuck)
+		faultEnqueue(t, stuck, "a")
+		synctest.Wait()
+		var late *motia.ShutdownError
+		require.ErrorAs(t, stop(), &late)
+
+		backend.Close = closeBackend
+		undeclared := make(chan error, 1)
+		app, _ := newApp(t, opts, faultQueueStep("consume", func(o faultOrder, ctx *faultFlow) error {
+			seen.add(fmt.Sprint(o.ID, ctx.Trigger.Attempt))
+			undeclared <- motia.Topic[int]("other").Enqueue(ctx, 1)
+			return nil
+		}))
+		start(t, app)
+		synctest.Wait()
+		require.Equal(t, []string{"a1"}, seen.all(), "the attempt that was cut off does not count")
+		require.ErrorAs(t, <-undeclared, new(*motia.UndeclaredTopicError))
+	})
+}
+
+func TestFault8HTTPAnswersAreWhatTheHandlerSaid(t *testing.T) {
+	app, _ := newApp(t, nil,
+		motia.HTTPStep(motia.StepConfig{Name: "text", Triggers: []motia.Trigger{motia.HTTP("GET", "/text/:name")}},
+			func(in *motia.HTTPInput[motia.None], _ *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
+				body := in.Request.PathParams["name"] + strings.Join(in.Request.QueryParams["q"], "+")
+				return motia.Response{Headers: http.Header{"X-Own": {"yes"}}, Body: body}, nil
+			}),
+		motia.HTTPStep(motia.StepConfig{Name: "nothing", Triggers: []motia.Trigger{motia.HTTP("POST", "/nothing")}},
+			func(*motia.HTTPInput[faultOrder], *faultFlow) (motia.Response, error) { return motia.Response{}, nil }),
+		motia.HTTPStep(motia.StepConfig{Name: "fails", Triggers: []motia.Trigger{motia.HTTP("GET", "/fails")}},
+			func(*motia.HTTPInput[faultOrder], *faultFlow) (motia.Response, error) {
+				return motia.Response{}, errors.New("the secret")
+			}))
+	text := do(t, app, "GET", "/text/a%2Fb%20c?q=1&q=2", "")
+	require.Equal(t, "a/b c1+2", text.Body.String(), "not quoted, decoded, with all values")
+	require.Equal(t, "yes", text.Header().Get("X-Own"))
+	require.Equal(t, http.StatusNoContent, do(t, app, "POST", "/nothing", `{"id":"a","qty":1}`).Code)
+	require.Equal(t, http.StatusBadRequest, problem(t, do(t, app, "POST", "/nothing", `{"id":`)).Status, "malformed JSON is not null")
+	failed := do(t, app, "GET", "/fails", "")
+	require.Equal(t, http.StatusInternalServerError, failed.Code)
+	require.NotContains(t, failed.Body.String(), "secret")
+}
+
+func TestFault9InvalidPayloadsNeverReachAHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, _ := newApp(t, nil, motia.NewStep(motia.StepConfig{Name: "all", Triggers: []motia.Trigger{motia.HTTP("POST", "/"), motia.Queue("orders")}},
+			func(faultInput, *faultFlow) (motia.Response, error) {
+				t.Error("called")
+				return motia.Response{}, nil
+			}))
+		start(t, app)
+		require.Len(t, problem(t, do(t, app, "POST", "/", `{"qty":0}`)).Errors, 2)
+		require.NoError(t, motia.Topic[string]("orders").Enqueue(app.Context(t.Context()), "no order"))
+		synctest.Wait()
+		require.Len(t, stateOnlyDeadLetter(t, app).Attempts, 1)
+	})
+}

@@ -1,0 +1,64 @@
+package motia_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/driver"
+)
+
+// httpPublished is a queue that keeps the headers of what is published.
+type httpPublished struct {
+	driver.Queue
+	headers []driver.Header
+}
+
+func (q *httpPublished) Publish(ctx context.Context, messages ...driver.Message) error {
+	for _, m := range messages {
+		q.headers = append(q.headers, m.Header)
+	}
+	return q.Queue.Publish(ctx, messages...)
+}
+
+func TestTracestateTravelsWithAValidTraceparentOnly(t *testing.T) {
+	backend := motia.InMemory(nil)
+	queue := &httpPublished{Queue: backend.Queue}
+	backend.Queue = queue
+	app, _ := newApp(t, &motia.Options{Backend: backend}, httpStep("GET", "/x", func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+		return motia.Response{}, ctx.Enqueue(motia.Message[any]{Topic: "declared"})
+	}))
+	for _, test := range []struct {
+		name, parent string
+		states       []string
+		want         string
+	}{
+		{"carried", httpParent, []string{"a=1,b=2"}, "a=1,b=2"},
+		{"several headers are one list", httpParent, []string{"a=1", "b=2"}, "a=1,b=2"},
+		{"invalid state", httpParent, []string{"A=1"}, ""},
+		{"invalid parent", "nonsense", []string{"a=1"}, ""},
+		{"no parent", "", []string{"a=1"}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			queue.headers = nil
+			var headers []string
+			if test.parent != "" {
+				headers = append(headers, "Traceparent", test.parent)
+			}
+			for _, s := range test.states {
+				headers = append(headers, "Tracestate", s)
+			}
+			rec := do(t, app, "GET", "/x", "", headers...)
+			require.Equal(t, 204, rec.Code)
+			require.Len(t, queue.headers, 1)
+			sent := queue.headers[0]
+			require.Equal(t, test.want, sent.TraceState)
+			require.True(t, strings.HasPrefix(sent.TraceParent, "00-"+rec.Header().Get("X-Trace-Id")+"-"), sent.TraceParent)
+			require.NotEqual(t, test.parent, sent.TraceParent, "the step is a span of its own")
+			require.Equal(t, test.parent == httpParent, rec.Header().Get("X-Trace-Id") == httpTraceID)
+		})
+	}
+}

@@ -1,0 +1,228 @@
+package motia_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/driver"
+)
+
+type regBadTag struct {
+	A string `json:"a" validate:"nonsense"`
+}
+
+const (
+	regTopic  motia.Topic[httpSmall]      = "reg-topic"
+	regScope  motia.Scope[httpSmall]      = "reg-scope"
+	regStream motia.StreamName[httpSmall] = "reg-stream"
+)
+
+// regStep is a step of any kinds of triggers that does nothing.
+func regStep[T any](name string, triggers ...motia.Trigger) motia.Step {
+	return motia.NewStep(motia.StepConfig{Name: name, Triggers: triggers},
+		func(motia.Input[T], *motia.FlowContext[motia.None, T]) (motia.Response, error) {
+			return motia.Response{}, nil
+		})
+}
+
+// regMistakes returns the mistakes that Register has joined.
+func regMistakes(t *testing.T, err error) []error {
+	t.Helper()
+	require.Error(t, err)
+	joined, ok := err.(interface{ Unwrap() []error })
+	require.True(t, ok, "%T", err)
+	return joined.Unwrap()
+}
+
+func TestEveryMistakeIsReportedWithItsStepAndTrigger(t *testing.T) {
+	ok := motia.HTTP("GET", "/ok")
+	accept := func(motia.Input[httpSmall]) bool { return true }
+	var nilCondition func(motia.Input[httpSmall]) bool
+	for name, test := range map[string]struct {
+		step    motia.Step
+		trigger string // "0" stands for the index and description of the first
+		want    string
+	}{
+		"no name":                   {regStep[httpSmall]("", ok), "", "argument 0 has no name"},
+		"no trigger":                {regStep[httpSmall]("s"), "", "has no trigger"},
+		"zero step":                 {motia.Step{}, "", "argument 0 is the zero Step; make steps with NewStep"},
+		"zero trigger":              {regStep[httpSmall]("s", motia.Trigger{}), "0 (the zero Trigger)", "make triggers with HTTP, Queue, Cron, State or Stream"},
+		"nil handler":               {motia.NewStep[motia.None, httpSmall](motia.StepConfig{Name: "s", Triggers: []motia.Trigger{ok}}, nil), "", "handler is nil"},
+		"nil HTTP handler":          {motia.HTTPStep[motia.None, httpSmall](motia.StepConfig{Name: "s", Triggers: []motia.Trigger{ok}}, nil), "", "handler is nil"},
+		"nil queue handler":         {motia.QueueStep[motia.None, httpSmall](motia.StepConfig{Name: "s", Triggers: []motia.Trigger{regTopic.Trigger()}}, nil), "", "handler is nil"},
+		"nil cron handler":          {motia.CronStep[motia.None](motia.StepConfig{Name: "s", Triggers: []motia.Trigger{motia.Cron("@daily")}}, nil), "", "handler is nil"},
+		"nil state handler":         {motia.StateStep[motia.None, httpSmall](motia.StepConfig{Name: "s", Triggers: []motia.Trigger{motia.State()}}, nil), "", "handler is nil"},
+		"nil stream handler":        {motia.StreamStep[motia.None, httpSmall](motia.StepConfig{Name: "s", Triggers: []motia.Trigger{regStream.Trigger()}}, nil), "", "handler is nil"},
+		"empty declared topic":      {motia.QueueStep(motia.StepConfig{Name: "s", Triggers: []motia.Trigger{regTopic.Trigger()}, Enqueues: []string{""}}, func(httpSmall, *motia.FlowContext[any, httpSmall]) error { return nil }), "", "declares an empty topic"},
+		"route without a slash":     {regStep[httpSmall]("s", motia.HTTP("GET", "orders")), "0 (http GET orders)", `path "orders" does not begin with a slash`},
+		"no method":                 {regStep[httpSmall]("s", motia.HTTP("", "/x")), "0 (http  /x)", "method is empty"},
+		"no method at all":          {regStep[httpSmall]("s", motia.HTTP("GE T", "/x")), "0 (http GE T /x)", `method "GE T" is not an HTTP method`},
+		"no path":                   {regStep[httpSmall]("s", motia.HTTP("GET", "")), "0 (http GET )", "path is empty"},
+		"parameter twice":           {regStep[httpSmall]("s", motia.HTTP("GET", "/:a/:a")), "0 (http GET /:a/:a)", `two parameters named "a"`},
+		"wildcard in the middle":    {regStep[httpSmall]("s", motia.HTTP("GET", "/*/x")), "0 (http GET /*/x)", "must be last"},
+		"bad cron":                  {regStep[httpSmall]("s", motia.Cron("61 * * * *")), `0 (cron "61 * * * *")`, "61 is above the maximum of 59"},
+		"cron that never comes":     {regStep[httpSmall]("s", motia.Cron("0 0 30 2 *")), `0 (cron "0 0 30 2 *")`, "never runs: day 30 does not exist in month 2"},
+		"unknown zone":              {regStep[httpSmall]("s", motia.Cron("@daily", motia.InZone("Mars/Olympus"))), `0 (cron "@daily")`, `unknown time zone "Mars/Olympus"`},
+		"unknown zone within":       {regStep[httpSmall]("s", motia.Cron("CRON_TZ=Mars/Olympus 0 0 * * *")), `0 (cron "CRON_TZ=Mars/Olympus 0 0 * * *")`, "Mars/Olympus"},
+		"empty zone":                {regStep[httpSmall]("s", motia.Cron("@daily", motia.InZone(""))), `0 (cron "@daily")`, "time zone is empty"},
+		"unknown overlap":           {regStep[httpSmall]("s", motia.Cron("@daily", motia.Overlap("often"))), `0 (cron "@daily")`, `unknown overlap policy "often"`},
+		"no topic":                  {regStep[httpSmall]("s", motia.Queue("")), `0 (queue "")`, "topic is empty"},
+		"undeclared stream":         {regStep[httpSmall]("s", motia.Stream("nowhere")), `0 (stream "nowhere")`, `stream "nowhere" is not declared; declared: "reg-stream"`},
+		"topic of another type":     {regStep[int]("s", regTopic.Trigger()), `0 (queue "reg-topic")`, "payload is motia_test.httpSmall, but the step's input is int"},
+		"scope of another type":     {regStep[int]("s", regScope.Trigger()), `0 (state "reg-scope")`, "payload is motia_test.httpSmall, but the step's input is int"},
+		"stream of another type":    {regStep[int]("s", regStream.Trigger()), `0 (stream "reg-stream")`, "payload is motia_test.httpSmall, but the step's input is int"},
+		"negative retries":          {regStep[httpSmall]("s", motia.Queue("t", motia.QueueConfig{MaxRetries: -2})), `0 (queue "t")`, "QueueConfig.MaxRetries is negative: -2"},
+		"negative visibility":       {regStep[httpSmall]("s", motia.Queue("t", motia.QueueConfig{VisibilityTimeout: -1})), `0 (queue "t")`, "QueueConfig.VisibilityTimeout is negative: -1"},
+		"negative delay":            {regStep[httpSmall]("s", motia.Queue("t", motia.QueueConfig{Delay: -time.Second})), `0 (queue "t")`, "QueueConfig.Delay is negative"},
+		"negative concurrency":      {regStep[httpSmall]("s", motia.Queue("t", motia.QueueConfig{Concurrency: -1})), `0 (queue "t")`, "QueueConfig.Concurrency is negative: -1"},
+		"negative bound":            {regStep[httpSmall]("s", motia.Queue("t", motia.QueueConfig{MaxPending: -1})), `0 (queue "t")`, "QueueConfig.MaxPending is negative: -1"},
+		"unknown queue type":        {regStep[httpSmall]("s", motia.Queue("t", motia.QueueConfig{Type: "lifo"})), `0 (queue "t")`, `unknown queue type "lifo"`},
+		"condition of another type": {regStep[int]("s", motia.Queue("t", motia.When(accept))), `0 (queue "t")`, "condition takes Input[motia_test.httpSmall], but the step's input is int"},
+		"nil condition":             {regStep[httpSmall]("s", motia.Queue("t", motia.When(nilCondition))), `0 (queue "t")`, "condition is nil"},
+		"nil middleware":            {regStep[httpSmall]("s", motia.HTTP("GET", "/x", motia.Use(nil...), motia.Use(nil, nil))), "0 (http GET /x)", "middleware is nil"},
+		"bad validate tag":          {regStep[regBadTag]("s", ok), "0 (http GET /ok)", `field regBadTag.A: bad rule "nonsense" in validate tag`},
+		"queue config on HTTP":      {regStep[httpSmall]("s", motia.HTTP("GET", "/x", motia.QueueConfig{Delay: 1})), "0 (http GET /x)", "QueueConfig is not an option of http triggers"},
+		"bound on cron":             {regStep[httpSmall]("s", motia.Cron("@daily", motia.QueueConfig{MaxPending: 1})), `0 (cron "@daily")`, "MaxPending is for queue triggers"},
+		"middleware on a queue":     {regStep[httpSmall]("s", motia.Queue("t", motia.Use())), `0 (queue "t")`, "Use is an option of http triggers"},
+		"zone on a queue":           {regStep[httpSmall]("s", motia.Queue("t", motia.InZone("UTC"))), `0 (queue "t")`, "InZone is an option of cron triggers"},
+		"overlap on state":          {regStep[httpSmall]("s", motia.State(motia.OverlapSkip)), "0 (state)", "Overlap is an option of cron triggers"},
+		"scope on a stream":         {regStep[httpSmall]("s", regStream.Trigger(motia.InScope("x"))), `0 (stream "reg-stream")`, "InScope is an option of state triggers"},
+		"key on a queue":            {regStep[httpSmall]("s", motia.Queue("t", motia.ForKey("x"))), `0 (queue "t")`, "ForKey is an option of state triggers"},
+		"item on state":             {regStep[httpSmall]("s", motia.State(motia.ForItem("x"))), "0 (state)", "ForItem is an option of stream triggers"},
+		"group on a queue":          {regStep[httpSmall]("s", motia.Queue("t", motia.InGroup("x"))), `0 (queue "t")`, "InGroup is an option of stream triggers"},
+		"queue trigger on HTTPStep": {motia.HTTPStep(motia.StepConfig{Name: "s", Triggers: []motia.Trigger{motia.Queue("t")}}, func(*motia.HTTPInput[int], *motia.FlowContext[any, int]) (motia.Response, error) {
+			return motia.Response{}, nil
+		}), `0 (queue "t")`, "the step takes http triggers only; use NewStep for several kinds"},
+		"HTTP trigger on QueueStep":   {motia.QueueStep(motia.StepConfig{Name: "s", Triggers: []motia.Trigger{ok}}, func(int, *motia.FlowContext[any, int]) error { return nil }), "0 (http GET /ok)", "the step takes queue triggers only"},
+		"state trigger on CronStep":   {motia.CronStep(motia.StepConfig{Name: "s", Triggers: []motia.Trigger{motia.State()}}, func(*motia.FlowContext[any, motia.None]) error { return nil }), "0 (state)", "the step takes cron triggers only"},
+		"cron trigger on StateStep":   {motia.StateStep(motia.StepConfig{Name: "s", Triggers: []motia.Trigger{motia.Cron("@daily")}}, func(*motia.StateInput[int], *motia.FlowContext[any, int]) error { return nil }), `0 (cron "@daily")`, "the step takes state triggers only"},
+		"state trigger on StreamStep": {motia.StreamStep(motia.StepConfig{Name: "s", Triggers: []motia.Trigger{motia.State()}}, func(*motia.StreamInput[int], *motia.FlowContext[any, int]) error { return nil }), "0 (state)", "the step takes stream triggers only"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: string(regStream)}}})
+			err := app.Register(test.step)
+			mistakes := regMistakes(t, err)
+			var mistake *motia.StepError
+			require.ErrorAs(t, mistakes[0], &mistake)
+			require.ErrorContains(t, mistake.Err, test.want)
+			require.Equal(t, test.trigger, mistake.Trigger)
+			require.True(t, strings.HasPrefix(err.Error(), `motia: step "`+mistake.Step+`": `), err.Error())
+			if name != "nil middleware" { // there are two of them
+				require.Len(t, mistakes, 1)
+			}
+		})
+	}
+}
+
+func TestNamesAreUnique(t *testing.T) {
+	app, _ := newApp(t, nil, regStep[int]("a", motia.Queue("t")))
+	err := app.Register(regStep[int]("a", motia.Queue("t")), regStep[int]("b", motia.Queue("t")), regStep[int]("b", motia.Queue("t")))
+	require.Equal(t, "motia: step \"a\": name is taken by another step\nmotia: step \"b\": name is taken by another step", err.Error())
+}
+
+func TestRoutesThatConflictNameTheOtherStep(t *testing.T) {
+	app, _ := newApp(t, nil, regStep[int]("first", motia.HTTP("POST", "/orders/:id"), motia.HTTP("GET", "/:a/x")))
+	for _, test := range []struct{ method, path, want string }{
+		{"POST", "/orders/:id", `route is that of http POST /orders/:id of step "first" already`},
+		{"post", "/orders/{other}", `route is that of http POST /orders/:id of step "first" already`},
+		{"GET", "/x/:b", `route conflicts with http GET /:a/x of step "first": neither is more specific`},
+	} {
+		err := app.Register(regStep[int]("second", motia.HTTP(test.method, test.path)))
+		require.ErrorContains(t, err, test.want)
+		require.ErrorContains(t, err, `motia: step "second": trigger 0 (http `+test.method+" "+test.path+"): ")
+	}
+	err := app.Register(regStep[int]("third", motia.HTTP("PUT", "/a"), motia.HTTP("PUT", "/a")))
+	require.ErrorContains(t, err, `trigger 1 (http PUT /a): route is that of http PUT /a of step "third" already`)
+	require.NoError(t, app.Register(regStep[int]("fine", motia.HTTP("GET", "/orders/:id/y"), motia.HTTP("POST", "/orders/new"), motia.HTTP("HEAD", "/:a/x"))))
+}
+
+func TestEverythingWrongAtOnceIsReportedAtOnceAndNothingIsRegistered(t *testing.T) {
+	app := motia.New(&motia.Options{Queue: motia.QueueConfig{Concurrency: -1}})
+	bad := []motia.Step{
+		regStep[httpSmall]("good", motia.HTTP("GET", "/good"), motia.Queue("good-topic")),
+		regStep[int]("good", motia.HTTP("GET", "bad"), motia.Cron("bad"), regTopic.Trigger(motia.QueueConfig{Delay: -1, Concurrency: -1}), motia.Stream("bad")),
+		regStep[regBadTag]("", motia.Trigger{}, motia.HTTP("GET", "/good")),
+		{},
+	}
+	mistakes := regMistakes(t, app.Register(bad...))
+	var texts []string
+	for _, m := range mistakes {
+		texts = append(texts, m.Error())
+	}
+	require.Len(t, mistakes, 13, strings.Join(texts, "\n"))
+	require.Equal(t, "motia: Options.Queue: QueueConfig.Concurrency is negative: -1", texts[0])
+	for _, m := range mistakes[1:] {
+		require.ErrorAs(t, m, new(*motia.StepError))
+	}
+	require.ErrorAs(t, errors.Join(mistakes...), new(*motia.UndeclaredStreamError))
+	require.Equal(t, 404, do(t, app, "GET", "/good", "").Code)
+
+	app, _ = newApp(t, nil)
+	require.Error(t, app.Register(bad...))
+	require.Equal(t, 404, do(t, app, "GET", "/good", "").Code)
+	notes, err := app.Validate()
+	require.NoError(t, err)
+	require.Empty(t, notes)
+	require.NoError(t, app.Register(bad[0]), "names and routes of refused steps are free")
+	require.Equal(t, 204, do(t, app, "GET", "/good", "").Code)
+	require.NoError(t, app.Register(regStep[int]("more", motia.HTTP("GET", "/more"))), "registering adds")
+	require.Equal(t, 204, do(t, app, "GET", "/good", "").Code)
+	require.Equal(t, 204, do(t, app, "GET", "/more", "").Code)
+}
+
+func TestMistakesInOptionsAreReportedByRegister(t *testing.T) {
+	app := motia.New(&motia.Options{
+		Streams:         []motia.StreamConfig{{}, {Name: "a"}, {Name: "a"}, {Name: "\xff"}},
+		Queue:           motia.QueueConfig{MaxRetries: -2},
+		Middleware:      []func(http.Handler) http.Handler{nil},
+		StepMiddleware:  []motia.StepMiddleware{nil},
+		MaxBodySize:     -1,
+		MaxValueSize:    -1,
+		ShutdownTimeout: -1,
+		Backend:         &driver.Backend{},
+	})
+	err := app.Register()
+	require.Len(t, regMistakes(t, err), 10, err)
+	for _, want := range []string{
+		"Options.Streams[0] has no name", `Options.Streams[2]: stream "a" is declared twice`, "Options.Streams[3]: name", "Options.Queue: QueueConfig.MaxRetries is negative",
+		"Options.Middleware[0] is nil", "Options.StepMiddleware[0] is nil", "Options.MaxBodySize is negative", "Options.MaxValueSize is negative",
+		"Options.ShutdownTimeout is negative", "Options.Backend lacks its Queue, KV or Bus",
+	} {
+		require.ErrorContains(t, err, "motia: "+want)
+	}
+	require.ErrorContains(t, app.Register(regStep[int]("s", motia.HTTP("GET", "/x"))), "Options.Backend lacks")
+}
+
+func TestStepsAreValues(t *testing.T) {
+	triggers := []motia.Trigger{motia.HTTP("GET", "/x")}
+	enqueues := []string{"a"}
+	step := motia.HTTPStep(motia.StepConfig{Name: "s", Triggers: triggers, Enqueues: enqueues},
+		func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+			return motia.Response{}, ctx.Enqueue(motia.Message[any]{Topic: "a"})
+		})
+	triggers[0], enqueues[0] = motia.HTTP("GET", "/y"), "b"
+	for range 2 { // the same step in two apps
+		app, _ := newApp(t, nil, step)
+		require.Equal(t, 204, do(t, app, "GET", "/x", "").Code)
+		require.Equal(t, 404, do(t, app, "GET", "/y", "").Code)
+	}
+}
+
+func TestInputsThatTakeAnythingTakeTypedNames(t *testing.T) {
+	newApp(t, nil, regStep[any]("any", regTopic.Trigger()), regStep[driver.Header]("own", motia.Queue("t")), regStep[motia.None]("none", regTopic.Trigger()))
+}
+
+func TestRegisteringWhileRunningOrAfterwardsIsRefused(t *testing.T) {
+	app, _ := newApp(t, nil, httpAnswer(motia.Response{}, nil))
+	stop := start(t, app)
+	require.Eventually(t, func() bool { return errors.Is(app.Register(), motia.ErrRunning) }, 5*time.Second, time.Millisecond)
+	require.ErrorContains(t, app.Register(httpEcho("GET", "/y")), "register steps before Run")
+	require.NoError(t, stop())
+	require.ErrorIs(t, app.Register(httpEcho("GET", "/y")), motia.ErrShutdown)
+}

@@ -1,0 +1,361 @@
+package motia_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/driver"
+)
+
+func TestShutdownLetsRunningHandlersFinishAndStartsNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got events
+		app, log := newApp(t, nil, queueStep("s", "t", func(ctx *queueCtx, data string) error {
+			got.add("begin " + data)
+			time.Sleep(20 * time.Second)
+			got.add("end " + data)
+			return ctx.Err()
+		}, motia.QueueConfig{Concurrency: 1}), cronStep("* * * * * *", func(*cronCtx, time.Time) error {
+			got.add("tick")
+			return nil
+		}))
+		stop := start(t, app)
+		queueSend(t, app, "t", "1")
+		queueSend(t, app, "t", "2")
+		queueSend(t, app, "t", "3", motia.After(time.Hour))
+		time.Sleep(500 * time.Millisecond)
+		began := time.Now()
+		require.NoError(t, stop())
+		require.Equal(t, 19500*time.Millisecond, time.Since(began))
+		require.Equal(t, []string{"begin 1", "end 1"}, got.all())
+		left := log.records(t, "messages are lost: the backend is not durable")
+		require.Len(t, left, 1)
+		require.Equal(t, "s", left[0]["step"])
+		require.Equal(t, `queue "t"`, left[0]["trigger"])
+		require.EqualValues(t, 1, left[0]["ready"])
+		require.EqualValues(t, 1, left[0]["delayed"])
+		require.EqualValues(t, 0, left[0]["running"])
+	})
+}
+
+func TestHandlersThatTakeTooLongAreCancelledAndTheirMessagesGivenBack(t *testing.T) {
+	for name, heeds := range map[string]bool{"heeding the context": true, "not heeding it": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var got events
+				free := make(chan struct{})
+				backend := queueSharedBackend()
+				step := queueStep("s", "t", func(ctx *queueCtx, data string) error {
+					got.add(fmt.Sprint(data, ctx.Trigger.Attempt))
+					if len(got.all()) > 2 {
+						return nil // in the second app
+					}
+					<-ctx.Done()
+					require.ErrorIs(t, ctx.Err(), context.Canceled)
+					require.ErrorIs(t, context.Cause(ctx), motia.ErrShutdown)
+					if !heeds {
+						<-free
+					}
+					return motia.Permanent(ctx.Err()) // says nothing about the message
+				})
+				first, log := newApp(t, &motia.Options{Backend: backend, ShutdownTimeout: time.Minute}, step)
+				stop := start(t, first)
+				queueSend(t, first, "t", "a", motia.InGroup("g"))
+				queueSend(t, first, "t", "b")
+				queueSend(t, first, "t", "c", motia.InGroup("g"))
+				synctest.Wait()
+				began := time.Now()
+				err := stop()
+				var cut *motia.ShutdownError
+				require.ErrorAs(t, err, &cut)
+				require.Equal(t, &motia.ShutdownError{Timeout: time.Minute, Running: []string{"s", "s"}}, cut)
+				require.EqualError(t, err, `motia: 2 invocations did not end within the shutdown timeout of 1m0s: "s", "s"`)
+				if heeds {
+					require.Equal(t, time.Minute, time.Since(began))
+				} else {
+					require.Equal(t, time.Minute+time.Second, time.Since(began))
+				}
+				left := log.records(t, "messages are lost: the backend is not durable")
+				require.Len(t, left, 1)
+				require.EqualValues(t, 3, left[0]["ready"])
+
+				second, _ := newApp(t, &motia.Options{Backend: backend}, step)
+				start(t, second)
+				synctest.Wait()
+				require.ElementsMatch(t, []string{"a1", "b1", "a1", "c1", "b1"}, got.all(), "the attempt does not count")
+				close(free)
+				synctest.Wait()
+				require.Empty(t, deadIDs(t, second, "", 1))
+				require.Len(t, got.all(), 5, "late results are ignored")
+			})
+		})
+	}
+}
+
+func TestAHandlerThatFinishesDespiteItsCancellationIsDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		backend := queueSharedBackend()
+		app, log := newApp(t, &motia.Options{Backend: backend, ShutdownTimeout: time.Second}, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
+			<-ctx.Done()
+			return nil
+		}))
+		stop := start(t, app)
+		queueSend(t, app, "t", "")
+		synctest.Wait()
+		require.ErrorAs(t, stop(), new(*motia.ShutdownError))
+		require.Empty(t, log.records(t, "messages are lost: the backend is not durable"))
+	})
+}
+
+func TestHandlersMayUseTheAppWhileItShutsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var results []error
+		app, log := newApp(t, nil, motia.QueueStep(motia.StepConfig{Name: "s", Triggers: []motia.Trigger{motia.Queue("t")}, Enqueues: []string{"next"}},
+			func(_ string, ctx *motia.FlowContext[string, string]) error {
+				time.Sleep(time.Second)
+				_, err := ctx.State.Set("scope", "key", 1)
+				results = append(results, ctx.Err(), err, ctx.Enqueue(motia.Message[string]{Topic: "next", Data: "x"}))
+				return nil
+			}), queueStep("next", "next", func(*queueCtx, string) error {
+			results = append(results, errors.New("started during the shutdown"))
+			return nil
+		}))
+		stop := start(t, app)
+		queueSend(t, app, "t", "")
+		synctest.Wait()
+		require.NoError(t, stop())
+		require.Equal(t, []error{nil, nil, nil}, results)
+		require.Len(t, log.records(t, "messages are lost: the backend is not durable"), 1)
+	})
+}
+
+func TestRequestsFinishAndNewOnesAreRefusedDuringShutdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, _ := newApp(t, nil, motia.HTTPStep(motia.StepConfig{Name: "s", Triggers: []motia.Trigger{motia.HTTP("GET", "/")}},
+			func(*motia.HTTPInput[motia.None], *cronCtx) (motia.Response, error) {
+				time.Sleep(time.Second)
+				return motia.Response{Body: "done"}, nil
+			}))
+		stop := start(t, app)
+		codes := make(chan int, 2)
+		go func() { codes <- do(t, app, "GET", "/", "").Code }()
+		synctest.Wait()
+		go func() {
+			time.Sleep(time.Second / 2)
+			codes <- do(t, app, "GET", "/", "").Code
+		}()
+		began := time.Now()
+		require.NoError(t, stop())
+		require.Equal(t, time.Second, time.Since(began))
+		require.Equal(t, []int{503, 200}, []int{<-codes, <-codes})
+	})
+}
+
+func TestARequestThatTakesTooLongIsNamedInTheShutdownError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, _ := newApp(t, &motia.Options{ShutdownTimeout: time.Second}, motia.HTTPStep(motia.StepConfig{Name: "slow", Triggers: []motia.Trigger{motia.HTTP("GET", "/")}},
+			func(*motia.HTTPInput[motia.None], *cronCtx) (motia.Response, error) {
+				time.Sleep(time.Minute)
+				return motia.Response{}, nil
+			}))
+		stop := start(t, app)
+		go do(t, app, "GET", "/", "")
+		synctest.Wait()
+		began := time.Now()
+		var cut *motia.ShutdownError
+		require.ErrorAs(t, stop(), &cut)
+		require.Equal(t, []string{"slow"}, cut.Running)
+		require.Less(t, time.Since(began), 5*time.Second, "it is not waited for any longer")
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestAnAppRunsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, _ := newApp(t, nil)
+		stop := start(t, app)
+		synctest.Wait()
+		require.ErrorIs(t, app.Run(t.Context()), motia.ErrRunning)
+		require.ErrorIs(t, app.Register(queueStep("s", "t", func(*queueCtx, string) error { return nil })), motia.ErrRunning)
+		require.NoError(t, stop())
+		require.ErrorIs(t, app.Run(t.Context()), motia.ErrShutdown)
+		require.ErrorIs(t, app.Register(), motia.ErrShutdown)
+		require.Equal(t, 503, do(t, app, "GET", "/", "").Code)
+	})
+}
+
+func TestRunWithAContextThatHasEndedShutsDownAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		closed := 0
+		backend := queueSharedBackend()
+		backend.Close = func(ctx context.Context) error {
+			require.NoError(t, ctx.Err(), "closing takes no less time because the app's context has ended")
+			closed++
+			return nil
+		}
+		app, _ := newApp(t, &motia.Options{Backend: backend}, queueStep("s", "t", func(*queueCtx, string) error { return nil }))
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		began := time.Now()
+		require.NoError(t, app.Run(ctx))
+		require.Zero(t, time.Since(began))
+		require.Equal(t, 1, closed)
+		require.ErrorIs(t, app.Run(ctx), motia.ErrShutdown)
+		require.Equal(t, 1, closed)
+	})
+}
+
+func TestAFailureToCloseTheBackendIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		backend := queueSharedBackend()
+		backend.Close = func(context.Context) error { return errBoom }
+		app, _ := newApp(t, &motia.Options{Backend: backend})
+		err := start(t, app)()
+		require.ErrorIs(t, err, errBoom)
+		require.EqualError(t, err, "motia: close backend: boom")
+	})
+}
+
+// runQueue is a queue whose consumers fail after a while.
+type runQueue struct {
+	driver.Queue
+	after time.Duration
+	drain bool // fail only while draining
+}
+
+func (q runQueue) Consume(ctx context.Context, _ string, o driver.ConsumeOptions, _ driver.Handler) error {
+	if q.drain {
+		<-o.Drain
+	}
+	time.Sleep(q.after)
+	return errBoom
+}
+
+func TestAFailureOfTheBackendEndsRunWithItsError(t *testing.T) {
+	for name, q := range map[string]runQueue{"at once": {}, "later": {after: time.Hour}, "during the shutdown": {drain: true, after: time.Second}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				backend := queueSharedBackend()
+				q.Queue = backend.Queue
+				backend.Queue = q
+				app, _ := newApp(t, &motia.Options{Backend: backend}, queueStep("s", "t", func(*queueCtx, string) error { return nil }))
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
+				defer cancel()
+				err := app.Run(ctx)
+				require.ErrorIs(t, err, errBoom)
+				require.ErrorContains(t, err, "motia: consume for step s: boom")
+				require.Equal(t, q.drain, ctx.Err() != nil)
+			})
+		})
+	}
+}
+
+func TestTheFirstAppToShutDownClosesASharedBackend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		backend := motia.InMemory(nil)
+		step := queueStep("s", "t", func(*queueCtx, string) error { return nil })
+		one, _ := newApp(t, &motia.Options{Backend: backend}, step)
+		two, _ := newApp(t, &motia.Options{Backend: backend}, step)
+		stopOne, stopTwo := start(t, one), start(t, two)
+		synctest.Wait()
+		require.NoError(t, stopOne())
+		synctest.Wait()
+		require.ErrorIs(t, motia.Topic[int]("t").Enqueue(two.Context(t.Context()), 1), motia.ErrShutdown)
+		require.ErrorIs(t, stopTwo(), driver.ErrClosed)
+	})
+}
+
+func TestNoGoroutineIsLeftAfterRun(t *testing.T) {
+	before := runGoroutines()
+	app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "live"}}},
+		queueStep("q", "t", func(*queueCtx, string) error { return errBoom }),
+		cronStep("* * * * * *", func(*cronCtx, time.Time) error { return nil }),
+		motia.StateStep(motia.StepConfig{Name: "state", Triggers: []motia.Trigger{motia.State()}}, func(*motia.StateInput[int], *motia.FlowContext[motia.None, int]) error { return nil }),
+		motia.StreamStep(motia.StepConfig{Name: "stream", Triggers: []motia.Trigger{motia.Stream("live")}}, func(*motia.StreamInput[int], *motia.FlowContext[motia.None, int]) error { return nil }))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- app.Serve(ctx, listener) }()
+	client := &http.Client{Transport: &http.Transport{}}
+	response, err := client.Get("http://" + listener.Addr().String() + "/nowhere")
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	host := app.Context(t.Context())
+	sub, err := motia.StreamName[int]("live").Subscribe(host, "g")
+	require.NoError(t, err)
+	_, err = sub.Next(t.Context())
+	require.NoError(t, err)
+	queueSend(t, app, "t", "")
+	_, err = motia.Scope[int]("s").Set(host, "k", 1)
+	require.NoError(t, err)
+	client.CloseIdleConnections()
+	cancel()
+	require.NoError(t, <-done)
+	_, err = sub.Next(t.Context())
+	require.ErrorIs(t, err, motia.ErrShutdown)
+	for until := time.Now().Add(5 * time.Second); runGoroutines() > before; runtime.Gosched() { // goroutines on their last statement still count
+		require.True(t, time.Now().Before(until), "%d goroutines are left", runGoroutines()-before)
+	}
+}
+
+// runGoroutines counts the goroutines that run code of the module or of net/http, but for those of tests.
+func runGoroutines() (n int) {
+	stacks := make([]byte, 1<<20)
+	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+		if !strings.Contains(stack, "testing.tRunner(") && (strings.Contains(stack, "motia-go/motia") || strings.Contains(stack, "net/http")) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestMistakesInOptionsEndRunBeforeItBegins(t *testing.T) {
+	app := motia.New(&motia.Options{ShutdownTimeout: -1, Queue: motia.QueueConfig{MaxRetries: -2, Concurrency: -1, Type: "lifo"}})
+	for _, err := range []error{app.Run(t.Context()), app.Register()} {
+		for _, mistake := range []string{"Options.ShutdownTimeout is negative", "QueueConfig.MaxRetries is negative: -2", "QueueConfig.Concurrency is negative: -1", `unknown queue type "lifo"`} {
+			require.ErrorContains(t, err, mistake)
+		}
+	}
+}
+
+func TestAHandlerThatFollowsAStreamDoesNotHoldUpTheShutdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const live motia.StreamName[int] = "live"
+		app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "live"}}},
+			motia.HTTPStep(motia.StepConfig{Name: "follow", Triggers: []motia.Trigger{motia.HTTP("GET", "/follow")}},
+				func(in *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
+					events, err := live.Subscribe(ctx, "g")
+					if err != nil {
+						return motia.Response{}, err
+					}
+					for _, err := range events.Events(ctx) {
+						if err != nil {
+							return motia.Response{}, err
+						}
+					}
+					return motia.Response{Body: "done"}, nil
+				}))
+		stop := start(t, app)
+		answered := make(chan *httptest.ResponseRecorder, 1)
+		go func() { answered <- do(t, app, "GET", "/follow", "") }()
+		synctest.Wait()
+		began := time.Now()
+		require.NoError(t, stop())
+		require.Zero(t, time.Since(began))
+		answer := <-answered
+		require.Equal(t, 200, answer.Code, answer.Body)
+	})
+}

@@ -1,0 +1,256 @@
+package motia_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/motia-go/motia"
+)
+
+// servePipes is a listener within the process: its connections live in the bubble of the test.
+type servePipes struct {
+	connections chan net.Conn
+	closed      chan struct{}
+	once        sync.Once
+}
+
+func newServePipes() *servePipes {
+	return &servePipes{connections: make(chan net.Conn), closed: make(chan struct{})}
+}
+
+func (p *servePipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.connections:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *servePipes) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+func (p *servePipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
+
+// client returns a client whose connections end with the test.
+func (p *servePipes) client(t *testing.T) *http.Client {
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		server, client := net.Pipe()
+		select {
+		case p.connections <- server:
+			return client, nil
+		case <-p.closed:
+			return nil, net.ErrClosed
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+type serveResult struct {
+	status int
+	body   string
+	err    error
+}
+
+// serveGet requests a path in the background.
+func serveGet(client *http.Client, path string) <-chan serveResult {
+	result := make(chan serveResult, 1)
+	go func() {
+		resp, err := client.Get("http://app" + path)
+		if err != nil {
+			result <- serveResult{err: err}
+			return
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		result <- serveResult{resp.StatusCode, string(body), err}
+	}()
+	return result
+}
+
+// serveSlow is a step at GET /x that takes d, or as long as its context lets it.
+func serveSlow(d time.Duration, cause *error) motia.Step {
+	return httpStep("GET", "/x", func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+		select {
+		case <-time.After(d):
+			return motia.Response{Body: "finished"}, nil
+		case <-ctx.Done():
+			*cause = context.Cause(ctx)
+			return motia.Response{}, ctx.Err()
+		}
+	})
+}
+
+func TestServeLetsARunningRequestFinish(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var cause error
+		app, _ := newApp(t, nil, serveSlow(20*time.Second, &cause))
+		pipes := newServePipes()
+		client := pipes.client(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- app.Serve(ctx, pipes) }()
+		result := serveGet(client, "/x")
+		synctest.Wait()
+		begin := time.Now()
+		cancel()
+		synctest.Wait()
+		require.ErrorIs(t, (<-serveGet(client, "/x")).err, net.ErrClosed, "it listens no more")
+		require.Equal(t, serveResult{200, "finished", nil}, <-result)
+		require.NoError(t, <-done)
+		require.NoError(t, cause)
+		require.GreaterOrEqual(t, time.Since(begin), 20*time.Second)
+		require.Less(t, time.Since(begin), 25*time.Second)
+	})
+}
+
+func TestServeCutsOffARequestThatOutstaysTheShutdownTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var cause error
+		app, _ := newApp(t, &motia.Options{ShutdownTimeout: 5 * time.Second}, serveSlow(time.Hour, &cause))
+		pipes := newServePipes()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- app.Serve(ctx, pipes) }()
+		result := serveGet(pipes.client(t), "/x")
+		synctest.Wait()
+		begin := time.Now()
+		cancel()
+		err := <-done
+		var late *motia.ShutdownError
+		require.ErrorAs(t, err, &late)
+		require.Equal(t, motia.ShutdownError{Timeout: 5 * time.Second, Running: []string{"GET /x"}}, *late)
+		require.ErrorIs(t, cause, motia.ErrShutdown)
+		require.Less(t, time.Since(begin), 8*time.Second)
+		got := <-result
+		require.True(t, got.err != nil || got.status == 503, "%+v", got)
+	})
+}
+
+func TestARequestToAForeignServerIsCutOffToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var cause error
+		app, log := newApp(t, &motia.Options{ShutdownTimeout: 5 * time.Second}, serveSlow(time.Hour, &cause))
+		stop := start(t, app)
+		synctest.Wait()
+		answered := make(chan string)
+		go func() {
+			rec := do(t, app, "GET", "/x", "")
+			require.Equal(t, 503, rec.Code)
+			answered <- problem(t, rec).Detail
+		}()
+		synctest.Wait()
+		stopped := make(chan error)
+		go func() { stopped <- stop() }()
+		require.Equal(t, "server is shutting down", <-answered)
+		require.ErrorAs(t, <-stopped, new(*motia.ShutdownError))
+		require.ErrorIs(t, cause, motia.ErrShutdown)
+		require.Len(t, log.records(t, "step failed"), 1)
+	})
+}
+
+func TestServeEndsWhenItsListenerFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, _ := newApp(t, nil, httpAnswer(motia.Response{}, nil))
+		pipes := newServePipes()
+		require.NoError(t, pipes.Close())
+		err := app.Serve(t.Context(), pipes)
+		require.ErrorIs(t, err, net.ErrClosed)
+		require.ErrorContains(t, err, "motia: serve: ")
+	})
+}
+
+func TestServeClosesTheListenerItCannotUse(t *testing.T) {
+	app, _ := newApp(t, nil)
+	require.NoError(t, start(t, app)())
+	pipes := newServePipes()
+	require.ErrorIs(t, app.Serve(t.Context(), pipes), motia.ErrShutdown)
+	_, err := pipes.Accept()
+	require.ErrorIs(t, err, net.ErrClosed)
+}
+
+func TestListenAndServeOnARealPort(t *testing.T) {
+	probe, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	addr := probe.Addr().String()
+
+	running := make(chan struct{})
+	app, _ := newApp(t, &motia.Options{Logger: slog.New(&serveNotice{slog.DiscardHandler, running})}, httpAnswer(motia.Response{Body: "hello"}, nil))
+	err = app.ListenAndServe(t.Context(), addr)
+	require.ErrorContains(t, err, "motia: listen tcp "+addr)
+	require.ErrorContains(t, err, "address already in use")
+	require.NoError(t, probe.Close())
+
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- app.ListenAndServe(ctx, addr) }() // the failed call has not used the app up
+	<-running
+	resp, err := http.Get("http://" + addr + "/x")
+	require.NoError(t, err)
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, "hello", string(body))
+	cancel()
+	require.NoError(t, <-done)
+	_, err = http.Get("http://" + addr + "/x") //nolint:bodyclose // there is none
+	require.Error(t, err)
+}
+
+// serveNotice tells when the app has begun to run.
+type serveNotice struct {
+	slog.Handler
+	running chan struct{}
+}
+
+func (n *serveNotice) Enabled(context.Context, slog.Level) bool { return true }
+
+func (n *serveNotice) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == "running" {
+		close(n.running)
+	}
+	return nil
+}
+
+func TestListenAndServeWithABadAddressSaysSo(t *testing.T) {
+	app, _ := newApp(t, nil)
+	for _, addr := range []string{"nonsense", ":99999", "127.0.0.1:-1"} {
+		require.ErrorContains(t, app.ListenAndServe(t.Context(), addr), "motia: listen tcp")
+	}
+}
+
+func TestAnAppServesBeforeItRunsAndMessagesWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log events
+		app, _ := newApp(t, nil,
+			httpStep("POST", "/x", func(in *motia.HTTPInput[string], ctx *motia.FlowContext[any, string]) (motia.Response, error) {
+				return motia.Response{Status: 202}, ctx.Enqueue(motia.Message[any]{Topic: "declared", Data: in.Request.Body})
+			}),
+			motia.QueueStep(motia.StepConfig{Name: "q", Triggers: []motia.Trigger{motia.Queue("declared")}},
+				func(data string, ctx *motia.FlowContext[motia.None, string]) error {
+					log.add(data + " in trace " + ctx.TraceID)
+					return nil
+				}))
+		require.Equal(t, 202, do(t, app, "POST", "/x", `"early"`, "Traceparent", httpParent).Code)
+		synctest.Wait()
+		require.Empty(t, log.all())
+		stop := start(t, app)
+		synctest.Wait()
+		require.Equal(t, []string{"early in trace " + httpTraceID}, log.all())
+		require.NoError(t, stop())
+	})
+}

@@ -1,0 +1,206 @@
+package motia_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/motia-go/motia"
+)
+
+type noteItem struct {
+	Text string `json:"text"`
+	N    int    `json:"n"`
+}
+
+const noteStream motia.StreamName[noteItem] = "notes"
+
+// streamNotesApp is an app with the stream "notes".
+func streamNotesApp(t testing.TB, steps ...motia.Step) *motia.App {
+	t.Helper()
+	app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "notes"}, {Name: "others"}}}, steps...)
+	return app
+}
+
+func streamsOf(t testing.TB, app *motia.App) motia.Streams {
+	t.Helper()
+	inv, ok := motia.FromContext(app.Context(t.Context()))
+	require.True(t, ok)
+	return inv.Streams
+}
+
+func TestAStreamKeepsItemsByGroupAndID(t *testing.T) {
+	app := streamNotesApp(t)
+	notes := streamsOf(t, app).Get("notes")
+
+	found, err := notes.Get("g", "i", new(any))
+	require.NoError(t, err)
+	require.False(t, found)
+	change, err := notes.Set("g", "i", noteItem{"a", 1})
+	require.NoError(t, err)
+	require.Nil(t, change.Old)
+	change, err = notes.Update("g", "i", motia.Increment("n", 1), motia.Set("text", "b"))
+	require.NoError(t, err)
+	require.JSONEq(t, `{"text":"a","n":1}`, string(change.Old))
+	require.JSONEq(t, `{"text":"b","n":2}`, string(change.New))
+	var note noteItem
+	found, err = notes.Get("g", "i", &note)
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, noteItem{"b", 2}, note)
+
+	for _, id := range []string{"z", "a", ""} {
+		_, err = notes.Set("h", id, id)
+		require.NoError(t, err)
+	}
+	_, err = streamsOf(t, app).Get("others").Set("elsewhere", "i", 1)
+	require.NoError(t, err)
+	items, err := notes.List("h")
+	require.NoError(t, err)
+	require.Equal(t, []json.RawMessage{[]byte(`""`), []byte(`"a"`), []byte(`"z"`)}, items)
+	groups, err := notes.Groups()
+	require.NoError(t, err)
+	require.Equal(t, []string{"g", "h"}, groups)
+	_, err = notes.Update("g", "i", motia.Increment("text", 1))
+	require.ErrorAs(t, err, new(*motia.UpdateError))
+
+	old, err := notes.Delete("g", "i")
+	require.NoError(t, err)
+	require.JSONEq(t, `{"text":"b","n":2}`, string(old))
+	old, err = notes.Delete("g", "i")
+	require.NoError(t, err)
+	require.Nil(t, old)
+	items, err = notes.List("g")
+	require.NoError(t, err)
+	require.Equal(t, []json.RawMessage{}, items)
+	values, err := stateOf(t, app).Scopes()
+	require.NoError(t, err)
+	require.Empty(t, values, "streams are not state")
+}
+
+func TestATypedStreamReadsAndWritesItsType(t *testing.T) {
+	app := streamNotesApp(t)
+	ctx := app.Context(t.Context())
+
+	change, err := noteStream.Set(ctx, "g", "b", noteItem{"b", 1})
+	require.NoError(t, err)
+	require.False(t, change.Old.Exists())
+	change, err = noteStream.Update(ctx, "g", "b", motia.Increment("n", 2))
+	require.NoError(t, err)
+	updated, err := change.New.Value()
+	require.NoError(t, err)
+	require.Equal(t, noteItem{"b", 3}, updated)
+	_, err = noteStream.Set(ctx, "g", "a", noteItem{"a", 1})
+	require.NoError(t, err)
+	list, err := noteStream.List(ctx, "g")
+	require.NoError(t, err)
+	require.Equal(t, []noteItem{{"a", 1}, {"b", 3}}, list)
+	note, found, err := noteStream.Get(ctx, "g", "b")
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, noteItem{"b", 3}, note)
+	groups, err := noteStream.Groups(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []string{"g"}, groups)
+	require.NoError(t, noteStream.Send(ctx, "g", "", "ping", nil), "nobody listens")
+	note, found, err = noteStream.Delete(ctx, "g", "b")
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, noteItem{"b", 3}, note)
+	_, found, err = noteStream.Delete(ctx, "g", "b")
+	require.NoError(t, err)
+	require.False(t, found)
+}
+
+func TestEveryUseOfAnUndeclaredStreamIsAnError(t *testing.T) {
+	app := streamNotesApp(t)
+	ctx := app.Context(t.Context())
+	handle := streamsOf(t, app).Get("nots")
+	_, getErr := handle.Get("g", "i", new(any))
+	_, setErr := handle.Set("g", "i", 1)
+	_, updateErr := handle.Update("g", "i", motia.Set("", 1))
+	_, deleteErr := handle.Delete("g", "i")
+	_, listErr := handle.List("g")
+	_, groupsErr := handle.Groups()
+	_, subscribeErr := handle.Subscribe(ctx, "g")
+	errs := []error{getErr, setErr, updateErr, deleteErr, listErr, groupsErr, subscribeErr, handle.Send("g", "i", "e", 1)}
+	const typed motia.StreamName[int] = "nots"
+	_, _, getErr = typed.Get(ctx, "g", "i")
+	_, setErr = typed.Set(ctx, "g", "i", 1)
+	_, updateErr = typed.Update(ctx, "g", "i", motia.Set("", 1))
+	_, _, deleteErr = typed.Delete(ctx, "g", "i")
+	_, listErr = typed.List(ctx, "g")
+	_, groupsErr = typed.Groups(ctx)
+	_, subscribeErr = typed.Subscribe(ctx, "g")
+	errs = append(errs, getErr, setErr, updateErr, deleteErr, listErr, groupsErr, subscribeErr, typed.Send(ctx, "g", "i", "e", 1))
+	for i, err := range errs {
+		var undeclared *motia.UndeclaredStreamError
+		require.ErrorAs(t, err, &undeclared, "%d", i)
+		require.Equal(t, motia.UndeclaredStreamError{Stream: "nots", Declared: []string{"notes", "others"}}, *undeclared)
+	}
+}
+
+func TestTheZeroStreamsBelongToNoInvocation(t *testing.T) {
+	handle := motia.Streams{}.Get("notes")
+	_, getErr := handle.Get("g", "i", new(any))
+	_, setErr := handle.Set("g", "i", 1)
+	_, groupsErr := handle.Groups()
+	_, subscribeErr := handle.Subscribe(t.Context(), "g")
+	for _, err := range []error{getErr, setErr, groupsErr, subscribeErr, handle.Send("g", "i", "e", 1)} {
+		require.ErrorIs(t, err, motia.ErrNoInvocation)
+	}
+}
+
+func TestMistakesInDeclaredStreamsAreReportedByRegister(t *testing.T) {
+	app := motia.New(&motia.Options{Streams: []motia.StreamConfig{{Name: "a"}, {Name: ""}, {Name: "a"}, {Name: "\xff"}}})
+	err := app.Register()
+	require.ErrorContains(t, err, "Options.Streams[1] has no name")
+	require.ErrorContains(t, err, `Options.Streams[2]: stream "a" is declared twice`)
+	require.ErrorContains(t, err, `Options.Streams[3]: name "\xff" is not valid UTF-8`)
+}
+
+func TestASentEventThatDoesNotEncodeIsAnError(t *testing.T) {
+	app := streamNotesApp(t)
+	err := noteStream.Send(app.Context(t.Context()), "g", "i", "typing", make(chan int))
+	require.ErrorContains(t, err, `send "typing" to stream "notes"`)
+}
+
+func TestAnyStringIsALegalGroupAndItem(t *testing.T) {
+	names := []string{"", "a", "a.b", "/", "\x00", "🦄", "*", ">", "1:a", "\xff", "\xfe"}
+	app := streamNotesApp(t)
+	ctx := app.Context(t.Context())
+	subs := make(map[[2]string]*motia.Subscription[noteItem])
+	for _, group := range names {
+		for _, id := range names {
+			sub, err := noteStream.Subscribe(ctx, group, motia.ForItem(id))
+			require.NoError(t, err)
+			defer sub.Close()
+			require.Equal(t, motia.EventSync, noteNext(t, sub).Event.Type)
+			subs[[2]string{group, id}] = sub
+		}
+	}
+	n := 0
+	for _, group := range names {
+		for _, id := range names {
+			n++
+			change, err := noteStream.Set(ctx, group, id, noteItem{N: n})
+			require.NoError(t, err)
+			require.False(t, change.Old.Exists())
+			if id != "" { // that addresses the group
+				require.NoError(t, noteStream.Send(ctx, group, id, "sent", n))
+			}
+			sub := subs[[2]string{group, id}]
+			created := noteNext(t, sub)
+			require.Equal(t, fmt.Sprintf("%q %q create %d", group, id, n), fmt.Sprintf("%q %q %s %d", created.GroupID, created.ItemID, created.Event.Type, created.Event.Data.N))
+			if id != "" {
+				sent := noteNext(t, sub)
+				require.Equal(t, fmt.Sprintf("%q %q event %d", group, id, n), fmt.Sprintf("%q %q %s %s", sent.GroupID, sent.ItemID, sent.Event.Type, sent.Event.Payload))
+			}
+		}
+	}
+	groups, err := noteStream.Groups(ctx)
+	require.NoError(t, err)
+	require.ElementsMatch(t, names, groups)
+}

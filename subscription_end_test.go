@@ -1,0 +1,339 @@
+package motia_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/driver"
+)
+
+func TestACloseEndsASubscriptionAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := streamNotesApp(t)
+		unread, waiting := noteSubscribe(t, app, "g", motia.Buffer(1)), noteSubscribe(t, app, "g")
+		noteSet(t, app, "g", "i", 1)
+		unread.Close()
+		unread.Close()
+		_, err := unread.Next(t.Context())
+		require.ErrorIs(t, err, motia.ErrSubscriptionClosed, "what was not read is dropped, and so is a resync")
+		for range unread.Events(t.Context()) {
+			t.Error("event after Close")
+		}
+
+		done := make(chan error)
+		go func() {
+			for {
+				if _, err := waiting.Next(context.Background()); err != nil {
+					done <- err
+					return
+				}
+			}
+		}()
+		synctest.Wait()
+		waiting.Close()
+		require.ErrorIs(t, <-done, motia.ErrSubscriptionClosed)
+	})
+}
+
+func TestTheEndOfItsContextEndsASubscriptionAfterTheEventsBefore(t *testing.T) {
+	cause := errors.New("client is gone")
+	for name, c := range map[string]struct {
+		end  func(context.Context) (context.Context, func())
+		want error
+	}{
+		"cancel": {func(ctx context.Context) (context.Context, func()) { return context.WithCancel(ctx) }, context.Canceled},
+		"cause": {func(ctx context.Context) (context.Context, func()) {
+			ctx, cancel := context.WithCancelCause(ctx)
+			return ctx, func() { cancel(cause) }
+		}, cause},
+		"deadline": {func(ctx context.Context) (context.Context, func()) {
+			ctx, cancel := context.WithTimeout(ctx, time.Minute)
+			return ctx, func() { time.Sleep(2 * time.Minute); cancel() }
+		}, context.DeadlineExceeded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				app := streamNotesApp(t)
+				ctx, end := c.end(app.Context(t.Context()))
+				read, err := noteStream.Subscribe(ctx, "g")
+				require.NoError(t, err)
+				iterated, err := noteStream.Subscribe(ctx, "g")
+				require.NoError(t, err)
+				noteSet(t, app, "g", "i", 1)
+				end()
+				synctest.Wait()
+				noteSet(t, app, "g", "i", 2)
+				require.Equal(t, "g/ sync", noteText(noteNext(t, read)))
+				require.Equal(t, "g/i create 1", noteText(noteNext(t, read)))
+				_, err = read.Next(t.Context())
+				require.ErrorIs(t, err, c.want)
+				var texts []string
+				for event, err := range iterated.Events(t.Context()) {
+					require.NoError(t, err, "the end of its context is no error of the iteration")
+					texts = append(texts, noteText(event))
+				}
+				require.Equal(t, []string{"g/ sync", "g/i create 1"}, texts)
+			})
+		})
+	}
+}
+
+func TestTheContextOfNextEndsOnlyTheWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := streamNotesApp(t)
+		sub := noteSubscribe(t, app, "g")
+		noteNext(t, sub)
+		noteQuiet(t, sub)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		for event, err := range sub.Events(ctx) {
+			t.Error(event, err)
+		}
+		noteSet(t, app, "g", "i", 1)
+		require.Equal(t, "g/i create 1", noteText(noteNext(t, sub)))
+	})
+}
+
+func TestAShutdownEndsAllSubscriptionsWithErrShutdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := streamNotesApp(t)
+		stop := start(t, app)
+		read, iterated := noteSubscribe(t, app, "g"), noteSubscribe(t, app, "h", motia.ForItem("i"))
+		noteSet(t, app, "g", "i", 1)
+		require.NoError(t, stop())
+		noteNext(t, read)
+		require.Equal(t, "g/i create 1", noteText(noteNext(t, read)), "events before the end")
+		for range 2 {
+			_, err := read.Next(t.Context())
+			require.ErrorIs(t, err, motia.ErrShutdown)
+		}
+		for event, err := range iterated.Events(t.Context()) {
+			require.NoError(t, err, "a shutdown is a normal end of an iteration")
+			require.Equal(t, "h/i sync", noteText(event))
+		}
+		_, err := noteStream.Subscribe(app.Context(t.Context()), "g")
+		require.ErrorIs(t, err, motia.ErrShutdown)
+		require.ErrorIs(t, noteStream.Send(app.Context(t.Context()), "g", "i", "e", 1), motia.ErrShutdown)
+	})
+}
+
+// streamFragile counts the watches and bus subscriptions that are open, and can be made to fail.
+type streamFragile struct {
+	driver.KV
+	bus             driver.Bus
+	watches, busses atomic.Int64
+	failBus         atomic.Bool
+	mu              sync.Mutex
+	broken          chan struct{} // closed to end all watches
+}
+
+var errStreamBroken = errors.New("connection lost")
+
+func (f *streamFragile) Watch(ctx context.Context, bucket, scope string, see func(driver.Entry)) error {
+	f.watches.Add(1)
+	defer f.watches.Add(-1)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	f.mu.Lock()
+	broken := f.broken
+	f.mu.Unlock()
+	ended := make(chan error, 1)
+	go func() { ended <- f.KV.Watch(ctx, bucket, scope, see) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-broken:
+		cancel()
+		<-ended
+		return errStreamBroken
+	}
+}
+
+func (f *streamFragile) Send(ctx context.Context, subject string, data []byte) error {
+	return f.bus.Send(ctx, subject, data)
+}
+
+func (f *streamFragile) Subscribe(ctx context.Context, subject string, see func([]byte)) (func(), error) {
+	if f.failBus.Load() {
+		return nil, errStreamBroken
+	}
+	stop, err := f.bus.Subscribe(ctx, subject, see)
+	f.busses.Add(1)
+	return func() { stop(); f.busses.Add(-1) }, err
+}
+
+// breakWatches ends all watches with an error. Later ones work.
+func (f *streamFragile) breakWatches() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.broken)
+	f.broken = make(chan struct{})
+}
+
+func streamFragileApp(t testing.TB) (*motia.App, *streamFragile) {
+	backend := motia.InMemory(nil)
+	f := &streamFragile{KV: backend.KV, bus: backend.Bus, broken: make(chan struct{})}
+	backend.KV, backend.Bus = f, f
+	app, _ := newApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}}})
+	return app, f
+}
+
+func TestABrokenWatchEndsItsSubscriptionsAndTheNextOneStartsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, fragile := streamFragileApp(t)
+		noteSet(t, app, "g", "i", 1)
+		for range 3 {
+			group, item := noteSubscribe(t, app, "g"), noteSubscribe(t, app, "g", motia.ForItem("i"))
+			require.Equal(t, "g/ sync i=1", noteText(noteNext(t, group)))
+			require.Equal(t, "g/i sync i=1", noteText(noteNext(t, item)))
+			fragile.breakWatches()
+			for _, sub := range []*motia.Subscription[noteItem]{group, item} {
+				_, err := sub.Next(t.Context())
+				require.ErrorIs(t, err, errStreamBroken)
+				require.ErrorContains(t, err, `stream "notes"`)
+				sub.Close() // after its end
+			}
+			synctest.Wait()
+			require.Zero(t, fragile.watches.Load())
+			require.Zero(t, fragile.busses.Load())
+		}
+		fragile.failBus.Store(true)
+		_, err := noteStream.Subscribe(app.Context(t.Context()), "g")
+		require.ErrorIs(t, err, errStreamBroken)
+		fragile.failBus.Store(false)
+		require.Equal(t, "g/ sync i=1", noteText(noteNext(t, noteSubscribe(t, app, "g"))))
+	})
+}
+
+func TestASubscribeWhoseContextEndsMeanwhileLeavesNothingBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, fragile := streamFragileApp(t)
+		block := make(chan struct{})
+		hold := streamHeldKV{fragile.KV, block}
+		fragile.KV = hold
+		ctx, cancel := context.WithTimeout(app.Context(t.Context()), time.Second)
+		defer cancel()
+		_, err := noteStream.Subscribe(ctx, "g")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		close(block)
+		synctest.Wait()
+		require.Zero(t, fragile.watches.Load())
+		require.Zero(t, fragile.busses.Load())
+	})
+}
+
+// streamHeldKV does not begin to watch before it is let.
+type streamHeldKV struct {
+	driver.KV
+	let chan struct{}
+}
+
+func (k streamHeldKV) Watch(ctx context.Context, bucket, scope string, see func(driver.Entry)) error {
+	<-k.let
+	return k.KV.Watch(ctx, bucket, scope, see)
+}
+
+// The bubble fails when a goroutine is left at its end.
+func TestStormsOfSubscribingAndClosingLeaveNothingBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, fragile := streamFragileApp(t)
+		var group sync.WaitGroup
+		for w := range 16 {
+			group.Go(func() {
+				for n := range 100 {
+					ctx, cancel := context.WithCancel(app.Context(t.Context()))
+					name := fmt.Sprint((w + n) % 3)
+					var opts []motia.SubscribeOption
+					if n%2 == 0 {
+						opts = append(opts, motia.ForItem("i"))
+					}
+					sub, err := noteStream.Subscribe(ctx, name, opts...)
+					if !assert.NoError(t, err) {
+						cancel()
+						return
+					}
+					_, err = noteStream.Set(ctx, name, "i", noteItem{N: w*1000 + n})
+					assert.NoError(t, err)
+					event, err := sub.Next(ctx)
+					assert.NoError(t, err)
+					assert.Equal(t, motia.EventSync, event.Event.Type)
+					switch n % 4 {
+					case 0:
+						sub.Close()
+					case 1:
+						cancel()
+					case 2:
+						cancel()
+						sub.Close()
+					case 3:
+						go sub.Close()
+						sub.Close()
+					}
+					cancel()
+				}
+			})
+		}
+		group.Wait()
+		synctest.Wait()
+		require.Zero(t, fragile.watches.Load())
+		require.Zero(t, fragile.busses.Load())
+	})
+}
+
+func TestOneWatchServesAllSubscribersOfAGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, fragile := streamFragileApp(t)
+		var subs []*motia.Subscription[noteItem]
+		for n := range 300 {
+			subs = append(subs, noteSubscribe(t, app, fmt.Sprint(n%3)))
+		}
+		require.EqualValues(t, 3, fragile.watches.Load())
+		require.EqualValues(t, 3, fragile.busses.Load())
+		for n, sub := range subs {
+			if n >= 3 {
+				sub.Close()
+			}
+		}
+		synctest.Wait()
+		require.EqualValues(t, 3, fragile.watches.Load())
+		noteSet(t, app, "1", "i", 1)
+		noteNext(t, subs[1])
+		require.Equal(t, "1/i create 1", noteText(noteNext(t, subs[1])))
+	})
+}
+
+func TestSubscribersThatComeDuringAShutdownEndToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := streamNotesApp(t)
+		stop := start(t, app)
+		synctest.Wait()
+		var group sync.WaitGroup
+		for w := range 8 {
+			group.Go(func() {
+				for {
+					sub, err := noteStream.Subscribe(app.Context(t.Context()), fmt.Sprint(w%2))
+					if err != nil {
+						assert.ErrorIs(t, err, motia.ErrShutdown)
+						return
+					}
+					for err == nil {
+						_, err = sub.Next(t.Context())
+					}
+					assert.ErrorIs(t, err, motia.ErrShutdown)
+				}
+			})
+		}
+		require.NoError(t, stop())
+		group.Wait()
+	})
+}
