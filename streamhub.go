@@ -285,7 +285,7 @@ func (s *subscriber) resync() *hubEvent {
 		return nil
 	}
 	s.hub.mu.Lock()
-	if !s.lagging.Load() { // what is in the buffer is part of the snapshot
+	if !s.lagging.Load() || len(s.events) > 0 { // what is in the buffer is part of the snapshot
 		s.hub.mu.Unlock()
 		return nil
 	}
