@@ -1,0 +1,163 @@
+package motia_test
+
+import (
+	"encoding/json"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-playground/validator/v10"
+	"github.com/stretchr/testify/require"
+
+	"github.com/motia-go/motia"
+)
+
+const (
+	benchQueueWorkers = 16
+	benchQueueBuffer  = 1024 // of the channels
+	benchQueueBurst   = 4096 // how far the producer may be ahead
+)
+
+// BenchmarkQueue takes orders from Enqueue to a typed handler, with 16 workers.
+func BenchmarkQueue(b *testing.B) {
+	floor, motia := benchQueueWork[benchOrder](b)
+	compare(b, floor, motia)
+}
+
+// BenchmarkQueueWithoutRules does the same with orders that need no validation.
+func BenchmarkQueueWithoutRules(b *testing.B) {
+	floor, motia := benchQueueWork[benchPlainOrder](b)
+	compare(b, floor, motia)
+}
+
+func TestAMessageAllocatesAtMostSixTimesMoreThanByHand(t *testing.T) {
+	floor, motia := benchQueueWork[benchOrder](t)
+	requireExtraAllocs(t, 6, floor, motia)
+}
+
+// BenchmarkQueueHop takes one order at a time, from before Enqueue until the handler has it.
+func BenchmarkQueueHop(b *testing.B) {
+	arrived := make(chan time.Time, 1)
+	order := newBenchOrder[benchOrder](b)
+	in := benchQueueFloor(b, benchQueueWorkers, func(benchOrder) { arrived <- time.Now() })
+	enqueue := benchQueueApp(b, func(benchOrder) { arrived <- time.Now() })
+	hop := func(send func(benchOrder)) float64 {
+		start := time.Now()
+		send(order)
+		return float64((<-arrived).Sub(start))
+	}
+	b.Run("ratio", func(b *testing.B) {
+		var floor, motia []float64
+		for b.Loop() {
+			for range 10 { // so that each finds warm what it needs
+				floor = append(floor, hop(func(o benchOrder) { in <- benchQueueEncode(b, o) }))
+			}
+			for range 10 {
+				motia = append(motia, hop(enqueue))
+			}
+		}
+		b.ReportMetric(quantile(motia, 0.5)/quantile(floor, 0.5), "p50-ratio")
+		b.ReportMetric(0, "ns/op")
+	})
+}
+
+func TestAQueuedMessageCostsAtMost250BytesMoreThanItsText(t *testing.T) {
+	const messages = 20_000
+	const orders motia.Topic[benchOrder] = "orders"
+	app, ctx := newBenchApp(t, nil, benchQueueStepOf(orders, func(benchOrder) {}))
+	order := newBenchOrder[benchOrder](t)
+	text := len(benchQueueEncode(t, order))
+	before := heapInUse()
+	for range messages {
+		require.NoError(t, orders.Enqueue(ctx, order))
+	}
+	each := float64(heapInUse()-before) / messages
+	t.Logf("%.0f bytes for a text of %d", each, text)
+	require.LessOrEqual(t, each, float64(text+250))
+	runtime.KeepAlive(app)
+}
+
+// benchQueueWork returns the way of orders through a channel and through an app.
+func benchQueueWork[T any](tb testing.TB) (floor, motia work) {
+	var handled sync.WaitGroup
+	handle := func(T) { handled.Done() }
+	in := benchQueueFloor(tb, benchQueueWorkers, handle)
+	enqueue := benchQueueApp(tb, handle)
+	order := newBenchOrder[T](tb)
+	burst := func(send func(T)) work {
+		return func(n int) {
+			for n > 0 {
+				m := min(n, benchQueueBurst)
+				handled.Add(m)
+				for range m {
+					send(order)
+				}
+				handled.Wait()
+				n -= m
+			}
+		}
+	}
+	return burst(func(o T) { in <- benchQueueEncode(tb, o) }), burst(enqueue)
+}
+
+// benchQueueFloor returns a channel of encoded orders, which so many workers decode, validate and handle until the test ends.
+func benchQueueFloor[T any](tb testing.TB, count int, handle func(T)) chan<- []byte {
+	in := make(chan []byte, benchQueueBuffer)
+	validate := motia.NewValidator()
+	var workers sync.WaitGroup
+	for range count {
+		workers.Go(func() {
+			for data := range in {
+				handle(benchQueueDecode[T](tb, validate, data))
+			}
+		})
+	}
+	tb.Cleanup(func() {
+		close(in)
+		workers.Wait()
+	})
+	return in
+}
+
+func benchQueueEncode[T any](tb testing.TB, order T) []byte {
+	data, err := json.Marshal(order)
+	if err != nil {
+		tb.Error(err)
+	}
+	return data
+}
+
+func benchQueueDecode[T any](tb testing.TB, validate *validator.Validate, data []byte) (order T) {
+	if err := json.Unmarshal(data, &order); err != nil {
+		tb.Error(err)
+	}
+	if _, tagged := any(&order).(*benchOrder); tagged {
+		if err := validate.Struct(&order); err != nil {
+			tb.Error(err)
+		}
+	}
+	return order
+}
+
+// benchQueueApp returns a function that enqueues to a step of a running app with 16 workers.
+func benchQueueApp[T any](tb testing.TB, handle func(T)) (enqueue func(T)) {
+	const topic motia.Topic[T] = "orders"
+	app, ctx := newBenchApp(tb, nil, benchQueueStepOf(topic, handle))
+	start(tb, app)
+	return func(order T) {
+		if err := topic.Enqueue(ctx, order); err != nil {
+			tb.Error(err)
+		}
+	}
+}
+
+func benchQueueStepOf[T any](topic motia.Topic[T], handle func(T)) motia.Step {
+	return motia.QueueStep(motia.StepConfig{
+		Name:     "handle-order",
+		Triggers: []motia.Trigger{topic.Trigger(motia.QueueConfig{Concurrency: benchQueueWorkers})},
+	}, func(order T, _ *motia.FlowContext[motia.None, T]) error {
+		handle(order)
+		return nil
+	})
+}
