@@ -12,7 +12,8 @@ import (
 // decode its JSON form: {"type":"set","path":"a.b","value":1}.
 //
 // Paths are dotted: "a.b.2.c" is the member c of the third element of b in a. `\.` is a literal dot and `\\` a literal
-// backslash; no other character is special. Missing objects on the way are created. An empty path is the whole value.
+// backslash; no other character is special. Missing objects on the way are created. An empty path is the whole value. A null
+// counts as missing, since that is how a nil map, slice or pointer is stored.
 type UpdateOp struct {
 	op  jsonops.Op
 	err error // the operand does not encode; reported by Update
@@ -39,11 +40,10 @@ func Increment[N Number](path string, by N) UpdateOp { return newOp(jsonops.Incr
 func Decrement[N Number](path string, by N) UpdateOp { return newOp(jsonops.Decrement, path, by) }
 
 // Merge sets the members of value, which encodes as an object, in the object at the path. It is shallow. A missing object
-// starts empty, but null is not missing: a nil map that was stored as null takes no Merge.
+// starts empty.
 func Merge(path string, value any) UpdateOp { return newOp(jsonops.Merge, path, value) }
 
-// Append adds the values at the end of the array at the path; a missing one starts empty, but null, as which a nil
-// slice is stored, is not missing.
+// Append adds the values at the end of the array at the path; a missing one starts empty.
 func Append(path string, values ...any) UpdateOp {
 	op := UpdateOp{op: jsonops.Op{Kind: jsonops.Append, Path: path, Values: make([]json.RawMessage, len(values))}}
 	for i, v := range values {

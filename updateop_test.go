@@ -71,6 +71,8 @@ func TestUpdateOperationsDoWhatTheySay(t *testing.T) {
 		}{2})}},
 		{"append", `{"l":[1]}`, `{"l":[1,2,"x"]}`, []motia.UpdateOp{motia.Append("l", 2, "x")}},
 		{"append to what is missing", ``, `{"l":[null]}`, []motia.UpdateOp{motia.Append("l", nil)}},
+		{"null counts as missing", `{"m":null,"l":null,"n":null}`, `{"m":{"x":{"y":1}},"l":[1],"n":1}`,
+			[]motia.UpdateOp{motia.Set("m.x.y", 1), motia.Append("l", 1), motia.Increment("n", 1)}},
 		{"append of nothing makes an array", ``, `{"l":[]}`, []motia.UpdateOp{motia.Append("l")}},
 		{"a path through objects and arrays", big, strings.Replace(big, `"c":2`, `"c":3`, 1), []motia.UpdateOp{motia.Increment("a.b.1.c", 1)}},
 		{"an escaped dot", big, strings.Replace(big, `"x.y":1`, `"x.y":2`, 1), []motia.UpdateOp{motia.Set(`x\.y`, 2)}},
@@ -95,17 +97,15 @@ func TestUpdateOperationsDoWhatTheySay(t *testing.T) {
 }
 
 func TestAnOperationThatDoesNotFitFailsTheWholeUpdate(t *testing.T) {
-	const doc = `{"s":"text","l":[1],"o":{},"n":1,"null":null,"t":true}`
+	const doc = `{"s":"text","l":[1],"o":{},"n":1,"t":true}`
 	for _, c := range []struct {
 		op           motia.UpdateOp
 		kind, reason string
 	}{
 		{motia.Increment("s", 1), "increment", "string"},
-		{motia.Increment("null", 1), "increment", "null"},
 		{motia.Decrement("o", 1), "decrement", "object"},
 		{motia.Increment("t", 1), "increment", "boolean"},
 		{motia.Set("s.x", 1), "set", "scalar"},
-		{motia.Set("null.x", 1), "set", "scalar"},
 		{motia.Delete("s.x"), "delete", "scalar"},
 		{motia.Set("l.x", 1), "set", "index"},
 		{motia.Set("l.5", 1), "set", "beyond the end"},

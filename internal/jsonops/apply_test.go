@@ -114,8 +114,9 @@ func TestSet(t *testing.T) {
 		{"refuses a path through a string", `{"a":{"b":"x"}}`, list(set("a.b.c", `1`)), "", `path through a scalar: "a.b" is a string`},
 		{"refuses a path through a number", `{"a":-1}`, list(set("a.b.c", `1`)), "", `path through a scalar: "a" is a number`},
 		{"refuses a path through a boolean", `[true]`, list(set("0.b", `1`)), "", `path through a scalar: "0" is a boolean`},
-		{"refuses a path through null", `{"a":null}`, list(set("a.b", `1`)), "", `path through a scalar: "a" is null`},
-		{"refuses a path into a whole value that is null", `null`, list(set("a", `1`)), "", `path through a scalar: the whole value is null`},
+		{"makes an object of a null on the way", `{"a":null,"z":0}`, list(set("a.b.c", `1`)), `{"a":{"b":{"c":1}},"z":0}`, ""},
+		{"makes an object of a null in an array", `[null]`, list(set("0.b", `1`)), `[{"b":1}]`, ""},
+		{"makes an object of a whole value that is null", ` null `, list(set("a", `1`)), ` {"a":1} `, ""},
 		{"refuses to do without a value", `{}`, list(set("a", "")), "", `the value is missing`},
 	})
 }
@@ -135,7 +136,8 @@ func TestDelete(t *testing.T) {
 		{"leaves a missing parent alone", `{"a":{}}`, list(del("a.b.c"), del("x.y")), `{"a":{}}`, ""},
 		{"starts a missing key as an object", missing, list(del("a")), `{}`, ""},
 		{"refuses a path through a scalar", `{"a":1}`, list(del("a.b")), "", `path through a scalar: "a" is a number`},
-		{"refuses a path through null", `{"a":null}`, list(del("a.b.c")), "", `path through a scalar: "a" is null`},
+		{"finds nothing in null", `{"a":null}`, list(del("a.b.c"), del("a.b")), `{"a":null}`, ""},
+		{"deletes a null", `{"a":null}`, list(del("a")), `{}`, ""},
 		{"refuses a name on an array", `[1]`, list(del("a")), "", `"a" is not an index, but the whole value is an array`},
 		{"refuses to delete the whole value", `{}`, list(del("")), "", `cannot delete the whole value by an update; delete the key instead`},
 	})
@@ -157,7 +159,7 @@ func TestMerge(t *testing.T) {
 		{"refuses a value that is no object", `{}`, list(merge("", `[1]`)), "", `the value is an array, not an object`},
 		{"refuses null as a value", `{}`, list(merge("", `null`)), "", `the value is null, not an object`},
 		{"refuses a target that is no object", `{"a":"x"}`, list(merge("a", `{}`)), "", `the target is a string, not an object`},
-		{"refuses null as a target", `{"a":null}`, list(merge("a", `{}`)), "", `the target is null, not an object`},
+		{"makes an object of null", `{"a":null}`, list(merge("a", `{"b":1}`)), `{"a":{"b":1}}`, ""},
 	})
 }
 
@@ -174,7 +176,7 @@ func TestAppend(t *testing.T) {
 		{"appends an array to an array of arrays", `[[1]]`, list(appendOne("1", `2`), appendOne("1", `3`)), `[[1],[2,3]]`, ""},
 		{"refuses an object", `{"a":{}}`, list(appendOne("a", `1`)), "", `the target is an object, not an array`},
 		{"refuses a string", `{"a":"x"}`, list(appendOne("a", `"y"`)), "", `the target is a string, not an array`},
-		{"refuses null", `{"a":null}`, list(appendOne("a", `1`)), "", `the target is null, not an array`},
+		{"makes an array of null", `{"a":null}`, list(appendOne("a", `1`)), `{"a":[1]}`, ""},
 		{"refuses to do without a value", `{}`, list(op(jsonops.Append, "a", "")), "", `the value is missing`},
 		{"refuses to do without one of the values", `{}`, list(appendAll("a", `1`, "")), "", `the value is missing`},
 	})

@@ -51,7 +51,7 @@ func (e *editor) put(at location, value ...[]byte) {
 	}
 	opened := 0
 	for i, name := range at.missing {
-		first := i == 0 && len(e.text) > 0 // In a container that exists.
+		first := i == 0 && !at.fresh // In a container that exists.
 		if first && at.inArray {
 			continue
 		}

@@ -8,23 +8,24 @@ import (
 
 // location is where a path leads.
 type location struct {
-	// start and end enclose the value. If it is missing they are equal: there something is to be inserted.
+	// start and end enclose the value, or the null in its place. Otherwise they are equal: there something is to be inserted.
 	start, end int
 	found      bool
-	// missing are the components that lead nowhere, the first of them in the container around start. It is empty where the value
-	// was found, and where there is no text at all.
+	// missing are the components that lead nowhere. The first of them is in the container around start, unless fresh says that
+	// there is none, because there is no text or a null.
 	missing []string
+	fresh   bool
 	// inArray says that this container is an array, comma that it has items already.
 	inArray, comma bool
 }
 
-// locate follows a path. It returns an error where the path cannot lead anywhere, even if something were created: through a
+// locate follows a path. A null is as good as nothing. It returns an error where the path cannot lead anywhere, even if something were created: through a
 // scalar, or into an array by something that is not an index. create says that the caller means to create what is missing, which
 // makes an error of an index that is beyond the end of an array too.
 func locate(text []byte, path []string, create bool) (location, error) {
 	at := skipSpace(text, 0)
 	if at == len(text) {
-		return location{start: at, end: at, missing: path}, nil
+		return location{start: at, end: at, missing: path, fresh: true}, nil
 	}
 	end := -1
 	for depth, name := range path {
@@ -56,6 +57,8 @@ func locate(text []byte, path []string, create bool) (location, error) {
 			if !found && index > count && create {
 				return location{}, fmt.Errorf("index %s is beyond the end of %s, an array of %d", name, place(path[:depth]), count)
 			}
+		case 'n':
+			return location{start: at, end: skipValue(text, at), missing: path[depth:], fresh: true}, nil
 		default:
 			return location{}, throughScalar(text[at], path[:depth])
 		}
@@ -69,7 +72,7 @@ func locate(text []byte, path []string, create bool) (location, error) {
 	if end < 0 {
 		end = skipValue(text, at)
 	}
-	return location{start: at, end: end, found: true}, nil
+	return location{start: at, end: end, found: text[at] != 'n'}, nil
 }
 
 // parseIndex reads a component as an index into the array at the given path: decimal digits, without a sign or leading zeros.

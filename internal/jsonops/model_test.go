@@ -94,7 +94,7 @@ func modelUpdate(value any, path []string, op jsonops.Op) (any, error) {
 	}
 	name, last := path[0], len(path) == 1
 	switch v := value.(type) {
-	case absent:
+	case absent, nil:
 		if op.Kind == jsonops.Delete {
 			return value, nil
 		}
@@ -144,6 +144,7 @@ func modelUpdate(value any, path []string, op jsonops.Op) (any, error) {
 
 func modelApply(value any, op jsonops.Op) (any, error) {
 	_, isAbsent := value.(absent)
+	isAbsent = isAbsent || value == nil
 	switch op.Kind {
 	case jsonops.Set:
 		return decode(op.Value), nil

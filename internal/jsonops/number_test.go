@@ -54,7 +54,7 @@ func TestOtherNumbersAreFloat64(t *testing.T) {
 func TestOnlyNumbersCount(t *testing.T) {
 	checkRules(t, []rule{
 		{"refuses a string", `{"n":"1"}`, list(increment("n", `1`)), "", `the target is a string, not a number`},
-		{"refuses null", `{"n":null}`, list(decrement("n", `1`)), "", `the target is null, not a number`},
+		{"counts from 0 in place of null", `{"n":null}`, list(decrement("n", `1`)), `{"n":-1}`, ""},
 		{"refuses a boolean", `{"n":true}`, list(increment("n", `1`)), "", `the target is a boolean, not a number`},
 		{"refuses an object", `{"n":{}}`, list(increment("n", `1`)), "", `the target is an object, not a number`},
 		{"refuses the whole value", `[]`, list(increment("", `1`)), "", `the target is an array, not a number`},

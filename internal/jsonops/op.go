@@ -10,6 +10,7 @@
 //     See [SplitPath] for the syntax.
 //   - Keys are compared as [encoding/json] decodes them: escapes are resolved, and a byte that is not valid UTF-8 is U+FFFD.
 //     Where an object holds a key twice, the last one counts.
+//   - A null within the document counts as missing, since it is what encoding/json makes of a nil map, slice or pointer.
 //   - An operation that does not fit fails the update with an [*Error]. Nothing is replaced because it had the wrong type.
 //   - The result is valid JSON if the document and the values are.
 package jsonops
