@@ -109,7 +109,7 @@ func matches(filter *string, value string) bool { return filter == nil || *filte
 
 // result says what becomes of a message whose handler returned err.
 func (b *binding) result(inv *Invocation, attempt int, err error) driver.Result {
-	if err == nil || err == errNotAccepted { //nolint:errorlint // ours, never wrapped
+	if err == nil || err == errNotAccepted { // ours, never wrapped
 		return driver.Result{}
 	}
 	var permanent *permanentError

@@ -112,7 +112,7 @@ func TestTheContextOfAHandlerIsAContextAndFindsItsInvocation(t *testing.T) {
 		app, _ := newApp(t, &motia.Options{StepMiddleware: []motia.StepMiddleware{middleware}}, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
 			ran = true
 			require.Equal(t, "from middleware", ctx.Value(key{}))
-			require.Equal(t, "from Run", ctx.Value("run"))
+			require.Equal(t, "from Run", ctx.Value(runKey{}))
 			require.NoError(t, ctx.Err())
 			derived, cancel := context.WithCancelCause(ctx)
 			cancel(errBoom)
@@ -124,7 +124,7 @@ func TestTheContextOfAHandlerIsAContextAndFindsItsInvocation(t *testing.T) {
 			require.True(t, ok)
 			return ctx.Err()
 		}))
-		run, cancel := context.WithCancel(context.WithValue(t.Context(), "run", "from Run")) //nolint:staticcheck // a test
+		run, cancel := context.WithCancel(context.WithValue(t.Context(), runKey{}, "from Run"))
 		done := make(chan error)
 		go func() { done <- app.Run(run) }()
 		queueSend(t, app, "t", "")
@@ -162,3 +162,6 @@ func TestEveryInvocationIsItsOwn(t *testing.T) {
 		require.NotEqual(t, kept[0].TraceID, kept[3].TraceID)
 	})
 }
+
+// runKey is a key in the context given to Run.
+type runKey struct{}

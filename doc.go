@@ -56,7 +56,7 @@
 //     subscribed step. A failing message holds back only its own group.
 //     (TestMessagesOfAGroupRunOneAtATimeAndInOrderWhileGroupsRunSideBySide,
 //     TestAFailingMessageHoldsBackOnlyItsGroup)
-//   - Triggers see the changes of a state value, and the events of a stream item, in the order they were
+//   - Triggers see the changes of a state value and of a stream item in the order they were
 //     made. (TestChangesOfAKeyReachATriggerInTheirOrder,
 //     TestEventsOfAnItemReachATriggerInTheirOrderThroughRetries)
 //   - Messages without a group have no order, unless the trigger's [QueueConfig] says FIFO.

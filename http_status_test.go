@@ -271,7 +271,7 @@ func TestErrAbortHandlerCutsTheConnection(t *testing.T) {
 			app, log := newApp(t, nil, step)
 			server := httptest.NewServer(app)
 			defer server.Close()
-			_, err := http.Get(server.URL + "/x") //nolint:bodyclose // there is none
+			_, err := http.Get(server.URL + "/x")
 			require.ErrorIs(t, err, io.EOF)
 			require.Empty(t, log.records(t, "step failed"), "it asks for silence")
 		})

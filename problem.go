@@ -34,7 +34,7 @@ func problemOf(err error) Problem {
 	var status *StatusError
 	var input *payload.Error
 	switch {
-	case err == errNotAccepted: //nolint:errorlint // ours, never wrapped
+	case err == errNotAccepted: // ours, never wrapped
 		return Problem{Status: http.StatusUnprocessableEntity, Detail: "the request does not meet the step's condition"}
 	case errors.As(err, &status):
 		if status.Status < 400 || status.Status > 599 {

@@ -50,7 +50,7 @@ func TestResponsesGoOutByTheTypeOfTheirBody(t *testing.T) {
 			defer server.Close()
 			resp, err := http.Get(server.URL + "/x")
 			require.NoError(t, err)
-			defer resp.Body.Close() //nolint:errcheck // of a client
+			defer resp.Body.Close()
 			body, err := io.ReadAll(resp.Body)
 			require.NoError(t, err)
 			require.Equal(t, test.status, resp.StatusCode)

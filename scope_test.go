@@ -382,7 +382,7 @@ func TestCompareAndSetUpdatesKeepTheTimeToLive(t *testing.T) {
 		_, found, err := scopeAccounts.Get(ctx, "a")
 		require.NoError(t, err)
 		require.True(t, found)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		_, found, err = scopeAccounts.Get(ctx, "a")
 		require.NoError(t, err)
 		require.False(t, found)

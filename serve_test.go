@@ -207,7 +207,7 @@ func TestListenAndServeOnARealPort(t *testing.T) {
 	require.Equal(t, "hello", string(body))
 	cancel()
 	require.NoError(t, <-done)
-	_, err = http.Get("http://" + addr + "/x") //nolint:bodyclose // there is none
+	_, err = http.Get("http://" + addr + "/x")
 	require.Error(t, err)
 }
 
