@@ -32,7 +32,8 @@ type Options struct {
 	Middleware []func(http.Handler) http.Handler
 	// StepMiddleware wraps every handler, outermost first, for every kind of trigger.
 	StepMiddleware []StepMiddleware
-	// Validator checks payloads by their `validate` tags. Default: [NewValidator]. To add rules, register them on one from there.
+	// Validator checks payloads by their `validate` tags. Default: [NewValidator]. To add rules, register them on one
+	// from there.
 	Validator *validator.Validate
 	// MaxBodySize bounds the bodies of HTTP requests, in bytes. Default: 1 MiB.
 	MaxBodySize int64
@@ -83,8 +84,9 @@ type App struct {
 	endOfLife     context.CancelCauseFunc
 }
 
-// NewValidator returns a validator as [Options.Validator] wants it: it names fields as JSON does, so that errors make sense to
-// those who sent the payload, and applies `required` to structs as well. Register custom rules on it before [New].
+// NewValidator returns a validator as [Options.Validator] wants it: it names fields as JSON does, so that errors make
+// sense to those who sent the payload, and applies `required` to structs as well. Register custom rules on it before
+// [New].
 func NewValidator() *validator.Validate { return payload.NewValidator() }
 
 type appState int

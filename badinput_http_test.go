@@ -172,8 +172,8 @@ func TestNullAndUnknownAndRepeatedFieldsAreToleratedAsByEncodingJSON(t *testing.
 	require.Equal(t, "y", (*got)[0].ID)
 }
 
-// FuzzHTTPBody checks that every body is answered: by the handler, with a value that holds to the rules, or with a problem that says
-// what is wrong.
+// FuzzHTTPBody checks that every body is answered: by the handler, with a value that holds to the rules, or with a
+// problem that says what is wrong.
 func FuzzHTTPBody(f *testing.F) {
 	for _, body := range []string{
 		httpGoodOrder, "", "{", "null", "[]", `{"id":1}`, `{"items":[{"qty":1e99}]}`, "\xff", `{"items":[{},{"qty":-1}]}`,

@@ -11,8 +11,8 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// The time passes in a bubble, at once where nothing happens, so what it takes outside of the bubble is the work that was done,
-// and what it took to start and stop the app.
+// The time passes in a bubble, at once where nothing happens, so what it takes outside of the bubble is the work that
+// was done, and what it took to start and stop the app.
 func TestTenThousandIdleSchedulesTakeNoMeasurableTime(t *testing.T) {
 	const schedules = 10_000
 	const idle = 100 * 24 * time.Hour

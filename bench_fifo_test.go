@@ -28,8 +28,8 @@ var benchFifoNames = func() []string {
 	return names
 }()
 
-// BenchmarkFIFO takes orders of 1,000 groups, each in order, from Enqueue to a typed handler, with 16 workers. The floor is a channel
-// for each worker, chosen by a hash of the group.
+// BenchmarkFIFO takes orders of 1,000 groups, each in order, from Enqueue to a typed handler, with 16 workers. The
+// floor is a channel for each worker, chosen by a hash of the group.
 func BenchmarkFIFO(b *testing.B) {
 	var handled sync.WaitGroup
 	handle := func(benchOrder) { handled.Done() }
@@ -60,8 +60,8 @@ func BenchmarkFIFO(b *testing.B) {
 	}), burst(func(group string) { enqueue(order, group) }))
 }
 
-// BenchmarkFIFOSlowGroup measures hops of other groups beside one group whose messages take 1 ms each, and compares with hops
-// without it.
+// BenchmarkFIFOSlowGroup measures hops of other groups beside one group whose messages take 1 ms each, and compares
+// with hops without it.
 func BenchmarkFIFOSlowGroup(b *testing.B) {
 	arrived := make(chan time.Time, 1)
 	enqueue, _ := benchFifoApp(b, func(o benchOrder) {

@@ -68,7 +68,8 @@ func benchHTTPWork(tb testing.TB, route, path string) (floor, app work) {
 	return benchHTTPRequests(tb, mux, path), benchHTTPRequests(tb, served, path)
 }
 
-// benchHTTPRequests sends the order again and again, with one request and one response writer, so that only the handler's work counts.
+// benchHTTPRequests sends the order again and again, with one request and one response writer, so that only the
+// handler's work counts.
 func benchHTTPRequests(tb testing.TB, handler http.Handler, path string) work {
 	body := strings.NewReader("")
 	r := httptest.NewRequest(http.MethodPost, path, nil)

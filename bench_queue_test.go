@@ -101,7 +101,8 @@ func benchQueueWork[T any](tb testing.TB) (floor, motia work) {
 	return burst(func(o T) { in <- benchQueueEncode(tb, o) }), burst(enqueue)
 }
 
-// benchQueueFloor returns a channel of encoded orders, which so many workers decode, validate and handle until the test ends.
+// benchQueueFloor returns a channel of encoded orders, which so many workers decode, validate and handle until the
+// test ends.
 func benchQueueFloor[T any](tb testing.TB, count int, handle func(T)) chan<- []byte {
 	in := make(chan []byte, benchQueueBuffer)
 	validate := motia.NewValidator()

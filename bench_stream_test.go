@@ -14,8 +14,8 @@ import (
 
 const benchStreamOrders motia.StreamName[benchOrder] = "orders"
 
-// BenchmarkStream1000 takes one stored item, as JSON, to 1,000 subscribers of its group, each of which is a goroutine. The floor
-// encodes the item, keeps it in a map and sends it in a loop over channels.
+// BenchmarkStream1000 takes one stored item, as JSON, to 1,000 subscribers of its group, each of which is a
+// goroutine. The floor encodes the item, keeps it in a map and sends it in a loop over channels.
 func BenchmarkStream1000(b *testing.B) { benchStreamCompare(b, 1000) }
 
 // BenchmarkStream10000 does the same with 10,000 subscribers.

@@ -14,8 +14,8 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// Every benchmark has a floor: the same work written by hand with the standard library. BENCHMARKS.md has the ratios and the command
-// that measures them.
+// Every benchmark has a floor: the same work written by hand with the standard library. BENCHMARKS.md has the ratios
+// and the command that measures them.
 
 // benchOrder is about 300 bytes of JSON with three items.
 type benchOrder struct {
@@ -75,8 +75,8 @@ func newBenchApp(tb testing.TB, opts *motia.Options, steps ...motia.Step) (*moti
 // work does one thing n times.
 type work func(n int)
 
-// compare measures the floor and motia, each alone, and the ratio of the two, for which they take turns many times within one run, so that
-// whatever else the machine does meets both.
+// compare measures the floor and motia, each alone, and the ratio of the two, for which they take turns many times
+// within one run, so that whatever else the machine does meets both.
 func compare(b *testing.B, floor, motia work) {
 	b.Helper()
 	alone := func(f work) func(*testing.B) {

@@ -14,8 +14,8 @@ import (
 	"github.com/motia-go/motia/internal/payload"
 )
 
-// call is one invocation with its types erased: the only way that the rest of the package runs handlers. An implementation is one
-// allocation that holds everything an invocation needs.
+// call is one invocation with its types erased: the only way that the rest of the package runs handlers. An
+// implementation is one allocation that holds everything an invocation needs.
 type call interface {
 	invocation() *Invocation
 

@@ -26,7 +26,8 @@ var matchTriggers = []motia.Trigger{
 	motia.Stream("docs", motia.QueueConfig{MaxRetries: motia.NoRetries}),
 }
 
-// matchFire fires a step with all five kinds of trigger, once each in the order of matchTriggers, and returns the response.
+// matchFire fires a step with all five kinds of trigger, once each in the order of matchTriggers, and returns the
+// response.
 func matchFire(t *testing.T, handler func(in motia.Input[*matchDoc], ctx *matchCtx) (motia.Response, error)) (status int, dead []motia.DeadLetter, log *logRecorder) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

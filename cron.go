@@ -9,8 +9,8 @@ import (
 	"github.com/motia-go/motia/internal/trace"
 )
 
-// tick enqueues one tick of a schedule. The message's ID is the tick, so that of several processes one fires it; the bound on
-// the subscription's pending messages is the overlap policy.
+// tick enqueues one tick of a schedule. The message's ID is the tick, so that of several processes one fires it; the
+// bound on the subscription's pending messages is the overlap policy.
 func (a *App) tick(ctx context.Context, b *binding, at time.Time) {
 	id := at.UTC().Format(time.RFC3339Nano)
 	err := a.backend.Queue.Publish(ctx, driver.Message{

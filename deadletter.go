@@ -31,7 +31,8 @@ type DeadLetter struct {
 	Header     driver.Header `json:"header"`
 	EnqueuedAt time.Time     `json:"enqueuedAt"`
 	DiedAt     time.Time     `json:"diedAt"`
-	// Attempts are all failed attempts, oldest first, also those before a redrive. The last one's error is why it was given up.
+	// Attempts are all failed attempts, oldest first, also those before a redrive. The last one's error is why it was
+	// given up.
 	Attempts []DeadLetterAttempt `json:"attempts"`
 }
 
@@ -55,7 +56,8 @@ const defaultDeadLetterLimit = 100
 // DeadLetters administers the dead letters of an app's steps. See [App.DeadLetters].
 type DeadLetters struct{ app *App }
 
-// DeadLetters returns the administration of dead letters. It works before, during and after Run, as long as the backend is open.
+// DeadLetters returns the administration of dead letters. It works before, during and after Run, as long as the
+// backend is open.
 func (a *App) DeadLetters() DeadLetters { return DeadLetters{a} }
 
 // List returns the dead letters that the query selects, ordered by step and trigger, oldest first. For the next page
@@ -113,7 +115,8 @@ func (d DeadLetters) Discard(ctx context.Context, ids ...string) error {
 	return d.move(ctx, ids, driver.DeadLetters.Discard)
 }
 
-// RedriveAll redrives the dead letters that exist when it is called, oldest first for each step and trigger, and returns how many.
+// RedriveAll redrives the dead letters that exist when it is called, oldest first for each step and trigger, and
+// returns how many.
 func (d DeadLetters) RedriveAll(ctx context.Context, q DeadLetterQuery) (int, error) {
 	return d.moveAll(ctx, q.Step, driver.DeadLetters.Redrive)
 }

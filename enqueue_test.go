@@ -15,7 +15,8 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// enqueueFrom registers a step that may enqueue to the topics and runs f as its handler, once. It returns what f returned.
+// enqueueFrom registers a step that may enqueue to the topics and runs f as its handler, once. It returns what f
+// returned.
 func enqueueFrom(t *testing.T, app *motia.App, topics []string, f func(ctx *motia.FlowContext[any, motia.None]) error) error {
 	t.Helper()
 	var result error

@@ -16,8 +16,8 @@ var (
 	// invocation. Handlers pass their FlowContext or a context derived from it; host code and tests use [App.Context].
 	ErrNoInvocation = errors.New("motia: context belongs to no invocation")
 
-	// ErrQueueFull is returned by Enqueue when a bounded queue has no room. Nothing was enqueued. A step that returns it to
-	// an HTTP client answers 503 with Retry-After.
+	// ErrQueueFull is returned by Enqueue when a bounded queue has no room. Nothing was enqueued. A step that returns
+	// it to an HTTP client answers 503 with Retry-After.
 	ErrQueueFull = driver.ErrFull
 
 	// ErrConflict is returned by a conditional write when the stored revision is another one.
@@ -32,7 +32,8 @@ var (
 	// ErrLeaseLost is returned by [FlowContext.ExtendVisibility] when the visibility timeout has passed.
 	ErrLeaseLost = driver.ErrLeaseLost
 
-	// ErrNoLease is returned by [FlowContext.ExtendVisibility] where nothing holds a message: HTTP requests and host code.
+	// ErrNoLease is returned by [FlowContext.ExtendVisibility] where nothing holds a message: HTTP requests and host
+	// code.
 	ErrNoLease = errors.New("motia: invocation has no visibility timeout")
 
 	// ErrRunning is returned by Register and Run when the app runs already.
@@ -164,8 +165,9 @@ type permanentError struct{ err error }
 func (e *permanentError) Error() string { return e.err.Error() }
 func (e *permanentError) Unwrap() error { return e.err }
 
-// RetryAfter says when the failed attempt is repeated, in place of the backoff of the trigger. It counts as an attempt. The
-// chain of err stays intact for errors.Is and errors.As. RetryAfter(d, nil) is nil; a negative d is zero.
+// RetryAfter says when the failed attempt is repeated, in place of the backoff of the trigger. It counts as an
+// attempt. The chain of err stays intact for errors.Is and errors.As. RetryAfter(d, nil) is nil; a negative d is
+// zero.
 func RetryAfter(d time.Duration, err error) error {
 	if err == nil {
 		return nil

@@ -14,8 +14,8 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// Each test of this file is named for what we do where Motia's own runtime is at fault; the numbers are those of its list of
-// faults. What a fault is about has tests in depth beside it.
+// Each test of this file is named for what we do where Motia's own runtime is at fault; the numbers are those of its
+// list of faults. What a fault is about has tests in depth beside it.
 
 type faultOrder struct {
 	ID  string `json:"id" validate:"required"`

@@ -10,15 +10,15 @@ import (
 
 // FlowContext is the second parameter of every handler: what a step can do, and what it can know, during one invocation.
 //
-// It is a [context.Context]: pass it to whatever takes one. It ends with the request, or when the visibility timeout of the
-// message has passed, or when a shutdown runs out of patience. It must not be used after the handler has returned; until
-// then its methods may be called concurrently.
+// It is a [context.Context]: pass it to whatever takes one. It ends with the request, or when the visibility timeout
+// of the message has passed, or when a shutdown runs out of patience. It must not be used after the handler has
+// returned; until then its methods may be called concurrently.
 //
-// TEnqueue is the type of the data that Enqueue takes: any for several types, [None] for a step that enqueues nothing, which
-// the compiler then checks. TInput is the type of the payload.
+// TEnqueue is the type of the data that Enqueue takes: any for several types, [None] for a step that enqueues
+// nothing, which the compiler then checks. TInput is the type of the payload.
 //
-// It is a struct, not an interface, and only the library makes working ones: for host code there is [App.Context], for tests of
-// handlers package motiatest.
+// It is a struct, not an interface, and only the library makes working ones: for host code there is [App.Context],
+// for tests of handlers package motiatest.
 type FlowContext[TEnqueue, TInput any] struct {
 	context.Context
 	// TraceID is the W3C trace id, 32 hex digits, shared by everything that one cause led to.
@@ -38,9 +38,10 @@ type FlowContext[TEnqueue, TInput any] struct {
 	input Input[TInput]
 }
 
-// NewFlowContext returns a context as a handler gets it for the input, on an app that need not run. It is the seam that package motiatest
-// is built on, whose NewContext is what tests of handlers want. The invocation belongs to no step: it may enqueue to any topic, as
-// with [App.Context], and its visibility timeout, where the input would have one, does not pass.
+// NewFlowContext returns a context as a handler gets it for the input, on an app that need not run. It is the seam
+// that package motiatest is built on, whose NewContext is what tests of handlers want. The invocation belongs to no
+// step: it may enqueue to any topic, as with [App.Context], and its visibility timeout, where the input would have
+// one, does not pass.
 func NewFlowContext[TEnqueue, TInput any](ctx context.Context, app *App, input Input[TInput]) *FlowContext[TEnqueue, TInput] {
 	inv := new(Invocation)
 	inv.begin(app, ctx, driver.Header{}, "")
@@ -80,8 +81,8 @@ func triggerOf[T any](input Input[T]) TriggerInfo {
 	return TriggerInfo{Type: TriggerCron, Attempt: 1}
 }
 
-// GetData returns the payload, whatever the trigger: the HTTP body, the message, the new state value, the item of a stream
-// event. It is the zero value for cron triggers, deleted state and sent stream events.
+// GetData returns the payload, whatever the trigger: the HTTP body, the message, the new state value, the item of a
+// stream event. It is the zero value for cron triggers, deleted state and sent stream events.
 func (c *FlowContext[E, T]) GetData() T { return inputData(c.input) }
 
 // ExtendVisibility gives the handler until d from now before its message is delivered again, whatever the visibility

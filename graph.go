@@ -18,10 +18,11 @@ func (e *UnconsumedTopicError) Error() string {
 	return fmt.Sprintf("motia: step %q enqueues to topic %q, which no step consumes; if others do, declare it in VirtualEnqueues", e.Step, e.Topic)
 }
 
-// Validate judges the graph of all registered steps. The error joins an *[UnconsumedTopicError] for every topic in the
-// Enqueues of a step that no registered step consumes, unless it is in the step's VirtualEnqueues. The notes are
-// observations that need not be mistakes: topics that are consumed but enqueued by no step (host code may do so), and loops of steps
-// that messages cannot leave, as far as declarations and conditions say. Both are sorted. Run logs them as warnings.
+// Validate judges the graph of all registered steps. The error joins an *[UnconsumedTopicError] for every topic in
+// the Enqueues of a step that no registered step consumes, unless it is in the step's VirtualEnqueues. The notes are
+// observations that need not be mistakes: topics that are consumed but enqueued by no step (host code may do so), and
+// loops of steps that messages cannot leave, as far as declarations and conditions say. Both are sorted. Run logs
+// them as warnings.
 func (a *App) Validate() (notes []string, err error) {
 	a.mu.Lock()
 	steps := slices.Clone(a.steps)
@@ -92,8 +93,9 @@ func (g *graph) unfedTopics() []string {
 	return notes
 }
 
-// closedLoops finds the sets of steps that reach each other and nothing else: a message that gets in can only go round. An exit is a topic
-// that leads to a step outside, or out of the app, or a condition on a trigger that the loop enqueues to.
+// closedLoops finds the sets of steps that reach each other and nothing else: a message that gets in can only go
+// round. An exit is a topic that leads to a step outside, or out of the app, or a condition on a trigger that the
+// loop enqueues to.
 func (g *graph) closedLoops() []string {
 	var notes []string
 	noted := make(map[*Step]bool)

@@ -18,9 +18,9 @@ import (
 // traceHeader carries the trace id in every response. (W3C Trace Context defines only how it travels with requests.)
 const traceHeader = "X-Trace-Id"
 
-// ServeHTTP serves the HTTP triggers. It can be mounted anywhere; strip a prefix with http.StripPrefix. Every response has the
-// trace id in X-Trace-Id: that of the request's traceparent header, as in W3C Trace Context, or a new one. Errors are
-// [Problem]s. Paths match as they are: there are no redirects to another spelling.
+// ServeHTTP serves the HTTP triggers. It can be mounted anywhere; strip a prefix with http.StripPrefix. Every
+// response has the trace id in X-Trace-Id: that of the request's traceparent header, as in W3C Trace Context, or a
+// new one. Errors are [Problem]s. Paths match as they are: there are no redirects to another spelling.
 //
 // It works before Run; messages wait until then. After Run has ended it answers 503.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -49,8 +49,8 @@ func traceParent(r *http.Request) string {
 	return ""
 }
 
-// responseTraceID finds the trace id that App.ServeHTTP has set. Middleware may have changed it, or replaced the writer by one with
-// headers of its own, as http.TimeoutHandler does; then the response gets the id of a new trace.
+// responseTraceID finds the trace id that App.ServeHTTP has set. Middleware may have changed it, or replaced the
+// writer by one with headers of its own, as http.TimeoutHandler does; then the response gets the id of a new trace.
 func responseTraceID(w http.ResponseWriter) string {
 	h := w.Header()
 	if v := h[traceHeader]; len(v) == 1 && trace.ValidTraceID(v[0]) {

@@ -9,8 +9,9 @@ import (
 	"github.com/motia-go/motia/internal/trace"
 )
 
-// Invocation is one run of a step, without the types of its input and messages: what [StepMiddleware] and helper functions
-// see. Its fields are for reading. Like the [FlowContext] of the handler it is valid until the handler has returned.
+// Invocation is one run of a step, without the types of its input and messages: what [StepMiddleware] and helper
+// functions see. Its fields are for reading. Like the [FlowContext] of the handler it is valid until the handler has
+// returned.
 type Invocation struct {
 	// Step is the name of the step, empty for a context made by [App.Context].
 	Step    string
@@ -67,8 +68,8 @@ func (c *invocationContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// begin makes the zero inv an invocation of the app, within parent and the trace of header. A traceID is used where header
-// has none.
+// begin makes the zero inv an invocation of the app, within parent and the trace of header. A traceID is used where
+// header has none.
 func (inv *Invocation) begin(app *App, parent context.Context, header driver.Header, traceID string) {
 	inv.app = app
 	inv.context = invocationContext{parent, inv}
@@ -88,8 +89,8 @@ func (inv *Invocation) begin(app *App, parent context.Context, header driver.Hea
 }
 
 // Context returns a context for code outside of steps, such as main, other HTTP handlers and tests: the methods of
-// [Topic], [Scope] and [StreamName] work with it, and [FromContext] returns its State and Streams. It may enqueue to any topic.
-// If ctx belongs to an invocation already it is returned as it is. Its trace continues none.
+// [Topic], [Scope] and [StreamName] work with it, and [FromContext] returns its State and Streams. It may enqueue to
+// any topic. If ctx belongs to an invocation already it is returned as it is. Its trace continues none.
 func (a *App) Context(ctx context.Context) context.Context {
 	if inv, ok := FromContext(ctx); ok && inv.app == a {
 		return ctx

@@ -5,8 +5,8 @@ import (
 	"log/slog"
 )
 
-// LogHandler wraps a handler so that records logged with the context of an invocation, as by slog.InfoContext(ctx, ...), carry
-// its trace_id, step, trigger and attempt. The loggers of an app's invocations do so already; this is for
+// LogHandler wraps a handler so that records logged with the context of an invocation, as by slog.InfoContext(ctx,
+// ...), carry its trace_id, step, trigger and attempt. The loggers of an app's invocations do so already; this is for
 // slog.SetDefault:
 //
 //	slog.SetDefault(slog.New(motia.LogHandler(handler)))

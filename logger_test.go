@@ -16,7 +16,8 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// logInStep runs f in a queue step on the second attempt and returns what the handler made of the messages that begin with "test".
+// logInStep runs f in a queue step on the second attempt and returns what the handler made of the messages that begin
+// with "test".
 func logInStep(t *testing.T, wrap func(slog.Handler) slog.Handler, f func(ctx *queueCtx, app *slog.Logger)) (lines []string, trace string) {
 	t.Helper()
 	log := new(logRecorder)

@@ -17,8 +17,9 @@ type MemoryOptions struct {
 	DedupWindow time.Duration
 }
 
-// InMemory returns a new backend that keeps everything in memory: the default. What it holds ends with the process. Several apps
-// of one process can share it, as several processes share a distributed one; the first that shuts down closes it.
+// InMemory returns a new backend that keeps everything in memory: the default. What it holds ends with the process.
+// Several apps of one process can share it, as several processes share a distributed one; the first that shuts down
+// closes it.
 func InMemory(opts *MemoryOptions) *driver.Backend {
 	var o MemoryOptions
 	if opts != nil {

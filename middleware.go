@@ -5,9 +5,9 @@ import (
 	"errors"
 )
 
-// StepMiddleware wraps the handlers of all steps, whatever the trigger: it sees the input, the context and the result. It calls next
-// with ctx or a context derived from it, and returns what it returned or something else in its place. It runs after decoding,
-// validation and conditions.
+// StepMiddleware wraps the handlers of all steps, whatever the trigger: it sees the input, the context and the
+// result. It calls next with ctx or a context derived from it, and returns what it returned or something else in its
+// place. It runs after decoding, validation and conditions.
 //
 //	func timing(ctx context.Context, inv *motia.Invocation, next motia.StepFunc) (motia.Response, error) {
 //		start := time.Now()

@@ -7,29 +7,29 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// QueueConfig is the delivery policy of a trigger; it is a [TriggerOption] and [Options.Queue] sets it for all triggers of an
-// app. Fields that are zero take the app's value, then the default named here. It applies to queue triggers and to
-// state, stream and cron triggers, which travel through the same queues.
+// QueueConfig is the delivery policy of a trigger; it is a [TriggerOption] and [Options.Queue] sets it for all
+// triggers of an app. Fields that are zero take the app's value, then the default named here. It applies to queue
+// triggers and to state, stream and cron triggers, which travel through the same queues.
 type QueueConfig struct {
 	// Type is Standard or FIFO. FIFO also orders messages without a group among themselves. Default: Standard.
 	Type QueueType
 	// MaxRetries is the number of attempts after the first. Default: 3, for cron triggers none. [NoRetries] means none.
 	MaxRetries int
-	// VisibilityTimeout bounds an attempt: it is the deadline of the handler's context, and when it has passed the attempt has
-	// failed and the message is retried, whether or not the handler has returned. [FlowContext.ExtendVisibility] moves it.
-	// Default: 15 minutes.
+	// VisibilityTimeout bounds an attempt: it is the deadline of the handler's context, and when it has passed the
+	// attempt has failed and the message is retried, whether or not the handler has returned.
+	// [FlowContext.ExtendVisibility] moves it. Default: 15 minutes.
 	VisibilityTimeout time.Duration
 	// Delay holds back every message. Default: 0.
 	Delay time.Duration
-	// Concurrency is the number of messages handled at once by this process. Default: 10; always 1 for cron triggers unless
-	// they allow overlap.
+	// Concurrency is the number of messages handled at once by this process. Default: 10; always 1 for cron triggers
+	// unless they allow overlap.
 	Concurrency int
 	// MaxPending bounds the messages that are enqueued but not finished, running ones included; then Enqueue returns
 	// [ErrQueueFull]. Default: no bound. It is for queue triggers.
 	MaxPending int
 	// Backoff returns the delay before the next attempt after the given number of failed ones, at least 1. Default:
-	// [ExponentialBackoff] from 1 s by factor 2 up to 5 minutes, which also applies to attempts that exceed their visibility
-	// timeout. It may be called concurrently.
+	// [ExponentialBackoff] from 1 s by factor 2 up to 5 minutes, which also applies to attempts that exceed their
+	// visibility timeout. It may be called concurrently.
 	Backoff func(attempt int) time.Duration
 }
 
@@ -164,8 +164,8 @@ func (c QueueConfig) subscription() driver.SubscriptionConfig {
 	}
 }
 
-// ExponentialBackoff returns a [QueueConfig.Backoff]: base after the first failed attempt, doubled after each further one,
-// never more than limit, less a random part of up to a fifth.
+// ExponentialBackoff returns a [QueueConfig.Backoff]: base after the first failed attempt, doubled after each further
+// one, never more than limit, less a random part of up to a fifth.
 func ExponentialBackoff(base, limit time.Duration) func(attempt int) time.Duration {
 	policy := driver.RetryPolicy{Base: base, Cap: limit, Factor: defaultFactor, Jitter: defaultJitter}
 	return policy.Delay

@@ -19,7 +19,8 @@ import (
 const registerTimeout = 30 * time.Second
 
 // Register adds steps to the app. It checks everything that can be known and returns all mistakes at once, each a
-// *[StepError], joined; then nothing is registered. From its return on, messages are kept for the steps, whether or not Run has been called.
+// *[StepError], joined; then nothing is registered. From its return on, messages are kept for the steps, whether or
+// not Run has been called.
 //
 // It returns [ErrRunning] once Run has been called, and [ErrShutdown] after it.
 func (a *App) Register(steps ...Step) error {
@@ -226,8 +227,8 @@ func (r *registration) bind(ctx context.Context, bindings []*binding) error {
 	return nil
 }
 
-// identify gives the binding the id of its subscription. It depends on what the trigger says, not on its position, so that
-// reordering the triggers of a step loses no messages in a durable backend.
+// identify gives the binding the id of its subscription. It depends on what the trigger says, not on its position, so
+// that reordering the triggers of a step loses no messages in a durable backend.
 func (b *binding) identify(same map[string]int) {
 	t := b.trigger
 	parts := []string{b.step.config.Name, string(t.kind)}

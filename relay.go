@@ -77,8 +77,8 @@ func decodeStreamEvent(data []byte) (*streamEvent, error) {
 	return e, err
 }
 
-// relay turns the changes of a bucket into queue messages, until ctx ends. Messages of one key are a group, so triggers see
-// them in order; they have the revision as their ID, so a change that is handed over twice arrives once.
+// relay turns the changes of a bucket into queue messages, until ctx ends. Messages of one key are a group, so
+// triggers see them in order; they have the revision as their ID, so a change that is handed over twice arrives once.
 func (a *App) relay(ctx context.Context, bucket, stream string) error {
 	return a.backend.KV.(driver.ChangeLog).Changes(ctx, bucket, func(ctx context.Context, change driver.Change) error {
 		if !change.New.Deleted && change.Old.Revision != 0 && bytes.Equal(change.Old.Value, change.New.Value) {

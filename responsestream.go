@@ -12,16 +12,17 @@ import (
 )
 
 // ResponseStream writes a response piece by piece. The first call of Start, Write or Send sends status and headers at
-// once. It is an io.Writer. A handler that has used it returns the zero [Response]; an error it returns is logged, and the
-// connection is cut so that the client notices. It must not be used concurrently, nor after the handler has returned.
+// once. It is an io.Writer. A handler that has used it returns the zero [Response]; an error it returns is logged,
+// and the connection is cut so that the client notices. It must not be used concurrently, nor after the handler has
+// returned.
 type ResponseStream struct {
 	w       http.ResponseWriter
 	request *http.Request
 	started bool
 }
 
-// NewResponseStream returns the stream that an HTTP trigger would give its handler for the request, for tests that call handlers
-// themselves: see package motiatest.
+// NewResponseStream returns the stream that an HTTP trigger would give its handler for the request, for tests that
+// call handlers themselves: see package motiatest.
 func NewResponseStream(w http.ResponseWriter, r *http.Request) *ResponseStream {
 	return &ResponseStream{w: w, request: r}
 }
@@ -67,8 +68,8 @@ type ServerSentEvent struct {
 	Retry time.Duration // how long the client waits before it reconnects; zero is left out
 }
 
-// Send writes a server-sent event and flushes it. The first one sets the Content-Type and the status 200, unless the response was
-// started before.
+// Send writes a server-sent event and flushes it. The first one sets the Content-Type and the status 200, unless the
+// response was started before.
 func (s *ResponseStream) Send(event ServerSentEvent) error {
 	if strings.ContainsAny(event.ID, "\r\n\x00") || strings.ContainsAny(event.Event, "\r\n") {
 		return errors.New("motia: id or type of a server-sent event contains a line break")

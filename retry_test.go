@@ -14,7 +14,8 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// retryTimes runs a handler that always fails for a day and returns the time from each attempt to the next, and the dead letters.
+// retryTimes runs a handler that always fails for a day and returns the time from each attempt to the next, and the
+// dead letters.
 func retryTimes(t *testing.T, defaults, trigger motia.QueueConfig, fail func(attempt int) error) (pauses []time.Duration, letters []motia.DeadLetter) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

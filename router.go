@@ -29,7 +29,8 @@ func newRouter(bindings []*binding) *router {
 		}
 	}
 	for _, b := range bindings {
-		// ServeMux would redirect /files to /files/ if only the latter has a route, and under a stripped prefix to the wrong place.
+		// ServeMux would redirect /files to /files/ if only the latter has a route, and under a stripped prefix to
+		// the wrong place.
 		if bare, ok := b.route.WithoutSlash(); ok {
 			_ = route.Handle(rt.mux, bare, none) // not where another step has the route
 		}
@@ -69,8 +70,8 @@ func (a *App) serveRoutes(w http.ResponseWriter, r *http.Request) {
 
 var noRoute = Problem{Status: http.StatusNotFound, Detail: "no route matches the path"}
 
-// unmatched is the handler of a router for requests without a route. It answers 405 if the path has a route for another method,
-// else 404.
+// unmatched is the handler of a router for requests without a route. It answers 405 if the path has a route for
+// another method, else 404.
 type unmatched router
 
 func (rt *unmatched) ServeHTTP(w http.ResponseWriter, r *http.Request) {

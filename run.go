@@ -15,21 +15,22 @@ import (
 	"github.com/motia-go/motia/internal/schedule"
 )
 
-// graceAfterCancel is how long Run still waits for handlers whose contexts it has cancelled, and for the driver to give back their
-// messages: longer than the second that a driver may wait itself. It returns without the handlers that do not heed their
-// context: nothing can stop them.
+// graceAfterCancel is how long Run still waits for handlers whose contexts it has cancelled, and for the driver to
+// give back their messages: longer than the second that a driver may wait itself. It returns without the handlers
+// that do not heed their context: nothing can stop them.
 const graceAfterCancel = 2 * time.Second
 
-// Run runs the steps until ctx ends, and then shuts down: it takes no further messages, ticks and requests, ends all subscriptions to streams, lets running
-// handlers finish for up to [Options.ShutdownTimeout], then cancels their contexts and gives their messages back to the queues
-// without counting the attempt, and closes the backend. An app runs once: a second call returns [ErrRunning] or
-// [ErrShutdown].
+// Run runs the steps until ctx ends, and then shuts down: it takes no further messages, ticks and requests, ends all
+// subscriptions to streams, lets running handlers finish for up to [Options.ShutdownTimeout], then cancels their
+// contexts and gives their messages back to the queues without counting the attempt, and closes the backend. An app
+// runs once: a second call returns [ErrRunning] or [ErrShutdown].
 //
-// It returns nil if everything ended in time, *[ShutdownError] if handlers had to be cut off, or the error of the backend that made it stop.
+// It returns nil if everything ended in time, *[ShutdownError] if handlers had to be cut off, or the error of the
+// backend that made it stop.
 func (a *App) Run(ctx context.Context) error { return a.run(ctx, nil) }
 
-// ListenAndServe is Run with an HTTP server for the app on the TCP address, for example ":8080". Once ctx has ended, it stops
-// listening and lets running requests finish within the same timeout.
+// ListenAndServe is Run with an HTTP server for the app on the TCP address, for example ":8080". Once ctx has ended,
+// it stops listening and lets running requests finish within the same timeout.
 func (a *App) ListenAndServe(ctx context.Context, addr string) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
@@ -43,8 +44,8 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	return a.run(ctx, listener)
 }
 
-// Time limits of the HTTP server that keep idle or malicious clients from holding connections for ever. Bodies and responses have
-// none, since they may stream.
+// Time limits of the HTTP server that keep idle or malicious clients from holding connections for ever. Bodies and
+// responses have none, since they may stream.
 const (
 	readHeaderTimeout = 10 * time.Second
 	idleTimeout       = 2 * time.Minute

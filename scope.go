@@ -141,9 +141,9 @@ type Item[T any] struct {
 	Revision uint64
 }
 
-// All iterates over the keys and values, ordered by key. It reads in pages: a value that changes meanwhile may be seen
-// before or after its change. A value that does not decode comes with its error, and the iteration may go on; an error of the
-// backend is the last that comes.
+// All iterates over the keys and values, ordered by key. It reads in pages: a value that changes meanwhile may be
+// seen before or after its change. A value that does not decode comes with its error, and the iteration may go on; an
+// error of the backend is the last that comes.
 func (s Scope[T]) All(ctx context.Context) iter.Seq2[Item[T], error] {
 	return func(yield func(Item[T], error) bool) {
 		inv, err := invocationOf(ctx)

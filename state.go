@@ -113,8 +113,8 @@ func (inv *Invocation) state(scope string) store {
 	return store{inv: inv, bucket: stateBucket, scope: scope}
 }
 
-// store is one scope of state, or one group of a stream, as one invocation sees it. It is shared by the typed and the untyped
-// forms of both.
+// store is one scope of state, or one group of a stream, as one invocation sees it. It is shared by the typed and the
+// untyped forms of both.
 type store struct {
 	inv           *Invocation
 	bucket, scope string

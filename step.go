@@ -8,8 +8,8 @@ import (
 
 // StepConfig declares a step. It is copied by the constructors.
 type StepConfig struct {
-	// Name is unique within an App. It is part of what identifies the step's queues, so a durable backend keeps the messages of
-	// a step across restarts as long as its name stays.
+	// Name is unique within an App. It is part of what identifies the step's queues, so a durable backend keeps the
+	// messages of a step across restarts as long as its name stays.
 	Name string
 	// Description is for people.
 	Description string
@@ -17,16 +17,17 @@ type StepConfig struct {
 	Triggers []Trigger
 	// Enqueues are the topics that the handler may enqueue to, see [Topics].
 	Enqueues []string
-	// VirtualEnqueues and VirtualSubscribes are topics that are drawn in the flow graph and judged by [App.Validate], nothing
-	// more: what the step sends and receives by other means.
+	// VirtualEnqueues and VirtualSubscribes are topics that are drawn in the flow graph and judged by [App.Validate],
+	// nothing more: what the step sends and receives by other means.
 	VirtualEnqueues   []string
 	VirtualSubscribes []string
 	// Flows are the names of the flows that the step belongs to, for the graph.
 	Flows []string
 }
 
-// Step is a unit of work: a [StepConfig] and a handler, ready for [App.Register]. It is a value; make one with [NewStep] or with
-// [HTTPStep], [QueueStep], [CronStep], [StateStep] and [StreamStep]. The zero Step is refused by Register.
+// Step is a unit of work: a [StepConfig] and a handler, ready for [App.Register]. It is a value; make one with
+// [NewStep] or with [HTTPStep], [QueueStep], [CronStep], [StateStep] and [StreamStep]. The zero Step is refused by
+// Register.
 type Step struct {
 	config   StepConfig
 	kind     TriggerType  // of the single-kind constructors; empty for NewStep
@@ -41,16 +42,16 @@ type Response struct {
 	Status int
 	// Headers are added to the response.
 	Headers http.Header
-	// Body is encoded as JSON, but []byte, string and io.Reader go out as they are, and nil is no body. An io.Reader that is an
-	// io.Closer is closed.
+	// Body is encoded as JSON, but []byte, string and io.Reader go out as they are, and nil is no body. An io.Reader
+	// that is an io.Closer is closed.
 	Body any
 }
 
 // NewStep makes a step for any mix of triggers.
 //
-// TEnqueue is the type of what the handler enqueues, any for several types, or [None]. TInput is the type of the payload, the same for all
-// triggers; it is decoded from JSON and validated by its `validate` tags (see go-playground/validator) before the
-// handler runs. With None as TInput, payloads are not decoded.
+// TEnqueue is the type of what the handler enqueues, any for several types, or [None]. TInput is the type of the
+// payload, the same for all triggers; it is decoded from JSON and validated by its `validate` tags (see
+// go-playground/validator) before the handler runs. With None as TInput, payloads are not decoded.
 //
 // An error from the handler means a failed attempt; a value beside it is ignored.
 func NewStep[TEnqueue, TInput any](config StepConfig, handler func(input Input[TInput], ctx *FlowContext[TEnqueue, TInput]) (Response, error)) Step {

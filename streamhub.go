@@ -41,7 +41,8 @@ type hub struct {
 	byItem map[string][]*subscriber // of one item
 }
 
-// hubEvent is an event as all subscribers share it; a snapshot belongs to one. It is not changed once somebody can read it.
+// hubEvent is an event as all subscribers share it; a snapshot belongs to one. It is not changed once somebody can
+// read it.
 type hubEvent struct {
 	kind    StreamEventType
 	item    string

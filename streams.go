@@ -26,8 +26,8 @@ type Streams struct{ inv *Invocation }
 // returns *[UndeclaredStreamError].
 func (s Streams) Get(name string) StreamHandle { return StreamHandle{s.inv, name} }
 
-// StreamHandle reads and writes one stream: JSON items by group and id, whose subscribers see every change. Any string is a legal group and
-// id. [StreamName] is the typed form.
+// StreamHandle reads and writes one stream: JSON items by group and id, whose subscribers see every change. Any
+// string is a legal group and id. [StreamName] is the typed form.
 type StreamHandle struct {
 	inv  *Invocation
 	name string
@@ -212,7 +212,8 @@ func (s StreamName[T]) Groups(ctx context.Context) ([]string, error) {
 	return st.scopes(ctx)
 }
 
-// Send sends an ephemeral event to the subscribers of an item, or of a whole group if id is empty. See [StreamHandle.Send].
+// Send sends an ephemeral event to the subscribers of an item, or of a whole group if id is empty. See
+// [StreamHandle.Send].
 func (s StreamName[T]) Send(ctx context.Context, group, id, event string, data any) error {
 	st, err := s.group(ctx, group)
 	if err != nil {
@@ -221,9 +222,10 @@ func (s StreamName[T]) Send(ctx context.Context, group, id, event string, data a
 	return st.inv.send(ctx, string(s), group, id, event, data)
 }
 
-// Subscribe follows a group, or one item of it with [ForItem], until ctx ends or the subscription is closed. The first event is the
-// snapshot (sync); after it comes every later event, with nothing lost or doubled between. A subscriber that is too slow
-// for its buffer misses events, and is told so by a new snapshot (resync) in their place. The subscription is in force when Subscribe returns.
+// Subscribe follows a group, or one item of it with [ForItem], until ctx ends or the subscription is closed. The
+// first event is the snapshot (sync); after it comes every later event, with nothing lost or doubled between. A
+// subscriber that is too slow for its buffer misses events, and is told so by a new snapshot (resync) in their place.
+// The subscription is in force when Subscribe returns.
 //
 // There is no order between stored changes and sent events, unless the backend is in memory and they have one sender.
 func (s StreamName[T]) Subscribe(ctx context.Context, group string, opts ...SubscribeOption) (*Subscription[T], error) {

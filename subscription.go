@@ -65,9 +65,9 @@ func subscribe[T any](ctx context.Context, inv *Invocation, stream, group string
 	}, nil
 }
 
-// Next waits for the next event. It returns the error of ctx, the cause of the end of the context that was given to Subscribe,
-// [ErrSubscriptionClosed] after Close, or [ErrShutdown] when the app has shut down, after the events that came before. An event that does not
-// decode as T comes with an error, and the subscription goes on.
+// Next waits for the next event. It returns the error of ctx, the cause of the end of the context that was given to
+// Subscribe, [ErrSubscriptionClosed] after Close, or [ErrShutdown] when the app has shut down, after the events that
+// came before. An event that does not decode as T comes with an error, and the subscription goes on.
 func (s *Subscription[T]) Next(ctx context.Context) (StreamInput[T], error) {
 	done := ctx.Done()
 	if done == s.ctx.Done() {
@@ -98,8 +98,8 @@ func (s *Subscription[T]) Next(ctx context.Context) (StreamInput[T], error) {
 	return out, err
 }
 
-// Events iterates over the events until the subscription ends. It ends the iteration without an error after Close, when the
-// context given to Subscribe or ctx has ended, and when the app shuts down.
+// Events iterates over the events until the subscription ends. It ends the iteration without an error after Close,
+// when the context given to Subscribe or ctx has ended, and when the app shuts down.
 func (s *Subscription[T]) Events(ctx context.Context) iter.Seq2[StreamInput[T], error] {
 	return func(yield func(StreamInput[T], error) bool) {
 		for {
@@ -117,7 +117,8 @@ func (s *Subscription[T]) Events(ctx context.Context) iter.Seq2[StreamInput[T], 
 	}
 }
 
-// Close ends the subscription. Events that were not read are dropped. It may be called several times, and concurrently with Next.
+// Close ends the subscription. Events that were not read are dropped. It may be called several times, and
+// concurrently with Next.
 func (s *Subscription[T]) Close() {
 	s.unwatch()
 	s.sub.close(ErrSubscriptionClosed)

@@ -156,7 +156,8 @@ func TestNothingIsLostOrDoubledBetweenSnapshotAndEvents(t *testing.T) {
 	reading.Wait()
 }
 
-// streamCheckHistory reads until the item with the text "end", and checks that every item goes through its values without a gap.
+// streamCheckHistory reads until the item with the text "end", and checks that every item goes through its values
+// without a gap.
 func streamCheckHistory(t *testing.T, sub *motia.Subscription[noteItem], writes, items int) {
 	have := make(map[string]int)  // item to value
 	since := make(map[string]int) // item to the last value seen, also of deleted ones

@@ -2,8 +2,8 @@ package motia
 
 import "strings"
 
-// The core uses topics of its own for what travels through queues but was not enqueued. They begin with reserved, and topics of
-// users that do so are moved out of the way.
+// The core uses topics of its own for what travels through queues but was not enqueued. They begin with reserved, and
+// topics of users that do so are moved out of the way.
 const reserved = "motia:"
 
 func topicName(topic string) string {

@@ -12,8 +12,8 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// traceSteps are steps that lead from a request through a queue and state to a stream. All but the first fail after their work, so
-// that the headers of their messages can be seen in the dead letters.
+// traceSteps are steps that lead from a request through a queue and state to a stream. All but the first fail after
+// their work, so that the headers of their messages can be seen in the dead letters.
 func traceSteps(traces *events) []motia.Step {
 	const (
 		work motia.Topic[string]      = "work"

@@ -32,8 +32,8 @@ type TriggerInfo struct {
 	Attempt    int    // 1 on the first delivery; always 1 for http
 }
 
-// Trigger says when a step runs. Make one with [HTTP], [Queue], [Cron], [State] or [Stream], or with the Trigger methods of
-// [Topic], [Scope] and [StreamName]. Mistakes in it are reported by [App.Register].
+// Trigger says when a step runs. Make one with [HTTP], [Queue], [Cron], [State] or [Stream], or with the Trigger
+// methods of [Topic], [Scope] and [StreamName]. Mistakes in it are reported by [App.Register].
 type Trigger struct {
 	kind         TriggerType
 	method, path string
@@ -57,8 +57,8 @@ type condition struct {
 	input   reflect.Type
 }
 
-// TriggerOption qualifies a trigger. The options are [QueueConfig], [When], [Use], [InZone], [Overlap], [InScope], [ForKey],
-// [InGroup] and [ForItem]; it cannot be implemented elsewhere.
+// TriggerOption qualifies a trigger. The options are [QueueConfig], [When], [Use], [InZone], [Overlap], [InScope],
+// [ForKey], [InGroup] and [ForItem]; it cannot be implemented elsewhere.
 type TriggerOption interface{ applyTrigger(*Trigger) }
 
 type triggerOption func(*Trigger)
@@ -96,8 +96,8 @@ func State(opts ...TriggerOption) Trigger {
 }
 
 // Stream fires for every item created, updated or deleted and every event sent on a stream declared in
-// [Options.Streams]. The stored changes of an item come in order, and so do the events that one sender sends to it; there is no
-// order between the two. Narrow it with [InGroup] and [ForItem].
+// [Options.Streams]. The stored changes of an item come in order, and so do the events that one sender sends to it;
+// there is no order between the two. Narrow it with [InGroup] and [ForItem].
 func Stream(name string, opts ...TriggerOption) Trigger {
 	return newTrigger(Trigger{kind: TriggerStream, stream: name}, opts)
 }

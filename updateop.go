@@ -8,12 +8,12 @@ import (
 	"github.com/motia-go/motia/internal/jsonops"
 )
 
-// UpdateOp is one operation of an Update. Make one with [Set], [Delete], [Increment], [Decrement], [Merge] or [Append], or
-// decode its JSON form: {"type":"set","path":"a.b","value":1}.
+// UpdateOp is one operation of an Update. Make one with [Set], [Delete], [Increment], [Decrement], [Merge] or
+// [Append], or decode its JSON form: {"type":"set","path":"a.b","value":1}.
 //
-// Paths are dotted: "a.b.2.c" is the member c of the third element of b in a. `\.` is a literal dot and `\\` a literal
-// backslash; no other character is special. Missing objects on the way are created. An empty path is the whole value. A null
-// counts as missing, since that is how a nil map, slice or pointer is stored.
+// Paths are dotted: "a.b.2.c" is the member c of the third element of b in a. `\.` is a literal dot and `\\` a
+// literal backslash; no other character is special. Missing objects on the way are created. An empty path is the
+// whole value. A null counts as missing, since that is how a nil map, slice or pointer is stored.
 type UpdateOp struct {
 	op  jsonops.Op
 	err error // the operand does not encode; reported by Update

@@ -13,26 +13,27 @@ type KV interface {
 	// Get returns the entry, or ErrNotFound. A deleted or expired entry does not exist.
 	Get(ctx context.Context, key Key) (Entry, error)
 
-	// Put writes a value, or deletes it when options.Delete is set, and returns the entry before and after. An entry that does
-	// not exist is the zero Entry, with a nil Value; so is the new one after a deletion. Put returns ErrConflict when
-	// options.IfRevision does not match, which is checked before anything else. Deleting a missing key, or writing exactly the bytes
-	// that are stored with the same expiry, changes nothing: the revision stays and nobody is told.
+	// Put writes a value, or deletes it when options.Delete is set, and returns the entry before and after. An entry
+	// that does not exist is the zero Entry, with a nil Value; so is the new one after a deletion. Put returns
+	// ErrConflict when options.IfRevision does not match, which is checked before anything else. Deleting a missing
+	// key, or writing exactly the bytes that are stored with the same expiry, changes nothing: the revision stays and
+	// nobody is told.
 	Put(ctx context.Context, key Key, value []byte, options PutOptions) (old, new Entry, err error)
 
-	// List returns up to limit entries of a scope, at least 1, ordered by id bytewise, beginning after the given id; from the start
-	// when after is nil. Fewer than limit entries mean the end. It need not be a snapshot: an entry that is written meanwhile may come
-	// in either version.
+	// List returns up to limit entries of a scope, at least 1, ordered by id bytewise, beginning after the given id;
+	// from the start when after is nil. Fewer than limit entries mean the end. It need not be a snapshot: an entry
+	// that is written meanwhile may come in either version.
 	List(ctx context.Context, bucket, scope string, after *string, limit int) ([]Entry, error)
 
-	// Scopes returns up to limit names of the scopes of a bucket that hold entries, ordered bytewise, beginning after the given
-	// one; from the start when after is nil.
+	// Scopes returns up to limit names of the scopes of a bucket that hold entries, ordered bytewise, beginning after
+	// the given one; from the start when after is nil.
 	Scopes(ctx context.Context, bucket string, after *string, limit int) ([]string, error)
 
-	// Watch calls f for each entry of a scope, then once with the zero Entry to mark the end of this snapshot, then for every later change,
-	// until ctx ends, and then returns nil. Deletions come as entries with Deleted set, and so may values that expire. It calls f one
-	// at a time and in the order of the writes to a key, possibly on the goroutine of a writer. It may leave out a value that was
-	// overwritten since, never the last one. Nothing is lost or doubled between snapshot and changes. f returns soon and does not
-	// call the KV.
+	// Watch calls f for each entry of a scope, then once with the zero Entry to mark the end of this snapshot, then
+	// for every later change, until ctx ends, and then returns nil. Deletions come as entries with Deleted set, and
+	// so may values that expire. It calls f one at a time and in the order of the writes to a key, possibly on the
+	// goroutine of a writer. It may leave out a value that was overwritten since, never the last one. Nothing is lost
+	// or doubled between snapshot and changes. f returns soon and does not call the KV.
 	Watch(ctx context.Context, bucket, scope string, f func(Entry)) error
 }
 
@@ -54,7 +55,8 @@ type Entry struct {
 	Time time.Time
 	// Expires is when it ceases to exist; zero means never.
 	Expires time.Time
-	// Deleted marks a deletion, in Watch and in the new entry of a [Change]. Its Revision and Time are those of the deletion.
+	// Deleted marks a deletion, in Watch and in the new entry of a [Change]. Its Revision and Time are those of the
+	// deletion.
 	Deleted bool
 }
 
@@ -62,8 +64,8 @@ type Entry struct {
 type PutOptions struct {
 	// IfRevision, if not nil, makes the write conditional: the entry has this revision, or does not exist where it is 0.
 	IfRevision *uint64
-	// Expires is when the value ceases to exist; zero means never, and a time that has passed at once. An expired value vanishes
-	// without a change record.
+	// Expires is when the value ceases to exist; zero means never, and a time that has passed at once. An expired
+	// value vanishes without a change record.
 	Expires time.Time
 	// Delete deletes the entry; the value is ignored.
 	Delete bool
@@ -73,21 +75,23 @@ type PutOptions struct {
 
 // Updater applies a change under one lock, in place of Get and a conditional Put in a loop. It is optional for a [KV].
 type Updater interface {
-	// Update calls change with the current value, nil where there is none, and writes what it returns, keeping the expiry.
-	// change does not write to old and does not call the KV. When it returns an error, nothing is written and Update returns that
-	// error as it is.
+	// Update calls change with the current value, nil where there is none, and writes what it returns, keeping the
+	// expiry. change does not write to old and does not call the KV. When it returns an error, nothing is written and
+	// Update returns that error as it is.
 	Update(ctx context.Context, key Key, header Header, change func(old []byte) ([]byte, error)) (old, new Entry, err error)
 }
 
-// ChangeLog records changes durably until they were handed over. It is optional for a [KV]; state and stream triggers need it.
+// ChangeLog records changes durably until they were handed over. It is optional for a [KV]; state and stream triggers
+// need it.
 type ChangeLog interface {
-	// Track makes every change in the bucket that is made after its return a record, until it was handed over. It is idempotent.
+	// Track makes every change in the bucket that is made after its return a record, until it was handed over. It is
+	// idempotent.
 	Track(ctx context.Context, bucket string) error
 
-	// Changes hands over the records of a tracked bucket, in the order of the writes to each key, until ctx ends, and then returns
-	// nil. A record for which f returns an error is handed over again, after a pause; later records of its key wait, others go on. One
-	// process at a time runs f for a bucket, and after a crash records may be handed over twice. It is an error if the bucket is not
-	// tracked.
+	// Changes hands over the records of a tracked bucket, in the order of the writes to each key, until ctx ends, and
+	// then returns nil. A record for which f returns an error is handed over again, after a pause; later records of
+	// its key wait, others go on. One process at a time runs f for a bucket, and after a crash records may be handed
+	// over twice. It is an error if the bucket is not tracked.
 	Changes(ctx context.Context, bucket string, f func(context.Context, Change) error) error
 }
 

@@ -21,16 +21,18 @@ type Queue interface {
 	// again replaces the config. A subscription may be bound to several topics, with the same config.
 	Bind(ctx context.Context, topic, subscription string, config SubscriptionConfig) error
 
-	// Publish stores the messages, in their order, for every subscription bound to their topics. A message whose ID was
-	// published to the same topic within the deduplication window is dropped without an error, also when the queue is
-	// full. Publish returns ErrFull, and stores nothing, when a bounded subscription has no room for all of them.
-	// Messages to a topic that nothing is bound to are dropped, and their IDs need not be remembered. The slice stays the caller's.
+	// Publish stores the messages, in their order, for every subscription bound to their topics. A message whose ID
+	// was published to the same topic within the deduplication window is dropped without an error, also when the
+	// queue is full. Publish returns ErrFull, and stores nothing, when a bounded subscription has no room for all of
+	// them. Messages to a topic that nothing is bound to are dropped, and their IDs need not be remembered. The slice
+	// stays the caller's.
 	Publish(ctx context.Context, messages ...Message) error
 
-	// Consume runs handle for up to options.Slots messages of the subscription at once, until options.Drain is closed and
-	// the handlers that run by then have returned; then it returns nil. Messages that have not reached a handler stay in the
-	// queue, unharmed. Contexts of handlers derive from ctx: when ctx ends they end, and Consume returns an error without waiting
-	// for more than the handlers that heed it. Several calls for one subscription, in one or more processes, share its messages.
+	// Consume runs handle for up to options.Slots messages of the subscription at once, until options.Drain is closed
+	// and the handlers that run by then have returned; then it returns nil. Messages that have not reached a handler
+	// stay in the queue, unharmed. Contexts of handlers derive from ctx: when ctx ends they end, and Consume returns
+	// an error without waiting for more than the handlers that heed it. Several calls for one subscription, in one or
+	// more processes, share its messages.
 	Consume(ctx context.Context, subscription string, options ConsumeOptions, handle Handler) error
 }
 
@@ -38,9 +40,9 @@ type Queue interface {
 type SubscriptionConfig struct {
 	// Retry applies to attempts that end with [Retry] and to deliveries whose lease was lost.
 	Retry RetryPolicy
-	// Visibility bounds how long a handler may hold a message. When it has passed, the handler's context ends, the attempt has
-	// failed, and the handler's result no longer counts. [Lease.Extend] moves the bound. Zero means no bound.
-	// It says nothing about how soon a driver notices a dead process.
+	// Visibility bounds how long a handler may hold a message. When it has passed, the handler's context ends, the
+	// attempt has failed, and the handler's result no longer counts. [Lease.Extend] moves the bound. Zero means no
+	// bound. It says nothing about how soon a driver notices a dead process.
 	Visibility time.Duration
 	// Delay holds back every message for at least that long after it was published.
 	Delay time.Duration
@@ -102,8 +104,8 @@ type ConsumeOptions struct {
 }
 
 // Handler handles one delivery and says what becomes of the message. Its context ends when the lease is lost or the
-// context given to Consume ends, whichever is first; its deadline is the end of the visibility bound. It must not keep the delivery
-// after it has returned. Drivers need not guard against panics: the core does.
+// context given to Consume ends, whichever is first; its deadline is the end of the visibility bound. It must not
+// keep the delivery after it has returned. Drivers need not guard against panics: the core does.
 type Handler func(ctx context.Context, delivery *Delivery) Result
 
 // Delivery is one attempt to handle a message.
@@ -121,8 +123,8 @@ type Delivery struct {
 
 // Lease is a handler's hold on a message.
 type Lease interface {
-	// Extend sets the end of the visibility bound to d from now. It returns ErrLeaseLost when it came too late. Where there is
-	// no bound it changes nothing.
+	// Extend sets the end of the visibility bound to d from now. It returns ErrLeaseLost when it came too late. Where
+	// there is no bound it changes nothing.
 	Extend(ctx context.Context, d time.Duration) error
 }
 
@@ -156,8 +158,8 @@ type DeadLetters interface {
 	Dead(ctx context.Context, subscription, after string, limit int) ([]DeadLetter, error)
 	// CountDead returns how many there are: as many as Dead would list.
 	CountDead(ctx context.Context, subscription string) (int, error)
-	// Redrive moves the named dead letters back into the subscription, in the order given, with all attempts before them and
-	// their history kept. It returns how many it moved; ids that do not exist are passed over.
+	// Redrive moves the named dead letters back into the subscription, in the order given, with all attempts before
+	// them and their history kept. It returns how many it moved; ids that do not exist are passed over.
 	Redrive(ctx context.Context, subscription string, ids ...string) (int, error)
 	// Discard removes the named dead letters for good and returns how many there were.
 	Discard(ctx context.Context, subscription string, ids ...string) (int, error)

@@ -73,8 +73,8 @@ func (s *shop) send(r curlRequest) (*http.Response, string) {
 	return res, string(text)
 }
 
-// shellWords splits a command as a shell does, with quotes but without anything else that is special. It is complete unless a quote is
-// open or a backslash ends it.
+// shellWords splits a command as a shell does, with quotes but without anything else that is special. It is complete
+// unless a quote is open or a backslash ends it.
 func shellWords(command string) (words []string, complete bool) {
 	var word strings.Builder
 	var quote rune // that is open

@@ -25,7 +25,8 @@ var publishStatus = motia.StateStep(motia.StepConfig{
 	return err
 })
 
-// followOrder answers with server-sent events: the status as it is, then every change of it, until the order is completed.
+// followOrder answers with server-sent events: the status as it is, then every change of it, until the order is
+// completed.
 func (s *service) followOrder() motia.Step {
 	return motia.HTTPStep(motia.StepConfig{
 		Name:     "follow-order",

@@ -10,8 +10,8 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// Two steps listen to order-created. Each gets every message, they run side by side, and each merges its result into the order. When
-// the last one has done so, completeOrder fires. No step knows of another.
+// Two steps listen to order-created. Each gets every message, they run side by side, and each merges its result into
+// the order. When the last one has done so, completeOrder fires. No step knows of another.
 
 // chargeRetries is how often a declined charge is tried again.
 const chargeRetries = 2
@@ -62,15 +62,16 @@ var reserveStock = motia.QueueStep(motia.StepConfig{
 	return merge(ctx, order.ID, Results{Reservation: &Reservation{Pieces: order.pieces()}})
 })
 
-// merge adds the result of one part to the order and counts it, in one atomic update: the other parts may do so at the same time.
+// merge adds the result of one part to the order and counts it, in one atomic update: the other parts may do so at
+// the same time.
 func merge(ctx context.Context, orderID string, result Results, more ...motia.UpdateOp) error {
 	ops := append(more, motia.Merge("results", result), motia.Increment("completedSteps", 1))
 	_, err := Orders.Update(ctx, orderID, ops...)
 	return err
 }
 
-// completeOrder fires on the change that makes an order complete. Should it be repeated, its own change is none the second time, and
-// the mail has an ID.
+// completeOrder fires on the change that makes an order complete. Should it be repeated, its own change is none the
+// second time, and the mail has an ID.
 var completeOrder = motia.StateStep(motia.StepConfig{
 	Name:     "complete-order",
 	Triggers: []motia.Trigger{Orders.Trigger(motia.When(allPartsDone))},

@@ -32,7 +32,8 @@ var createOrder = motia.HTTPStep(motia.StepConfig{
 		return motia.Response{}, err
 	}
 
-	// Both messages or none. The orders of one customer are handled one after the other, those of different ones side by side.
+	// Both messages or none. The orders of one customer are handled one after the other, those of different ones side
+	// by side.
 	group := order.Customer.ID
 	err = ctx.Enqueue(
 		motia.Message[any]{Topic: string(OrderCreated), Data: order, MessageGroupID: group},

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The commands in the READMEs give the answers that are shown below them. Those of one README are run in their order, against
-// one service, started with the flags that the README names.
+// The commands in the READMEs give the answers that are shown below them. Those of one README are run in their order,
+// against one service, started with the flags that the README names.
 func TestTheCommandsOfTheREADMEsGiveTheAnswersShown(t *testing.T) {
 	for _, readme := range []struct {
 		file  string

@@ -9,8 +9,8 @@ import (
 	"math/rand/v2"
 )
 
-// terminal stands for a payment provider that declines some charges. Which ones follows from the seed, the order and the attempt, so
-// that a run can be repeated whatever the order in which things happen.
+// terminal stands for a payment provider that declines some charges. Which ones follows from the seed, the order and
+// the attempt, so that a run can be repeated whatever the order in which things happen.
 type terminal struct {
 	failRate float64
 	seed     uint64
@@ -18,7 +18,8 @@ type terminal struct {
 
 var errDeclined = errors.New("card declined")
 
-// charge asks for the money. Its log records name the step, the attempt and the trace that ctx belongs to: see motia.LogHandler.
+// charge asks for the money. Its log records name the step, the attempt and the trace that ctx belongs to: see
+// motia.LogHandler.
 func (t terminal) charge(ctx context.Context, orderID string, earlierAttempts int) error {
 	if t.declines(orderID, earlierAttempts) {
 		return errDeclined

@@ -16,8 +16,8 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// transcript prints what the tour does and what the steps log, the same in every run: without times, with the records that belong to
-// one action sorted, and with a trace id shown as "this" if it is that of the action.
+// transcript prints what the tour does and what the steps log, the same in every run: without times, with the records
+// that belong to one action sorted, and with a trace id shown as "this" if it is that of the action.
 type transcript struct {
 	app  *motia.App
 	out  io.Writer
@@ -117,8 +117,8 @@ func (t *transcript) finish() error {
 	return errors.Join(t.errs...)
 }
 
-// request serves a request with the app and prints the answer and the log records it leads to. It has a trace of its own, as if a client
-// had begun it.
+// request serves a request with the app and prints the answer and the log records it leads to. It has a trace of its
+// own, as if a client had begun it.
 func (t *transcript) request(method, path, body string, records int) {
 	traceID := t.newTrace()
 	req := httptest.NewRequest(method, path, strings.NewReader(body))

@@ -25,13 +25,15 @@ var errNoValue = errors.New("the value is missing")
 
 // Apply applies the operations to doc in order and returns the result, or an [*Error] and nothing else.
 //
-// doc must be valid JSON. It is never written to; if nothing changed, the result is doc itself, otherwise new memory. The result
-// never refers to the values of the operations.
+// doc must be valid JSON. It is never written to; if nothing changed, the result is doc itself, otherwise new memory.
+// The result never refers to the values of the operations.
 //
-// An empty doc means that the value is missing. It starts as {}, which is also the result if no operation creates anything. Only to
-// an operation at the empty path it is missing, as a member would be: Append makes an array then, and Increment counts from 0.
+// An empty doc means that the value is missing. It starts as {}, which is also the result if no operation creates
+// anything. Only to an operation at the empty path it is missing, as a member would be: Append makes an array then,
+// and Increment counts from 0.
 //
-// The size limit is for the end result: operations may exceed it in between. The error names the operation that did so for good.
+// The size limit is for the end result: operations may exceed it in between. The error names the operation that did
+// so for good.
 func Apply(doc []byte, ops []Op, limits Limits) ([]byte, error) {
 	depth, size := limits.Depth, limits.Size
 	if depth <= 0 {
@@ -116,7 +118,8 @@ func (e *editor) apply(op *Op, path []string) error {
 	return e.set(path, value)
 }
 
-// checkNesting refuses a value that would nest too deeply where the path leads. One level more is for the array of Append.
+// checkNesting refuses a value that would nest too deeply where the path leads. One level more is for the array of
+// Append.
 func checkNesting(value []byte, depth int) error {
 	// Each level takes two brackets, so that short values need no look.
 	if len(value)/2+depth+1 > maxNesting && nesting(value)+depth+1 > maxNesting {

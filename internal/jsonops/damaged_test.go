@@ -9,7 +9,8 @@ import (
 	"github.com/motia-go/motia/internal/jsonops"
 )
 
-// Stored text is valid JSON. Should it be damaged all the same, an update may fail or make nonsense of it, but not panic or hang.
+// Stored text is valid JSON. Should it be damaged all the same, an update may fail or make nonsense of it, but not
+// panic or hang.
 func TestDamagedTextIsSurvived(t *testing.T) {
 	whole := []byte(`{"a":[1,{"b\"":"x\\"},[]],"n":-1.5,"o":{"p":null}}`)
 	paths := []string{"", "a", "a.0", "a.3", "a.1.b\"", "n", "o.p", "x.y"}

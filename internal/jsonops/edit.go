@@ -92,8 +92,8 @@ func (e *editor) delete(path []string) error {
 		return throughScalar(kind, parent)
 	}
 
-	// All members of that name are cut out, in one pass. The text up to cursor is dealt with; last is the end of the last item
-	// that stays.
+	// All members of that name are cut out, in one pass. The text up to cursor is dealt with; last is the end of the
+	// last item that stays.
 	w := walk(e.text, at.start)
 	var out []byte
 	cursor, last, stays := 0, w.pos, false

@@ -2,8 +2,8 @@ package jsonops
 
 import "bytes"
 
-// editor holds the text between operations. Each operation reads text and writes the new text to a second buffer, and then the
-// two change places: two allocations do for any number of operations.
+// editor holds the text between operations. Each operation reads text and writes the new text to a second buffer, and
+// then the two change places: two allocations do for any number of operations.
 type editor struct {
 	text []byte
 	// own says that text is a buffer of the editor, not the caller's document.

@@ -8,20 +8,22 @@ import (
 
 // location is where a path leads.
 type location struct {
-	// start and end enclose the value, or the null in its place. Otherwise they are equal: there something is to be inserted.
+	// start and end enclose the value, or the null in its place. Otherwise they are equal: there something is to be
+	// inserted.
 	start, end int
 	found      bool
-	// missing are the components that lead nowhere. The first of them is in the container around start, unless fresh says that
-	// there is none, because there is no text or a null.
+	// missing are the components that lead nowhere. The first of them is in the container around start, unless fresh
+	// says that there is none, because there is no text or a null.
 	missing []string
 	fresh   bool
 	// inArray says that this container is an array, comma that it has items already.
 	inArray, comma bool
 }
 
-// locate follows a path. A null is as good as nothing. It returns an error where the path cannot lead anywhere, even if something were created: through a
-// scalar, or into an array by something that is not an index. create says that the caller means to create what is missing, which
-// makes an error of an index that is beyond the end of an array too.
+// locate follows a path. A null is as good as nothing. It returns an error where the path cannot lead anywhere, even
+// if something were created: through a scalar, or into an array by something that is not an index. create says that
+// the caller means to create what is missing, which makes an error of an index that is beyond the end of an array
+// too.
 func locate(text []byte, path []string, create bool) (location, error) {
 	at := skipSpace(text, 0)
 	if at == len(text) {
@@ -75,7 +77,8 @@ func locate(text []byte, path []string, create bool) (location, error) {
 	return location{start: at, end: end, found: text[at] != 'n'}, nil
 }
 
-// parseIndex reads a component as an index into the array at the given path: decimal digits, without a sign or leading zeros.
+// parseIndex reads a component as an index into the array at the given path: decimal digits, without a sign or
+// leading zeros.
 func parseIndex(name string, array []string) (int, error) {
 	valid := name != "" && (name[0] != '0' || name == "0")
 	for i := range len(name) {

@@ -218,7 +218,8 @@ func modelSum(a, b json.Number, subtract bool) (any, error) {
 	return json.Number(x.String()), nil
 }
 
-// same compares decoded values. Numbers are the same if they are written the same or, with a fraction or exponent, are the same float64.
+// same compares decoded values. Numbers are the same if they are written the same or, with a fraction or exponent,
+// are the same float64.
 func same(a, b any) bool {
 	switch a := a.(type) {
 	case map[string]any:

@@ -16,8 +16,8 @@ var (
 // maxExactFloat is 2^53, where float64 begins to skip integers.
 const maxExactFloat = 1 << 53
 
-// appendSum appends the sum of two JSON numbers to dst, or their difference. Integers are exact in the ranges of int64 and uint64
-// together, and an error beyond. A number with a fraction or an exponent makes both float64.
+// appendSum appends the sum of two JSON numbers to dst, or their difference. Integers are exact in the ranges of
+// int64 and uint64 together, and an error beyond. A number with a fraction or an exponent makes both float64.
 func appendSum(dst, a, b []byte, subtract bool) ([]byte, error) {
 	if bytes.ContainsAny(a, ".eE") || bytes.ContainsAny(b, ".eE") {
 		return appendFloatSum(dst, a, b, subtract)
@@ -97,8 +97,8 @@ func appendFloatSum(dst, a, b []byte, subtract bool) ([]byte, error) {
 	if sum == 0 {
 		return append(dst, '0'), nil // Not "-0".
 	}
-	// As encoding/json chooses, except that a float too large to be an exact integer has an exponent: with all its digits the
-	// next operation would take it for an integer.
+	// As encoding/json chooses, except that a float too large to be an exact integer has an exponent: with all its
+	// digits the next operation would take it for an integer.
 	format := byte('f')
 	if abs := math.Abs(sum); abs < 1e-6 || abs >= maxExactFloat {
 		format = 'e'

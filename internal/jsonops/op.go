@@ -1,7 +1,8 @@
 // Package jsonops applies update operations to stored JSON text.
 //
-// [Apply] finds the byte range that an operation speaks of and splices the text there; what is not touched is copied as it is,
-// never decoded and encoded again. So numbers keep their digits, members their order, and a small change of a large value is cheap.
+// [Apply] finds the byte range that an operation speaks of and splices the text there; what is not touched is copied
+// as it is, never decoded and encoded again. So numbers keep their digits, members their order, and a small change of
+// a large value is cheap.
 //
 // # Guarantees
 //
@@ -23,7 +24,8 @@ import (
 // Kind says what an operation does. It is the "type" of its JSON form.
 type Kind string
 
-// The kinds of operation. All but Delete create what is missing on the way: objects, and the element after the last of an array.
+// The kinds of operation. All but Delete create what is missing on the way: objects, and the element after the last
+// of an array.
 const (
 	// Set replaces or creates the value.
 	Set Kind = "set"
@@ -33,7 +35,8 @@ const (
 	Increment Kind = "increment"
 	// Decrement subtracts Value from a number. A missing one starts at 0.
 	Decrement Kind = "decrement"
-	// Merge sets the members of Value, an object, in an object. It is shallow: a member that is an object itself replaces the old one.
+	// Merge sets the members of Value, an object, in an object. It is shallow: a member that is an object itself
+	// replaces the old one.
 	Merge Kind = "merge"
 	// Append adds elements at the end of an array. A missing one starts empty.
 	Append Kind = "append"
@@ -48,8 +51,8 @@ type Op struct {
 	Path string
 	// Value is the operand: valid JSON, a number for Increment and Decrement, an object for Merge. Delete has none.
 	Value json.RawMessage
-	// Values are further operands of Append, after Value. There Value may be nil if Values is not: an empty list then only
-	// makes sure that the array exists.
+	// Values are further operands of Append, after Value. There Value may be nil if Values is not: an empty list then
+	// only makes sure that the array exists.
 	Values []json.RawMessage
 }
 

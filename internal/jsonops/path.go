@@ -10,8 +10,8 @@ import (
 // SplitPath appends the components of a path to dst. They are separated by dots; `\.` is a literal dot and `\\` a literal
 // backslash. A backslash before anything else, or at the end, is an error, as are more than limit components.
 //
-// The empty path has no components: it means the whole value. Components may be empty otherwise, so that "a..b" has three, the
-// middle one being the key "". There is no path to the key "" of the outermost object.
+// The empty path has no components: it means the whole value. Components may be empty otherwise, so that "a..b" has
+// three, the middle one being the key "". There is no path to the key "" of the outermost object.
 //
 // A byte that is not valid UTF-8 becomes U+FFFD, as in JSON.
 func SplitPath(path string, dst []string, limit int) ([]string, error) {
@@ -66,8 +66,8 @@ func cutEscaped(path string) (component, rest string, more bool, err error) {
 	return b.String(), "", false, nil
 }
 
-// JoinPath returns the path of the components, escaped so that [SplitPath] gives them back. A single empty component has no
-// path of its own: it gives the empty path.
+// JoinPath returns the path of the components, escaped so that [SplitPath] gives them back. A single empty component
+// has no path of its own: it gives the empty path.
 func JoinPath(components ...string) string {
 	var b strings.Builder
 	for i, component := range components {
@@ -84,8 +84,8 @@ func JoinPath(components ...string) string {
 	return b.String()
 }
 
-// toValidUTF8 replaces every byte that is not valid UTF-8 by U+FFFD, as encoding/json does on decoding and encoding. That is
-// not what strings.ToValidUTF8 does, which makes one of a run of them.
+// toValidUTF8 replaces every byte that is not valid UTF-8 by U+FFFD, as encoding/json does on decoding and encoding.
+// That is not what strings.ToValidUTF8 does, which makes one of a run of them.
 func toValidUTF8(s string) string {
 	if utf8.ValidString(s) {
 		return s

@@ -10,8 +10,8 @@ import (
 // This file reads JSON text without decoding it. The text is taken to be valid; on text that is not, the functions find
 // something or nothing, but stay within it and come to an end.
 //
-// gjson's own ForEach would do, but it resolves the escapes of every string and parses every number that it passes, and it wants the
-// text as a string; what is skipped here costs one look at each byte, and no memory.
+// gjson's own ForEach would do, but it resolves the escapes of every string and parses every number that it passes,
+// and it wants the text as a string; what is skipped here costs one look at each byte, and no memory.
 
 // skipSpace returns the position of the first byte at or after i that is not white space.
 func skipSpace(text []byte, i int) int {

@@ -16,8 +16,8 @@ type wireOp struct {
 	Values []json.RawMessage `json:"values,omitzero"`
 }
 
-// MarshalJSON writes the form that [Op.UnmarshalJSON] reads: "by" for the operand of Increment and Decrement, "values" for
-// several operands of Append, "value" for any other.
+// MarshalJSON writes the form that [Op.UnmarshalJSON] reads: "by" for the operand of Increment and Decrement,
+// "values" for several operands of Append, "value" for any other.
 func (op Op) MarshalJSON() ([]byte, error) {
 	w := wireOp{Type: op.Kind, Path: &op.Path}
 	switch op.Kind {
@@ -46,7 +46,8 @@ func (op Op) MarshalJSON() ([]byte, error) {
 //	{"type":"merge","path":"a","value":{}}    without "path", the whole value
 //	{"type":"append","path":"a","value":1}    without "path", the whole value; also "values" with an array, or both
 //
-// A missing member is an error, an unknown one is not. Whether path and value are fit for the operation is for [Apply] to find out.
+// A missing member is an error, an unknown one is not. Whether path and value are fit for the operation is for
+// [Apply] to find out.
 func (op *Op) UnmarshalJSON(text []byte) error {
 	if trimmed := bytes.TrimSpace(text); kindAt(trimmed, 0) != '{' {
 		return fmt.Errorf("an operation is an object, not %s", describe(kindAt(trimmed, 0)))

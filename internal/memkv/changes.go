@@ -28,9 +28,9 @@ func (k *KV) Track(ctx context.Context, bucket string) error {
 // Changes hands over the records of a tracked bucket in the order of their writes. Another call for the same bucket
 // waits until this one has ended.
 //
-// A record for which f fails is handed over again after a pause, and later records of its key wait for it; other keys go
-// on. When ctx ends, Changes returns nil after f has returned; what was not handed over by then is kept for the next call. It
-// returns [driver.ErrClosed] when the store is closed.
+// A record for which f fails is handed over again after a pause, and later records of its key wait for it; other keys
+// go on. When ctx ends, Changes returns nil after f has returned; what was not handed over by then is kept for the
+// next call. It returns [driver.ErrClosed] when the store is closed.
 func (k *KV) Changes(ctx context.Context, bucket string, f func(context.Context, driver.Change) error) error {
 	if k.closed.Load() {
 		return driver.ErrClosed

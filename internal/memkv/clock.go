@@ -12,8 +12,8 @@ type clock struct {
 	time     int64
 }
 
-// next returns the next revision and its time in Unix nanoseconds: now, or just after the last one where the system's clock
-// has not moved on or was set back.
+// next returns the next revision and its time in Unix nanoseconds: now, or just after the last one where the system's
+// clock has not moved on or was set back.
 func (c *clock) next() (revision uint64, nanos int64) {
 	now := time.Now().UnixNano()
 	c.mu.Lock()

@@ -52,8 +52,8 @@ func (e *expiries) setLocked(r *record, at time.Time) {
 	e.armLocked()
 }
 
-// armLocked sees to it that the timer fires no later than the first record expires. It may fire earlier, for a record that
-// is gone by then; moving it back each time would cost more.
+// armLocked sees to it that the timer fires no later than the first record expires. It may fire earlier, for a record
+// that is gone by then; moving it back each time would cost more.
 func (e *expiries) armLocked() {
 	if e.closed || len(e.heap) == 0 {
 		return

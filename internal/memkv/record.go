@@ -45,7 +45,8 @@ func (r *record) expiresLocked() time.Time {
 	return r.expiry.at
 }
 
-// expiredLocked tells whether the record has ceased to exist by now. Most records never expire; then it does not look at the clock.
+// expiredLocked tells whether the record has ceased to exist by now. Most records never expire; then it does not look
+// at the clock.
 func (r *record) expiredLocked() bool {
 	return r.expiry != nil && r.expiry.due(time.Now())
 }

@@ -89,7 +89,8 @@ func (b *bucket) removeRecord(r *record) {
 	}
 }
 
-// addWatcher puts a watcher into the scope of that name and returns the scope and the records that it held at that moment.
+// addWatcher puts a watcher into the scope of that name and returns the scope and the records that it held at that
+// moment.
 func (b *bucket) addWatcher(scopeName string, w *watcher) (*scope, []*record) {
 	sc := b.acquireScope(scopeName)
 	defer sc.mu.Unlock()

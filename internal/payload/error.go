@@ -42,7 +42,8 @@ const maxFieldsInText = 10
 
 // FieldError says what is wrong with one field.
 type FieldError struct {
-	// Field is the path in the JSON text: customer.address.zip, items[0].qty, prices[EUR]. It is empty for the whole value.
+	// Field is the path in the JSON text: customer.address.zip, items[0].qty, prices[EUR]. It is empty for the whole
+	// value.
 	Field string `json:"field"`
 	// Rule is the rule that is broken, without its parameter: required, gte, [RuleType].
 	Rule string `json:"rule"`

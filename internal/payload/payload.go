@@ -1,7 +1,8 @@
 // Package payload decodes JSON text into Go values and validates them.
 //
-// Whatever is wrong with the text comes back as one [*Error] that lists the fields concerned, with the names the sender
-// used: items[0].qty, not Order.Items[0].Quantity. What a sender may not know, such as the names of Go types, is not in it.
+// Whatever is wrong with the text comes back as one [*Error] that lists the fields concerned, with the names the
+// sender used: items[0].qty, not Order.Items[0].Quantity. What a sender may not know, such as the names of Go types,
+// is not in it.
 //
 //   - Text that is not JSON, or is not UTF-8, is [Malformed]; the error says at which line and column.
 //   - JSON of the wrong type for its place is [WrongType]; the error names the first such value.

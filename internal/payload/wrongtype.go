@@ -25,7 +25,8 @@ func wrongType(data []byte, t reflect.Type, err error) *Error {
 	}
 }
 
-// mismatch says in the words of JSON what an error says in those of Go. The type is that of the value concerned, if known.
+// mismatch says in the words of JSON what an error says in those of Go. The type is that of the value concerned, if
+// known.
 func mismatch(t reflect.Type, err error) string {
 	if err == errTooDeep {
 		return err.Error()

@@ -13,8 +13,8 @@ import (
 
 // Route is a method and path that a ServeMux understands.
 type Route struct {
-	// Pattern is for ServeMux. Its wildcards are named p0, p1 and so on, since parameter names may be any text but those of
-	// ServeMux must be Go identifiers.
+	// Pattern is for ServeMux. Its wildcards are named p0, p1 and so on, since parameter names may be any text but
+	// those of ServeMux must be Go identifiers.
 	Pattern string
 	// Method is the method in upper case.
 	Method string
@@ -31,9 +31,9 @@ type Param struct {
 // maxPath is far beyond any sensible route.
 const maxPath = 4096
 
-// Parse reads a method and path. A segment `:name` or `{name}` is a parameter. A last segment `*`, `*name` or `{name...}`
-// takes the rest of the path, slashes included; the parameter of a bare `*` is named "*". A path that ends in a slash matches
-// just that. Everything else is literal.
+// Parse reads a method and path. A segment `:name` or `{name}` is a parameter. A last segment `*`, `*name` or
+// `{name...}` takes the rest of the path, slashes included; the parameter of a bare `*` is named "*". A path that
+// ends in a slash matches just that. Everything else is literal.
 func Parse(method, path string) (Route, error) {
 	method = strings.ToUpper(method)
 	switch {
@@ -148,8 +148,8 @@ func (r Route) WithoutSlash() (pattern string, ok bool) {
 	return r.Pattern[:i], last == "/{$}" || strings.HasSuffix(last, "...}")
 }
 
-// IsClean reports whether an escaped path begins with a slash and has no empty segments, but for the last, and none of the segments
-// "." and "..".
+// IsClean reports whether an escaped path begins with a slash and has no empty segments, but for the last, and none
+// of the segments "." and "..".
 func IsClean(path string) bool {
 	if path == "" || path[0] != '/' {
 		return false

@@ -3,12 +3,12 @@
 //
 // # Expressions
 //
-// Five fields (minute, hour, day of month, month, day of week), or six with a leading seconds field. A field is a comma
-// separated list of values, ranges (1-5) and wildcards (* or ?), each with an optional step (*/15, 8-18/2; 5/20 means from
-// 5 to the end by 20). Months and days of the week have English names of three letters, in any case. Sunday is 0 and 7, and
-// SUN where a range ends (FRI-SUN). @yearly, @annually, @monthly, @weekly, @daily, @midnight and @hourly stand for
-// five fields; "@every 90s" is a fixed interval, see [Schedule.Next]. A prefix "CRON_TZ=Europe/Berlin " (or "TZ=")
-// names the zone and wins over the one given to [Parse].
+// Five fields (minute, hour, day of month, month, day of week), or six with a leading seconds field. A field is a
+// comma separated list of values, ranges (1-5) and wildcards (* or ?), each with an optional step (*/15, 8-18/2; 5/20
+// means from 5 to the end by 20). Months and days of the week have English names of three letters, in any case.
+// Sunday is 0 and 7, and SUN where a range ends (FRI-SUN). @yearly, @annually, @monthly, @weekly, @daily, @midnight
+// and @hourly stand for five fields; "@every 90s" is a fixed interval, see [Schedule.Next]. A prefix
+// "CRON_TZ=Europe/Berlin " (or "TZ=") names the zone and wins over the one given to [Parse].
 //
 // When both day fields are restricted, a day matches if either does; a field that contains * or ? is not restricted, with
 // or without a step. So "0 0 13 * FRI" means every 13th and every Friday, and "0 0 */2 * MON" the Mondays on odd days.
@@ -26,9 +26,9 @@
 //     the clock skips runs once, at the first instant after the gap. Fixed times that coincide there run once together,
 //     with the time that is due at that very instant as well.
 //
-// There are three differences, all because cron sees only a clock that jumps, whereas the zone is known here. cronie takes a
-// change of more than three hours for a correction of the clock and runs nothing for it; here the rules hold for gaps of
-// any length, so a daily schedule runs on the midnight after a whole skipped day (Pacific/Apia, 30 December 2011). cronie
-// runs the entries of another CRON_TZ wrongly around changes, as its source says; here every zone is right. And cronie has no
-// seconds field, which counts like the other two.
+// There are three differences, all because cron sees only a clock that jumps, whereas the zone is known here. cronie
+// takes a change of more than three hours for a correction of the clock and runs nothing for it; here the rules hold
+// for gaps of any length, so a daily schedule runs on the midnight after a whole skipped day (Pacific/Apia, 30
+// December 2011). cronie runs the entries of another CRON_TZ wrongly around changes, as its source says; here every
+// zone is right. And cronie has no seconds field, which counts like the other two.
 package schedule

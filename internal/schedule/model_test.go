@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// model is an expression read and matched in the most obvious way, to compare the package with. It expects valid expressions
-// of fields, without a zone.
+// model is an expression read and matched in the most obvious way, to compare the package with. It expects valid
+// expressions of fields, without a zone.
 type model struct {
 	fields   [6]map[int]bool // second, minute, hour, day of month, month, day of week
 	interval bool            // a wildcard in second, minute or hour

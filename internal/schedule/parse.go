@@ -28,8 +28,9 @@ func (e *ParseError) Error() string {
 // Unwrap returns the reason.
 func (e *ParseError) Unwrap() error { return e.Err }
 
-// Parse reads an expression, which the package documentation describes. The times are those of the clocks of zone, or of UTC
-// if it is nil, unless the expression names a zone itself. White space around the expression and its fields does not count.
+// Parse reads an expression, which the package documentation describes. The times are those of the clocks of zone, or
+// of UTC if it is nil, unless the expression names a zone itself. White space around the expression and its fields
+// does not count.
 //
 // Expressions that never run are refused. Every error is a [*ParseError].
 func Parse(expression string, zone *time.Location) (*Schedule, error) {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// tolerance is how far the clock may be set back before the plan is made anew. Below, the schedules just wait until the clock
-// is where it was, so that the small corrections of a time server do not run anything twice.
+// tolerance is how far the clock may be set back before the plan is made anew. Below, the schedules just wait until
+// the clock is where it was, so that the small corrections of a time server do not run anything twice.
 const tolerance = time.Minute
 
 // plan knows what is due when. It is a heap by next tick, and in the order of addition among equals. It neither waits nor
@@ -72,8 +72,8 @@ func (p *plan) take(now time.Time) (fire func(time.Time), tick time.Time, wait t
 	return e.fire, tick, 0
 }
 
-// last returns the last tick up to now, where first is a tick of the schedule that is not after now. It takes few steps also when
-// there are many ticks between the two.
+// last returns the last tick up to now, where first is a tick of the schedule that is not after now. It takes few
+// steps also when there are many ticks between the two.
 func (s *Schedule) last(first, now time.Time) time.Time {
 	tick, free := first, now // no tick is after free, and up to now
 	for {

@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// maxSleep is how long the runner sleeps at most. Timers do not see that the wall clock has been set or that the machine was
-// suspended; it takes no longer than this until the runner does.
+// maxSleep is how long the runner sleeps at most. Timers do not see that the wall clock has been set or that the
+// machine was suspended; it takes no longer than this until the runner does.
 const maxSleep = time.Minute
 
 // Runner calls functions at the times of their schedules: any number of them, on one goroutine and one timer. An idle
 // schedule costs its memory and nothing else. The zero value is ready to use; a Runner must not be copied.
 //
-// When the goroutine is late, because a function took long, the machine was suspended or the clock was set forward, a schedule
-// that missed ticks runs once, with the last tick it missed, and goes on with the ticks after now.
+// When the goroutine is late, because a function took long, the machine was suspended or the clock was set forward, a
+// schedule that missed ticks runs once, with the last tick it missed, and goes on with the ticks after now.
 //
-// When the clock is set back by more than a minute, all schedules go on from where the clock is then, so that ticks come that
-// have come before. Whoever must not run twice for one tick remembers the last one, as several processes that share a schedule
-// have to anyway. When it is set back by less, no tick comes twice.
+// When the clock is set back by more than a minute, all schedules go on from where the clock is then, so that ticks
+// come that have come before. Whoever must not run twice for one tick remembers the last one, as several processes
+// that share a schedule have to anyway. When it is set back by less, no tick comes twice.
 type Runner struct {
 	mu      sync.Mutex
 	plan    plan
@@ -26,8 +26,9 @@ type Runner struct {
 	wakeups int           // how often the loop looked at the plan, for the tests
 }
 
-// Add makes [Runner.Run] call fire with each tick of the schedule. It counts from now, or from the start of Run if that is
-// later, and may be called at any time, also by fire. There is no way to remove a schedule: end Run's context.
+// Add makes [Runner.Run] call fire with each tick of the schedule. It counts from now, or from the start of Run if
+// that is later, and may be called at any time, also by fire. There is no way to remove a schedule: end Run's
+// context.
 //
 // fire is called on the goroutine of Run, never twice at once, and holds up all other schedules until it returns.
 func (r *Runner) Add(s *Schedule, fire func(tick time.Time)) {

@@ -12,7 +12,8 @@ import (
 	"github.com/motia-go/motia/internal/schedule"
 )
 
-// The clock of a synctest bubble starts at midnight UTC, 1 January 2000, a Saturday. A bubble fails when a goroutine is left.
+// The clock of a synctest bubble starts at midnight UTC, 1 January 2000, a Saturday. A bubble fails when a goroutine
+// is left.
 
 func parse(t testing.TB, expression string) *schedule.Schedule {
 	t.Helper()

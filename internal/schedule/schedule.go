@@ -2,8 +2,8 @@ package schedule
 
 import "time"
 
-// Schedule is a parsed expression. It is immutable and safe for concurrent use. There is no useful zero value: only [Parse]
-// makes one.
+// Schedule is a parsed expression. It is immutable and safe for concurrent use. There is no useful zero value: only
+// [Parse] makes one.
 type Schedule struct {
 	expression string
 	zone       *time.Location
@@ -26,12 +26,12 @@ const (
 	latest   = 253402300799
 )
 
-// Next returns the first time of the schedule that is strictly after the given one, in the zone of the schedule and without a
-// fraction of a second. It is the same on every machine that has the same zone data. The package documentation says what
-// happens around changes of the clock.
+// Next returns the first time of the schedule that is strictly after the given one, in the zone of the schedule and
+// without a fraction of a second. It is the same on every machine that has the same zone data. The package
+// documentation says what happens around changes of the clock.
 //
-// "@every d" is due at the whole multiples of d since the start of 1970 in UTC, so that all processes agree about its times
-// whenever they have started. The first time comes after d or sooner.
+// "@every d" is due at the whole multiples of d since the start of 1970 in UTC, so that all processes agree about its
+// times whenever they have started. The first time comes after d or sooner.
 //
 // The zero time means that there is none until the end of the year 9999.
 func (s *Schedule) Next(after time.Time) time.Time {
