@@ -43,7 +43,7 @@
 //     TestAfterTheVisibilityTimeoutTheContextEndsAndTheMessageComesAgain,
 //     TestADeadLetterKeepsEverythingAboutTheMessage)
 //   - A payload that does not decode or validate never reaches the handler: it is answered with 400, or
-//     dead-lettered. (TestFailedValidationNamesAllFieldsByTheirJSONPaths,
+//     dead-lettered. (Bodies of GET and HEAD are not read.) (TestFailedValidationNamesAllFieldsByTheirJSONPaths,
 //     TestABadPayloadIsDeadLetteredAtOnceWithItsFieldErrors)
 //   - A message with the ID of an earlier one is dropped within the deduplication window.
 //     (TestAnIDIsEnqueuedOnceWithinTheWindow)
@@ -53,7 +53,8 @@
 // Order:
 //
 //   - The messages of a group run strictly one at a time and in the order they were enqueued, for each
-//     subscribed step. A failing message holds back only its own group.
+//     subscribed step. A failing message holds back only its own group. (A handler that goes on after its
+//     visibility timeout, whose context has ended, is not waited for.)
 //     (TestMessagesOfAGroupRunOneAtATimeAndInOrderWhileGroupsRunSideBySide,
 //     TestAFailingMessageHoldsBackOnlyItsGroup)
 //   - Triggers see the changes of a state value and of a stream item in the order they were
@@ -75,7 +76,7 @@
 //     snapshot that says so, never by silence. A slow subscriber holds up nobody.
 //     (TestNothingIsLostOrDoubledBetweenSnapshotAndEvents,
 //     TestASlowSubscriberIsToldThatItMissedEventsAndHoldsUpNobody)
-//   - Timestamps of the events of a stream strictly increase.
+//   - The timestamps of the events that a subscriber sees strictly increase.
 //     (TestTimestampsOfAStreamStrictlyIncreaseWithinOneInstant)
 //
 // Durability:
@@ -96,10 +97,11 @@
 // # Testing
 //
 // The default backend needs nothing, and tells time by package time only: run an app in a testing/synctest bubble,
-// and retries, delays and schedules pass in virtual time. [App.ServeHTTP] can be called directly, and [App.Context]
-// gives a test access to queues, state and streams.
+// and retries, delays and schedules pass in virtual time. Package [github.com/motia-go/motia/motiatest] calls one
+// handler alone or runs a whole app, and records what happens.
 //
 // # Other backends
 //
-// Package [github.com/motia-go/motia/driver] is the contract between this package and its backends.
+// Package [github.com/motia-go/motia/driver] is the contract between this package and its backends, and
+// driver/drivertest the suite that says whether a backend keeps it.
 package motia

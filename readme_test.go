@@ -19,7 +19,7 @@ func TestTheSnippetsOfTheREADMECompileAndRun(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
 	snippets := goBlock.FindAllStringSubmatch(string(readme), -1)
-	require.Len(t, snippets, 3)
+	require.Len(t, snippets, 4)
 
 	var packages []string
 	for _, snippet := range snippets {
@@ -36,6 +36,7 @@ func TestTheSnippetsOfTheREADMECompileAndRun(t *testing.T) {
 
 	output, err := exec.Command("go", append([]string{"test", "-v"}, packages...)...).CombinedOutput()
 	require.NoError(t, err, "%s", output)
+	require.Contains(t, string(output), "--- PASS: TestAReceiptGoesToTheCustomer")
 	require.Contains(t, string(output), "--- PASS: TestAFailingChargeIsRetriedUntilItSucceeds")
 
 	output, err = exec.Command("go", "run", packages[1]).Output()

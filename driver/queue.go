@@ -101,6 +101,9 @@ type ConsumeOptions struct {
 	Slots int
 	// Drain, once closed, ends the intake. Nil means never.
 	Drain <-chan struct{}
+	// Expired, if not nil, is told of a delivery whose visibility bound has passed, so that it can be logged. It is called
+	// on any goroutine, without locks, and returns soon.
+	Expired func(delivery *Delivery)
 }
 
 // Handler handles one delivery and says what becomes of the message. Its context ends when the lease is lost or the

@@ -110,6 +110,7 @@ func (s *subscription) buryLocked(it *item) {
 // endOverdueLeases is called by the watchdog: one timer for all leases, which looks at the few that run.
 func (s *subscription) endOverdueLeases() {
 	var overdue []*lease
+	var told []*driver.Delivery // what the consumers are told of; the leases' own belong to the handlers
 	s.mu.Lock()
 	s.watchdog.rang()
 	now := s.clock.now()
@@ -120,6 +121,7 @@ func (s *subscription) endOverdueLeases() {
 			next = min(next, deadline)
 			continue
 		}
+		told = append(told, l.copyLocked())
 		s.expireLocked(l, now)
 		// Its worker is lost until the handler returns, so its slot goes to another.
 		l.consumer.workers--
@@ -128,7 +130,10 @@ func (s *subscription) endOverdueLeases() {
 	s.watchdog.set(next, now)
 	s.wakeLocked()
 	s.mu.Unlock()
-	for _, l := range overdue {
+	for i, l := range overdue {
 		l.end(expired)
+		if notify := l.consumer.notify; notify != nil {
+			notify(told[i])
+		}
 	}
 }

@@ -22,6 +22,7 @@ type consumer struct {
 	cancel context.CancelCauseFunc
 	never  chan struct{} // is not closed
 	handle driver.Handler
+	notify func(*driver.Delivery) // of deliveries whose visibility bound has passed; may be nil
 	drain  <-chan struct{}
 	slots  int
 	done   chan struct{} // closed when stopping and no worker is left
@@ -49,6 +50,7 @@ func (q *Queue) Consume(ctx context.Context, subscription string, options driver
 		sub:    s,
 		never:  make(chan struct{}),
 		handle: handle,
+		notify: options.Expired,
 		drain:  options.Drain,
 		slots:  options.Slots,
 		done:   make(chan struct{}),

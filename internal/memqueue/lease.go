@@ -49,6 +49,13 @@ func (l *lease) fill(g *group, x *extra) {
 	l.delivery.Enqueued = l.item.enqueued.time()
 }
 
+// copyLocked returns what fill makes of the delivery, which the handler's goroutine has filled without the lock.
+func (l *lease) copyLocked() *driver.Delivery {
+	d := &driver.Delivery{Sequence: l.item.sequence, Attempt: l.delivery.Attempt, Enqueued: l.item.enqueued.time(), Lease: l}
+	l.item.fill(&d.Message, l.item.group, l.item.extra)
+	return d
+}
+
 // Extend implements [driver.Lease]. A delivery without a bound keeps none.
 func (l *lease) Extend(ctx context.Context, d time.Duration) error {
 	err := ctx.Err() // asked before the lock is taken, as the context may be anybody's

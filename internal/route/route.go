@@ -39,6 +39,8 @@ func Parse(method, path string) (Route, error) {
 	switch {
 	case method == "":
 		return Route{}, errors.New("method is empty")
+	case method == "*", method == "ANY", method == "ALL":
+		return Route{}, fmt.Errorf("name one method; %q is none, and a step may have a trigger for each", method)
 	case !isToken(method):
 		return Route{}, fmt.Errorf("method %q is not an HTTP method", method)
 	case path == "":
@@ -136,16 +138,6 @@ func Handle(mux *http.ServeMux, pattern string, handler http.Handler) (err error
 	}()
 	mux.Handle(pattern, handler)
 	return nil
-}
-
-// WithoutSlash returns the pattern of the paths that match the route when a slash is added to them, if there can be such.
-func (r Route) WithoutSlash() (pattern string, ok bool) {
-	i := strings.LastIndexByte(r.Pattern, '/')
-	if i < 0 || r.Pattern[i-1] == ' ' { // no route, or only the slash
-		return "", false
-	}
-	last := r.Pattern[i:]
-	return r.Pattern[:i], last == "/{$}" || strings.HasSuffix(last, "...}")
 }
 
 // IsClean reports whether an escaped path begins with a slash and has no empty segments, but for the last, and none

@@ -53,6 +53,9 @@ func TestParseTranslatesEverySpelling(t *testing.T) {
 func TestParseSaysWhatIsWrong(t *testing.T) {
 	for _, test := range []struct{ method, path, want string }{
 		{"", "/x", "method is empty"},
+		{"*", "/x", `name one method; "*" is none`},
+		{"any", "/x", `name one method; "ANY" is none`},
+		{"ALL", "/x", `name one method; "ALL" is none`},
 		{"GET POST", "/x", `method "GET POST" is not an HTTP method`},
 		{"GÉT", "/x", "is not an HTTP method"},
 		{"GET", "", "path is empty"},
@@ -123,29 +126,6 @@ func TestASetKeepsWhatItHadWhenAPatternIsRefused(t *testing.T) {
 	require.True(t, s.Add("GET /a"))
 	require.False(t, s.Add("GET /a"))
 	require.True(t, s.Add("GET /b"))
-}
-
-func TestWithoutSlashIsThePathThatServeMuxWouldRedirect(t *testing.T) {
-	for path, want := range map[string]string{
-		"/orders/":    "GET /orders",
-		"/files/*":    "GET /files",
-		"/:id/":       "GET /{p0}",
-		"/:id/*":      "GET /{p0}",
-		"/orders":     "",
-		"/orders/:id": "",
-		"/":           "",
-		"/*":          "",
-	} {
-		r, err := route.Parse("GET", path)
-		require.NoError(t, err)
-		got, ok := r.WithoutSlash()
-		require.Equal(t, want != "", ok, path)
-		if ok {
-			require.Equal(t, want, got, path)
-		}
-	}
-	_, ok := route.Route{}.WithoutSlash()
-	require.False(t, ok)
 }
 
 func TestIsCleanRefusesWhatServeMuxWouldRedirect(t *testing.T) {

@@ -1,0 +1,355 @@
+package drivertest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/motia-go/motia/driver"
+)
+
+// dead returns all dead letters of a subscription.
+func (x *trial) dead(subscription string) []driver.DeadLetter {
+	letters, err := x.backend.Queue.(driver.DeadLetters).Dead(x.ctx, subscription, "", 1<<20)
+	x.must(err, "Dead")
+	return letters
+}
+
+func (x *trial) countDead(subscription string) int {
+	n, err := x.backend.Queue.(driver.DeadLetters).CountDead(x.ctx, subscription)
+	x.must(err, "CountDead")
+	return n
+}
+
+func (x *trial) redrive(want int, ids ...string) {
+	n, err := x.backend.Queue.(driver.DeadLetters).Redrive(x.ctx, sub, ids...)
+	if n != want || err != nil {
+		x.errorf("Redrive moved %d of %d, %v; want %d", n, len(ids), err, want)
+	}
+}
+
+func (x *trial) discard(want int, ids ...string) {
+	n, err := x.backend.Queue.(driver.DeadLetters).Discard(x.ctx, sub, ids...)
+	if n != want || err != nil {
+		x.errorf("Discard removed %d of %d, %v; want %d", n, len(ids), err, want)
+	}
+}
+
+func deadIDs(letters []driver.DeadLetter) []string {
+	var ids []string
+	for _, l := range letters {
+		ids = append(ids, l.DeadID)
+	}
+	return ids
+}
+
+func deadTexts(letters []driver.DeadLetter) []string {
+	var list []string
+	for _, l := range letters {
+		list = append(list, string(l.Data))
+	}
+	return list
+}
+
+// bury publishes the messages and lets them die, one after the other.
+func (x *trial) bury(subscription string, messages ...driver.Message) {
+	before := x.countDead(subscription)
+	x.publish(messages...)
+	c := x.consume(subscription, 1, func(_ context.Context, d *driver.Delivery) driver.Result {
+		return driver.Result{Outcome: driver.Dead, Error: "died of " + string(d.Data)}
+	})
+	x.eventually(func() bool { return x.countDead(subscription) >= before+len(messages) }, "%d messages do not die", len(messages))
+	c.stop()
+}
+
+// expectDead compares the texts of the dead letters, and their count.
+func (x *trial) expectDead(subscription string, want ...string) []driver.DeadLetter {
+	letters := x.dead(subscription)
+	if got := deadTexts(letters); !slices.Equal(got, want) {
+		x.errorf("dead letters are %q, want %q", got, want)
+	}
+	if n := x.countDead(subscription); n != len(letters) {
+		x.errorf("CountDead is %d, and Dead lists %d", n, len(letters))
+	}
+	return letters
+}
+
+func deadFields(x *trial) {
+	x.bind(topic, sub, driver.SubscriptionConfig{Retry: x.retry(2, 1)})
+	want := driver.Message{
+		Topic:     topic,
+		ID:        "id",
+		Group:     "group",
+		NotBefore: time.Now().Add(x.units(0.5)).Truncate(time.Millisecond),
+		Header:    driver.Header{TraceParent: "00-a-b-01", TraceState: "a=b", Step: "step", Hops: 3},
+		Data:      []byte{0, 1, 2, 0xff},
+	}
+	x.publish(want)
+	n := 0
+	var enqueued, begun time.Time
+	x.consume(sub, 1, func(_ context.Context, d *driver.Delivery) driver.Result {
+		enqueued, begun = d.Enqueued, time.Now()
+		n++
+		x.pass(0.5)
+		return driver.Result{Outcome: driver.Retry, Error: fmt.Sprint("failure ", n)}
+	})
+	x.eventually(func() bool { return x.countDead(sub) == 1 }, "no dead letter after the last retry")
+	letters := x.dead(sub)
+	if len(letters) != 1 {
+		x.fatalf("%d dead letters, want 1", len(letters))
+	}
+	l := letters[0]
+	if l.Topic != want.Topic || l.ID != want.ID || l.Group != want.Group || l.Header != want.Header || !bytes.Equal(l.Data, want.Data) ||
+		!l.NotBefore.Equal(want.NotBefore) {
+		x.errorf("published %+v, dead letter %+v", want, l.Message)
+	}
+	if l.DeadID == "" || !l.Enqueued.Equal(enqueued) || l.Died.Sub(begun) < x.units(0.5)-x.h.Unit/20 {
+		x.errorf("DeadID %q, Enqueued %v, want %v, Died %v, after %v", l.DeadID, l.Enqueued, enqueued, l.Died, begun)
+	}
+	if len(l.Attempts) != 3 {
+		x.fatalf("%d attempts, want 3: %+v", len(l.Attempts), l.Attempts)
+	}
+	for i, a := range l.Attempts {
+		if text := fmt.Sprint("failure ", i+1); a.Error != text {
+			x.errorf("the error of attempt %d is %q, want %q", i+1, a.Error, text)
+		}
+		x.onTime(fmt.Sprintf("the end of attempt %d", i+1), a.Ended.Sub(a.Started), x.units(0.5))
+		if i > 0 {
+			x.onTime("the pause", a.Started.Sub(l.Attempts[i-1].Ended), x.units(1))
+		}
+	}
+}
+
+// deadCounts lets messages die, be redriven and discarded at the same time. Only the case takes any out, so that the
+// numbers can only grow between two looks.
+func deadCounts(x *trial) {
+	x.bind(topic, sub, driver.SubscriptionConfig{Retry: x.retry(1, 0)})
+	n := max(x.h.Messages/4, 20)
+	var mu sync.Mutex
+	attempts := make(map[string]uint64)
+	done := 0
+	x.consume(sub, 8, func(_ context.Context, d *driver.Delivery) driver.Result {
+		mu.Lock()
+		defer mu.Unlock()
+		attempts[string(d.Data)]++
+		if attempts[string(d.Data)] <= d.Sequence%6 {
+			return driver.Result{Outcome: driver.Retry, Error: "x"}
+		}
+		done++
+		return driver.Result{}
+	})
+	x.background("Publish", func(context.Context) {
+		for i := range n {
+			if err := x.backend.Queue.Publish(x.ctx, message("", fmt.Sprint(i))); err != nil {
+				x.errorf("Publish: %v", err)
+			}
+		}
+	})
+	discarded := 0
+	x.eventually(func() bool {
+		before := x.countDead(sub)
+		letters := x.dead(sub)
+		after := x.countDead(sub)
+		if before > len(letters) || len(letters) > after {
+			x.fatalf("CountDead was %d, Dead listed %d, CountDead was %d then", before, len(letters), after)
+		}
+		ids := deadIDs(letters)
+		some := len(ids) / 4
+		x.discard(some, ids[:some]...)
+		x.redrive(len(ids)-some, ids[some:]...)
+		discarded += some
+		mu.Lock()
+		defer mu.Unlock()
+		return done+discarded >= n
+	}, "%d messages are neither done nor discarded", n)
+	x.settle()
+	mu.Lock()
+	defer mu.Unlock()
+	if done+discarded != n {
+		x.errorf("%d are done and %d discarded, of %d messages", done, discarded, n)
+	}
+}
+
+func deadPaging(x *trial) {
+	const n = 23
+	x.bind(topic, sub, driver.SubscriptionConfig{})
+	x.bury(sub, numbered("g", n)...)
+	var want []string
+	for i := range n {
+		want = append(want, fmt.Sprintf("g/%d", i))
+	}
+	x.expectDead(sub, want...)
+	var paged []string
+	after := ""
+	for pages := 0; ; pages++ {
+		page, err := x.backend.Queue.(driver.DeadLetters).Dead(x.ctx, sub, after, 5)
+		x.must(err, "Dead")
+		if len(page) > 5 || pages > n {
+			x.fatalf("page %d of 5 holds %d", pages, len(page))
+		}
+		paged = append(paged, deadTexts(page)...)
+		if len(page) < 5 {
+			break
+		}
+		after = page[4].DeadID
+		if pages == 1 {
+			x.discard(1, after) // the page goes on behind it all the same
+		}
+	}
+	if !slices.Equal(paged, want) {
+		x.errorf("pages hold %q, want %q", paged, want)
+	}
+}
+
+func deadFreesGroup(x *trial) {
+	x.bind(topic, sub, driver.SubscriptionConfig{})
+	var j journal
+	x.consume(sub, 1, x.failing(&j, driver.Result{Outcome: driver.Dead, Error: "x"}))
+	x.publish(numbered("g", 2)...)
+	x.expect(&j, "g/01 g/11")
+	x.expectDead(sub, "g/0")
+}
+
+func redriveOrder(x *trial) {
+	x.bind(topic, sub, driver.SubscriptionConfig{})
+	x.bury(sub, numbered("g", 5)...)
+	ids := deadIDs(x.expectDead(sub, "g/0", "g/1", "g/2", "g/3", "g/4"))
+	x.redrive(4, ids[0], ids[1], ids[3], ids[2])
+	x.expectDead(sub, "g/4")
+	var j journal
+	x.consume(sub, 4, j.done)
+	x.expect(&j, "g/01 g/11 g/31 g/21")
+}
+
+func redriveHistory(x *trial) {
+	x.bind(topic, sub, driver.SubscriptionConfig{Retry: x.retry(1, 0)})
+	var j journal
+	n := 0
+	x.consume(sub, 1, func(_ context.Context, d *driver.Delivery) driver.Result {
+		j.note(d)
+		n++
+		return driver.Result{Outcome: driver.Retry, Error: fmt.Sprint("failure ", n)}
+	})
+	x.publish(texts("a")...)
+	x.eventually(func() bool { return x.countDead(sub) == 1 }, "no dead letter")
+	first := x.expectDead(sub, "a")
+	x.redrive(1, deadIDs(first)...)
+	x.expect(&j, "a1 a2 a1 a2")
+	x.eventually(func() bool { return x.countDead(sub) == 1 }, "no dead letter after a redrive")
+	again := x.expectDead(sub, "a")[0]
+	var history []string
+	for _, a := range again.Attempts {
+		history = append(history, a.Error)
+	}
+	if want := []string{"failure 1", "failure 2", "failure 3", "failure 4"}; !slices.Equal(history, want) {
+		x.errorf("the history is %q, want %q", history, want)
+	}
+	if !again.Enqueued.Equal(first[0].Enqueued) || again.Died.Before(first[0].Died) {
+		x.errorf("Enqueued was %v, is %v; Died was %v, is %v", first[0].Enqueued, again.Enqueued, first[0].Died, again.Died)
+	}
+}
+
+func redriveIntoFull(x *trial) {
+	x.bind(topic, sub, driver.SubscriptionConfig{MaxPending: 2})
+	x.bury(sub, texts("a", "b")...)
+	x.publish(texts("c", "d")...)
+	x.redrive(2, deadIDs(x.dead(sub))...)
+	x.publishFull("4 of 2", texts("e")...)
+	x.expectDead(sub)
+	x.expectHeld(sub, "a", "b", "c", "d")
+}
+
+func redriveWithID(x *trial) {
+	x.bind(topic, sub, driver.SubscriptionConfig{})
+	x.bury(sub, withID("id", "a"))
+	x.redrive(1, deadIDs(x.dead(sub))...)
+	x.expectHeld(sub, "a")
+	x.bury(sub, withID("another", "b"))
+	x.publish(withID("another", "again"))
+	x.redrive(1, deadIDs(x.dead(sub))...)
+	x.expectHeld(sub, "b")
+}
+
+func unknownDeadIDs(x *trial) {
+	x.bind(topic, sub, driver.SubscriptionConfig{})
+	x.bury(sub, texts("a", "b", "c")...)
+	ids := deadIDs(x.dead(sub))
+	strange := []string{"", "unknown", "0", "-1", "a\x00b", "\xff", "99999999999999999999999"}
+	x.redrive(0, strange...)
+	x.discard(0, strange...)
+	x.redrive(0)
+	x.discard(0)
+	x.expectDead(sub, "a", "b", "c")
+	x.redrive(1, "unknown", ids[1], ids[1], "")
+	x.redrive(0, ids[1])
+	x.discard(1, ids[0], "unknown", ids[0])
+	x.discard(0, ids[0], ids[1])
+	x.expectDead(sub, "c")
+	x.expectHeld(sub, "b")
+}
+
+func discardForGood(x *trial) {
+	x.bind(topic, sub, driver.SubscriptionConfig{})
+	x.bury(sub, numbered("g", 6)...)
+	ids := deadIDs(x.dead(sub))
+	x.discard(3, ids[0], ids[3], ids[5])
+	x.expectDead(sub, "g/1", "g/2", "g/4")
+	x.redrive(0, ids[0], ids[3], ids[5])
+	x.expectHeld(sub)
+}
+
+func deadPerSubscription(x *trial) {
+	x.bind(topic, sub, driver.SubscriptionConfig{})
+	x.bind(topic, "other", driver.SubscriptionConfig{})
+	x.bury(sub, texts("a")...)
+	x.expectDead("other")
+	x.bury("other", texts("b")...) // and "a", which it still holds
+	x.eventually(func() bool { return x.countDead("other") == 2 }, "the other subscription has no 2 dead letters")
+	ids := deadIDs(x.expectDead(sub, "a"))
+	x.discard(1, ids...)
+	x.expectDead(sub)
+	x.expectDead("other", "a", "b")
+}
+
+func stats(x *trial) {
+	x.bind(topic, sub, driver.SubscriptionConfig{Retry: x.retry(1, 1000)})
+	x.bind("other", "other", driver.SubscriptionConfig{})
+	expect := func(what string, want driver.SubscriptionStats) {
+		var got driver.SubscriptionStats
+		x.eventually(func() bool {
+			var err error
+			got, err = x.backend.Queue.(driver.Stats).Stats(x.ctx, sub)
+			x.must(err, "Stats")
+			return got == want
+		}, "%s: the numbers are not %+v", what, want)
+	}
+	expect("empty", driver.SubscriptionStats{})
+	x.publish(append(numbered("g", 2), texts("a", "dies", "retries")...)...)
+	x.publish(x.delayed("", "delayed", 1000), x.delayed("g", "g/later", 1000))
+	expect("before it is consumed", driver.SubscriptionStats{Ready: 5, Delayed: 2})
+	gate := make(chan struct{})
+	x.consume(sub, 4, func(_ context.Context, d *driver.Delivery) driver.Result {
+		switch string(d.Data) {
+		case "g/0", "a":
+			x.hold(gate)
+			return driver.Result{}
+		case "retries":
+			return retry
+		}
+		return driver.Result{Outcome: driver.Dead, Error: "x"}
+	})
+	want := driver.SubscriptionStats{Ready: 1, Delayed: 3, Running: 2, Dead: 1}
+	if _, ok := x.backend.Queue.(driver.DeadLetters); !ok {
+		want.Dead = 0
+	}
+	expect("while handlers run", want)
+	close(gate)
+	want.Ready, want.Running = 0, 0
+	if want.Dead > 0 {
+		want.Dead++
+	}
+	expect("after them", want)
+}

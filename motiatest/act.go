@@ -1,0 +1,73 @@
+package motiatest
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/trace"
+)
+
+// Enqueue enqueues data to the topic, as code outside of steps would. It ends the test if that fails.
+func Enqueue[T any](app *App, topic motia.Topic[T], data T, opts ...motia.EnqueueOption) {
+	app.Helper()
+	if err := topic.Enqueue(app.Context(app.ctx), data, opts...); err != nil {
+		app.Fatalf("motiatest: %v", err)
+	}
+}
+
+// SetState stores a value, as code outside of steps would: state triggers fire. It ends the test if that fails.
+func SetState[T any](app *App, scope motia.Scope[T], key string, value T, opts ...motia.SetOption) {
+	app.Helper()
+	if _, err := scope.Set(app.Context(app.ctx), key, value, opts...); err != nil {
+		app.Fatalf("motiatest: %v", err)
+	}
+}
+
+// Tick makes a schedule due now: every cron trigger with the expression fires, as it was declared. The overlap policy applies, so the tick
+// is left out where the previous run has not finished. It ends the test if no trigger has the expression.
+//
+// In a bubble a schedule can also be waited for: let time pass with time.Sleep.
+func (a *App) Tick(expression string) {
+	a.Helper()
+	a.rec.mu.Lock()
+	var due, others []string
+	for _, sub := range a.rec.subscriptions {
+		switch {
+		case sub.kind != motia.TriggerCron || len(sub.details) == 0:
+		case sub.details[0] == expression:
+			due = append(due, sub.id)
+		default:
+			others = append(others, sub.details[0])
+		}
+	}
+	a.rec.mu.Unlock()
+	if len(due) == 0 {
+		slices.Sort(others)
+		a.Fatalf("motiatest: no step has the schedule %q; there are: %s", expression, quoted(others))
+		return
+	}
+	slices.Sort(due)
+	tick, _ := json.Marshal(time.Now().UTC()) // this century's times encode
+	for _, id := range due {
+		err := a.options.Backend.Queue.Publish(a.ctx, driver.Message{
+			Topic:  cronTopic + id,
+			Header: driver.Header{TraceParent: trace.NewTraceParent()},
+			Data:   tick,
+		})
+		if err != nil && !errors.Is(err, driver.ErrFull) {
+			a.Fatalf("motiatest: tick of %q: %v", expression, err)
+		}
+	}
+}
+
+func quoted(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return `"` + strings.Join(names, `", "`) + `"`
+}

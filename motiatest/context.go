@@ -1,0 +1,71 @@
+package motiatest
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+
+	"github.com/motia-go/motia"
+)
+
+// NewContext returns what a handler that enqueues TEnqueue takes beside the input, and the app that it works in, where its effects
+// can be looked at. Given an *[App] for t it works in that; otherwise in a new one without steps. TInput follows from the input:
+//
+//	ctx, app := motiatest.NewContext[Email](t, motiatest.Queue(OrderCreated, order))
+//
+// The handler is called as the plain function it is. So there is no validation, it may enqueue to any topic, and its visibility timeout
+// does not pass. For all that there is [Invoke].
+func NewContext[TEnqueue, TInput any](t TB, input motia.Input[TInput]) (*motia.FlowContext[TEnqueue, TInput], *App) {
+	t.Helper()
+	app := hostOf(t)
+	if app == nil {
+		return nil, nil
+	}
+	if in, ok := input.(*motia.HTTPInput[TInput]); ok && in.Response == nil {
+		in.Response = motia.NewResponseStream(httptest.NewRecorder(), in.Request.HTTP)
+	}
+	what, payload := describe(input)
+	s := &span{called: true, answered: true} // nothing waits for its end
+	app.rec.begin(s, Event{Kind: KindStart, Trigger: what, Data: payload, Attempt: 1})
+	ctx := motia.NewFlowContext[TEnqueue](withSpan(app.ctx, s), app.App, input)
+	ctx.Logger = slog.New(spanLogger{ctx.Logger.Handler(), s})
+	return ctx, app
+}
+
+// hostOf returns the app that t is, or a new one; nil if there is none, after a failure.
+func hostOf(t TB) *App {
+	t.Helper()
+	if app, ok := t.(*App); ok {
+		return app
+	}
+	return Run(t, nil)
+}
+
+// describe says what an input is, as triggers are described, and what it carries.
+func describe[T any](input motia.Input[T]) (string, json.RawMessage) {
+	payload := func(v any) json.RawMessage {
+		text, err := json.Marshal(v)
+		if err != nil {
+			text, _ = json.Marshal(err.Error())
+		}
+		return text
+	}
+	switch in := input.(type) {
+	case *motia.HTTPInput[T]:
+		text := "http " + in.Request.Method + " " + in.Request.HTTP.URL.RequestURI()
+		if in.Request.HTTP.ContentLength == 0 {
+			return text, nil
+		}
+		return text, payload(in.Request.Body)
+	case *motia.QueueInput[T]:
+		return fmt.Sprintf("queue %q", in.Topic), payload(in.Data)
+	case *motia.CronInput[T]:
+		return "cron", payload(in.ScheduledAt)
+	case *motia.StateInput[T]:
+		return fmt.Sprintf("state %q %q %s", in.Scope, in.Key, in.Type), payload(in.New)
+	case *motia.StreamInput[T]:
+		return fmt.Sprintf("stream %q %q %q %s", in.Stream, in.GroupID, in.ItemID, in.Event.Type), payload(in.Event.Data)
+	}
+	return "no input", nil
+}

@@ -1,0 +1,106 @@
+package motiatest
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// updateFlag has the name of the package, as testing's own flags have, so that it clashes with nobody's -update.
+var updateFlag = flag.Bool("motiatest.update", false, "rewrite the files that motiatest.Golden compares with")
+
+// Golden fails the test, with the difference, unless got is what testdata/<name of the test>.golden says. A [Source] counts as its tree of
+// events, a string, a []byte and a fmt.Stringer as their text, and anything else as indented JSON. What differs from run to run, such as a random id,
+// is for the caller to replace in the text before.
+//
+// go test -motiatest.update writes the files, and so does -update in a test package that has such a flag of its own.
+func Golden(t TB, got any) bool {
+	t.Helper()
+	text, err := goldenText(got)
+	if err != nil {
+		t.Errorf("motiatest: %v", err)
+		return false
+	}
+	path := filepath.Join("testdata", fileName(t.Name())+".golden")
+	if updating() {
+		err := os.MkdirAll("testdata", 0o750)
+		if err == nil {
+			err = os.WriteFile(path, []byte(text), 0o600)
+		}
+		if err != nil {
+			t.Errorf("motiatest: %v", err)
+		}
+		return err == nil
+	}
+	want, err := os.ReadFile(path) //nolint:gosec // the name of the test
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("motiatest: %s does not exist; go test -motiatest.update writes it, with:\n%s", path, text)
+		return false
+	}
+	if err != nil {
+		t.Errorf("motiatest: %v", err)
+		return false
+	}
+	wanted := strings.ReplaceAll(string(want), "\r\n", "\n") // of a checkout that converts line ends
+	if wanted == text {
+		return true
+	}
+	t.Errorf("not as in %s (- expected, + got); if this is on purpose, go test -motiatest.update:\n%s", path, diff(wanted, text))
+	return false
+}
+
+func goldenText(got any) (string, error) {
+	var text string
+	switch got := got.(type) {
+	case Source:
+		text = got.Events().String()
+	case string:
+		text = got
+	case []byte:
+		text = string(got)
+	case fmt.Stringer:
+		text = got.String()
+	default:
+		encoded, err := json.MarshalIndent(got, "", "  ")
+		if err != nil {
+			return "", err
+		}
+		text = string(encoded)
+	}
+	if text != "" && !strings.HasSuffix(text, "\n") {
+		text += "\n"
+	}
+	return text, nil
+}
+
+// updating reports whether either flag is set.
+func updating() bool {
+	if *updateFlag {
+		return true
+	}
+	other := flag.Lookup("update")
+	if other == nil {
+		return false
+	}
+	getter, ok := other.Value.(flag.Getter)
+	if !ok {
+		return false
+	}
+	set, _ := getter.Get().(bool)
+	return set
+}
+
+// fileName makes a file name of the name of a test, which may be a path of subtests.
+func fileName(test string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(`/\:*?"<>|`, r) {
+			return '_'
+		}
+		return r
+	}, test)
+}

@@ -1,0 +1,160 @@
+package motiatest
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing/synctest"
+	"time"
+
+	"github.com/motia-go/motia/driver"
+)
+
+const (
+	// realPatience is how long Idle waits where time is real: longer than anything but a mistake takes on a busy machine.
+	realPatience = 10 * time.Second
+	// virtualPatience is how long it waits where time costs nothing: longer than flows last.
+	virtualPatience = 30 * 24 * time.Hour
+	// idleInvocations is how many invocations an Idle sits out. A flow that has more of them goes round in circles.
+	idleInvocations = 20_000
+	// firstPoll and lastPoll are the pauses between looks where time is real and nothing says that there is something to see.
+	firstPoll = time.Millisecond
+	lastPoll  = 20 * time.Millisecond
+)
+
+// Idle returns when nothing is left to do: no step runs, and no message, retry or change is ready or waits for its time. In a bubble it lets
+// virtual time pass until then, up to 30 days; elsewhere it waits for up to 10 seconds. Then it ends the test with a list of what is pending.
+//
+// Schedules do not count, only ticks that have come: to see a later one, let time pass first. Nor do requests whose response has begun,
+// which may be streams without an end, and values with a time to live.
+//
+// An app that makes work for itself is never idle. Idle gives up on it after 20,000 invocations.
+func (a *App) Idle() {
+	a.Helper()
+	patience := realPatience
+	if a.bubble {
+		patience = virtualPatience
+	}
+	a.IdleWithin(patience)
+}
+
+// IdleWithin is [App.Idle] with a bound of its own.
+func (a *App) IdleWithin(d time.Duration) {
+	a.Helper()
+	a.rec.idle(true) // before anything waits for an app that may never rest
+	defer a.rec.idle(false)
+	if a.bubble {
+		settle()
+	}
+	start := time.Now()
+	for poll := firstPoll; ; poll = min(2*poll, lastPoll) {
+		before := a.rec.activity.Load()
+		pending, err := a.pending()
+		switch waited := time.Since(start); {
+		case err != nil:
+			a.Fatalf("motiatest: %v", err)
+			return
+		case len(pending) == 0 && a.rec.activity.Load() == before:
+			return
+		case a.rec.tooMuch():
+			a.Fatalf("motiatest: not idle after %d invocations: the steps make work for each other without end; still pending:\n%s", idleInvocations, indent(pending))
+			return
+		case waited >= d:
+			a.Fatalf("motiatest: not idle after %v; still pending:\n%s", d, indent(pending))
+			return
+		case a.bubble:
+			poll = d - waited
+		default:
+			poll = min(poll, d-waited)
+		}
+		a.wait(poll)
+	}
+}
+
+// wait returns when there was activity, or after d. In a bubble it leaves nothing half done.
+func (a *App) wait(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-a.rec.active:
+	case <-timer.C:
+	}
+	if a.bubble {
+		settle()
+	}
+}
+
+// settle waits until all goroutines of the bubble are blocked, and reports whether there is a bubble.
+func settle() (bubble bool) {
+	defer func() {
+		if recover() != nil { // the only way to ask
+			bubble = false
+		}
+	}()
+	synctest.Wait()
+	return true
+}
+
+// pending lists what is left to do.
+func (a *App) pending() ([]string, error) {
+	var pending []string
+	// Changes become messages, and messages invocations: in this order nothing is missed on its way.
+	if log, ok := a.options.Backend.KV.(interface{ pendingChanges() int }); ok {
+		if n := log.pendingChanges(); n > 0 {
+			pending = append(pending, fmt.Sprintf("%d changes of state or streams have not reached their triggers", n))
+		}
+	}
+	r := a.rec
+	r.mu.Lock()
+	exited := r.exited
+	subscriptions := slices.SortedFunc(maps.Values(r.subscriptions), func(x, y *subscription) int { return cmp.Compare(x.id, y.id) })
+	r.mu.Unlock()
+	if exited != "" {
+		return nil, fmt.Errorf("the handler of step %q has ended its goroutine, as t.FailNow and testify's require do: in handlers use t.Error or assert", exited)
+	}
+	if len(subscriptions) > 0 {
+		stats, ok := a.options.Backend.Queue.(driver.Stats)
+		if !ok {
+			return nil, fmt.Errorf("cannot tell whether the app is idle: the backend's queue has no Stats")
+		}
+		for _, sub := range subscriptions {
+			s, err := stats.Stats(a.ctx, sub.id)
+			if err != nil {
+				return nil, fmt.Errorf("cannot tell whether the app is idle: %w", err)
+			}
+			if s.Ready+s.Delayed+s.Running > 0 {
+				pending = append(pending, fmt.Sprintf("step %s (%s): %d messages ready, %d waiting for their time, %d running", sub.step, sub.trigger(), s.Ready, s.Delayed, s.Running))
+			}
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append(pending, r.runningLocked()...), nil
+}
+
+func indent(lines []string) string { return "    " + strings.Join(lines, "\n    ") }
+
+// idle says that an Idle begins or ends.
+func (r *recorder) idle(begins bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.idling, r.spent = begins, 0
+}
+
+// spend counts an invocation, and reports whether there is room for it.
+func (r *recorder) spend() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.idling {
+		r.spent++
+	}
+	return r.spent <= idleInvocations
+}
+
+func (r *recorder) tooMuch() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.spent > idleInvocations
+}

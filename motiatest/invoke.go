@@ -1,0 +1,226 @@
+package motiatest
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/trace"
+)
+
+// Result is what [Invoke] came to.
+type Result struct {
+	// HTTP is the response to an HTTP input, nil for others.
+	HTTP *httptest.ResponseRecorder
+	// Called says whether the handler ran: validation and conditions may have turned the input away.
+	Called bool
+	// Outcome is what becomes of the message, or request.
+	Outcome Outcome
+	// Err is what the handler returned, after middleware; a panic is a *[motia.PanicError]. If the handler was not called it says why, except
+	// for HTTP, where the response does.
+	Err error
+
+	events Events
+}
+
+// Events returns what the step did.
+func (r *Result) Events() Events { return r.events }
+
+// Invoke runs a step once for the input, as the app would: the input is encoded, decoded and validated, conditions and middleware apply, panics
+// are errors. A failure is not repeated; Outcome tells what would become of the message, by Attempt and the trigger's QueueConfig.
+//
+// Given an *[App] for t, the step sees its state and streams, has its options, and what it enqueues goes to the steps of that app. Otherwise it
+// is alone. The step need not be one of the app's. It must have a trigger for the input, else the test ends.
+func Invoke[T any](t TB, step motia.Step, input motia.Input[T]) *Result {
+	t.Helper()
+	host := hostOf(t)
+	if host == nil {
+		return new(Result)
+	}
+	f, err := encodeInput(input)
+	if err != nil {
+		t.Fatalf("motiatest: the input does not encode: %v", err)
+		return new(Result)
+	}
+	options := host.options
+	c := newCapture(options.Backend)
+	options.Backend = c.backend
+	app := motia.New(&options)
+	if err := app.Register(step); err != nil {
+		t.Fatalf("motiatest: the step is not valid:\n%v", err)
+		return new(Result)
+	}
+	if f.request != nil {
+		return host.serve(app, f.request)
+	}
+	result, err := host.deliver(app, c, f)
+	if err != nil {
+		t.Fatalf("motiatest: %v", err)
+		return new(Result)
+	}
+	return result
+}
+
+// fired is an encoded input: a request, or a message on one of the topics.
+type fired struct {
+	request *http.Request
+	topics  []string // a prefix of one, if it ends in a colon
+	message driver.Delivery
+}
+
+func encodeInput[T any](input motia.Input[T]) (*fired, error) {
+	f := new(fired)
+	d := &f.message
+	d.Attempt, d.Sequence, d.Enqueued = 1, 1, time.Now()
+	d.Header.TraceParent = trace.NewTraceParent()
+	d.Lease = endless{}
+	var payload any
+	switch in := input.(type) {
+	case *motia.HTTPInput[T]:
+		var body any
+		if r := in.Request.HTTP; r.ContentLength != 0 { // it may have been changed since
+			body = in.Request.Body
+		}
+		f.request = Request(in.Request.Method, in.Request.HTTP.URL.RequestURI(), body)
+		f.request.Header = in.Request.Headers.Clone()
+		return f, nil
+	case *motia.QueueInput[T]:
+		topic := in.Topic
+		if strings.HasPrefix(topic, reserved) {
+			topic = plainTopic + topic
+		}
+		f.topics = []string{topic}
+		d.ID, d.Group, d.Attempt = in.MessageID, in.MessageGroupID, max(in.Attempt, 1)
+		if !in.EnqueuedAt.IsZero() {
+			d.Enqueued = in.EnqueuedAt
+		}
+		payload = in.Data
+	case *motia.CronInput[T]:
+		f.topics = []string{cronTopic}
+		payload = in.ScheduledAt
+	case *motia.StateInput[T]:
+		f.topics = []string{stateTopic, stateTopic + ":" + in.Scope}
+		change := stateChange{Type: in.Type, Scope: in.Scope, Key: in.Key}
+		var err error
+		if in.Old != nil {
+			change.Old, err = json.Marshal(in.Old)
+		}
+		if in.New != nil && err == nil {
+			change.New, err = json.Marshal(in.New)
+		}
+		if err != nil {
+			return nil, err
+		}
+		payload = change
+	case *motia.StreamInput[T]:
+		f.topics = []string{streamTopic + in.Stream}
+		e := streamEvent{Type: in.Event.Type, Stream: in.Stream, Group: in.GroupID, Item: in.ItemID, Time: in.Timestamp,
+			Name: in.Event.Name, Payload: in.Event.Payload}
+		if e.Type != motia.EventSent {
+			var err error
+			if e.Data, err = json.Marshal(in.Event.Data); err != nil {
+				return nil, err
+			}
+		}
+		payload = e
+	default:
+		return nil, fmt.Errorf("there is no input")
+	}
+	var err error
+	d.Data, err = json.Marshal(payload)
+	return f, err
+}
+
+// endless is a lease that does not end.
+type endless struct{}
+
+func (endless) Extend(context.Context, time.Duration) error { return nil }
+
+// serve runs a step for a request.
+func (a *App) serve(app *motia.App, request *http.Request) *Result {
+	result := new(Result)
+	s := &span{capture: func(err error) { result.Err = err }}
+	through := &App{TB: a.TB, App: app}
+	result.HTTP = through.Do(request.WithContext(withSpan(request.Context(), s)))
+	a.conclude(result, s)
+	return result
+}
+
+// deliver runs a step for a message.
+func (a *App) deliver(app *motia.App, c *capture, f *fired) (*Result, error) {
+	wanted := c.boundTo(f.topics)
+	if len(wanted) == 0 {
+		return nil, fmt.Errorf("the step has no trigger for the input (%s); it has: %s", strings.Join(f.topics, ", "), c.triggers())
+	}
+	ctx, stop := context.WithCancel(a.ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- app.Run(ctx) }()
+	defer func() {
+		stop()
+		<-ended
+	}()
+	var result *Result
+	for _, sub := range wanted { // of several triggers for the input, the first that takes it
+		select {
+		case <-c.consumed[sub.id]:
+		case err := <-ended:
+			ended <- err
+			return nil, fmt.Errorf("the step does not run: %w", err)
+		}
+		result = new(Result)
+		s := &span{subscription: sub, delivery: delivery{sub.id, f.message.Sequence}, capture: func(err error) { result.Err = err }}
+		handler := c.handler(sub.id)
+		d := f.message
+		a.rec.run(handler.ctx, s, &d, handler.handle)
+		a.conclude(result, s)
+		if result.Called {
+			break
+		}
+	}
+	return result, nil
+}
+
+// conclude fills a result from what was recorded.
+func (a *App) conclude(result *Result, s *span) {
+	result.events = a.rec.all(s)
+	result.Called = a.rec.wasCalled(s)
+	for _, end := range result.events.Kind(KindEnd) {
+		result.Outcome = end.Outcome
+		if result.Err == nil && end.Err != "" {
+			result.Err = errors.New(end.Err)
+		}
+	}
+}
+
+// triggers lists what the step consumes.
+func (c *capture) triggers() string {
+	var names []string
+	for _, sub := range c.subscriptions {
+		names = append(names, sub.trigger())
+	}
+	return cmp.Or(strings.Join(names, ", "), "http only")
+}
+
+// boundTo returns the subscriptions to any of the topics, in the order of the triggers.
+func (c *capture) boundTo(topics []string) []*subscription {
+	var found []*subscription
+	for _, sub := range c.subscriptions {
+		if slices.ContainsFunc(sub.topics, func(bound string) bool {
+			return slices.ContainsFunc(topics, func(topic string) bool {
+				return bound == topic || topic == cronTopic && strings.HasPrefix(bound, topic)
+			})
+		}) {
+			found = append(found, sub)
+		}
+	}
+	return found
+}

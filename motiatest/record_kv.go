@@ -1,0 +1,156 @@
+package motiatest
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/driver"
+)
+
+// The payloads of messages to state and stream triggers, as package motia writes them.
+type (
+	stateChange struct {
+		Type  motia.ChangeType `json:"type"`
+		Scope string           `json:"scope"`
+		Key   string           `json:"key"`
+		Old   json.RawMessage  `json:"old,omitempty"`
+		New   json.RawMessage  `json:"new,omitempty"`
+	}
+	streamEvent struct {
+		Type    motia.StreamEventType `json:"type"`
+		Stream  string                `json:"stream"`
+		Group   string                `json:"group"`
+		Item    string                `json:"item,omitempty"`
+		Time    time.Time             `json:"time"`
+		Data    json.RawMessage       `json:"data,omitempty"`
+		Name    string                `json:"name,omitempty"`
+		Payload json.RawMessage       `json:"payload,omitempty"`
+	}
+)
+
+// The names that package motia gives to its buckets.
+const (
+	stateBucket  = "state"
+	streamBucket = "stream:"
+)
+
+// kv records writes.
+type kv struct {
+	driver.KV
+	rec *recorder
+}
+
+// updatingKV is a kv whose store is a driver.Updater.
+type updatingKV struct {
+	*kv
+	updater driver.Updater
+}
+
+func (r *recorder) kv(inner driver.KV) driver.KV {
+	k := &kv{inner, r}
+	updater, updates := inner.(driver.Updater)
+	log, logs := inner.(driver.ChangeLog)
+	switch {
+	case updates && logs:
+		return struct {
+			updatingKV
+			driver.ChangeLog
+		}{updatingKV{k, updater}, log}
+	case updates:
+		return updatingKV{k, updater}
+	case logs:
+		return struct {
+			*kv
+			driver.ChangeLog
+		}{k, log}
+	}
+	return k
+}
+
+// pendingChanges counts the changes that have not reached their triggers, where the store can tell.
+func (k *kv) pendingChanges() int {
+	if counter, ok := k.KV.(interface{ PendingChanges() int }); ok {
+		return counter.PendingChanges()
+	}
+	return 0
+}
+
+func (k *kv) Put(ctx context.Context, key driver.Key, value []byte, options driver.PutOptions) (old, written driver.Entry, err error) {
+	e := k.write(ctx, key, options.Header)
+	old, written, err = k.KV.Put(ctx, key, value, options)
+	k.written(e, old, written, err)
+	return old, written, err
+}
+
+func (k updatingKV) Update(ctx context.Context, key driver.Key, header driver.Header, change func([]byte) ([]byte, error)) (old, written driver.Entry, err error) {
+	e := k.write(ctx, key, header)
+	old, written, err = k.updater.Update(ctx, key, header, change)
+	k.written(e, old, written, err)
+	return old, written, err
+}
+
+// write adds the event of a write that is about to be made.
+func (k *kv) write(ctx context.Context, key driver.Key, header driver.Header) *event {
+	e := Event{Kind: KindState, TraceID: traceID(header), Scope: key.Scope, Key: key.ID}
+	if stream, ok := strings.CutPrefix(key.Bucket, streamBucket); ok {
+		e = Event{Kind: KindStream, TraceID: e.TraceID, Stream: stream, GroupID: key.Scope, ItemID: key.ID}
+	}
+	k.rec.mu.Lock()
+	defer k.rec.mu.Unlock()
+	added := k.rec.addLocked(spanOf(ctx), e)
+	added.open = true
+	if header.TraceParent != "" {
+		k.rec.causes[header.TraceParent] = append(k.rec.causes[header.TraceParent], added)
+	}
+	return added
+}
+
+func (k *kv) written(e *event, old, written driver.Entry, err error) {
+	if err != nil || old.Revision == written.Revision {
+		k.rec.settle(e, nil)
+		return
+	}
+	k.rec.settle(e, func(e *Event) {
+		e.Old, e.Data = old.Value, written.Value
+		kinds := [3]string{string(motia.Created), string(motia.Updated), string(motia.Deleted)}
+		if e.Kind == KindStream {
+			kinds = [3]string{string(motia.EventCreate), string(motia.EventUpdate), string(motia.EventDelete)}
+		}
+		switch {
+		case old.Revision == 0:
+			e.Change = kinds[0]
+		case written.Value == nil:
+			e.Change = kinds[2]
+		default:
+			e.Change = kinds[1]
+		}
+	})
+}
+
+// bus records events that are sent.
+type bus struct {
+	driver.Bus
+	rec *recorder
+}
+
+func (b *bus) Send(ctx context.Context, subject string, data []byte) error {
+	var sent streamEvent
+	if json.Unmarshal(data, &sent) != nil || sent.Stream == "" {
+		return b.Bus.Send(ctx, subject, data)
+	}
+	b.rec.mu.Lock()
+	e := b.rec.addLocked(spanOf(ctx), Event{Kind: KindStream, Stream: sent.Stream, GroupID: sent.Group, ItemID: sent.Item,
+		Change: string(sent.Type), Name: sent.Name, Data: sent.Payload})
+	e.open = true
+	b.rec.sent[string(data)] = e
+	b.rec.mu.Unlock()
+	if err := b.Bus.Send(ctx, subject, data); err != nil {
+		b.rec.settle(e, nil)
+		return err
+	}
+	b.rec.settle(e, func(*Event) {})
+	return nil
+}

@@ -1,0 +1,308 @@
+package motiatest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/trace"
+)
+
+// backend returns the backend with everything that passes through it recorded.
+func (r *recorder) backend(inner *driver.Backend) *driver.Backend {
+	outer := *inner
+	if inner.Queue == nil || inner.KV == nil || inner.Bus == nil {
+		return &outer // New says so
+	}
+	outer.Queue, outer.KV, outer.Bus = r.queue(inner.Queue), r.kv(inner.KV), &bus{inner.Bus, r}
+	return &outer
+}
+
+// The names that package motia gives to its own topics.
+const (
+	reserved    = "motia:"
+	plainTopic  = "motia:topic:" // a topic of the user's that begins with reserved
+	cronTopic   = "motia:cron:"
+	stateTopic  = "motia:state"
+	streamTopic = "motia:stream:"
+)
+
+// userTopic returns the topic as a user knows it.
+func userTopic(topic string) (name string, ok bool) {
+	if name, ok := strings.CutPrefix(topic, plainTopic); ok {
+		return name, true
+	}
+	return topic, !strings.HasPrefix(topic, reserved)
+}
+
+// subscription is what the id of a subscription says: name/kind/details, each escaped.
+type subscription struct {
+	id, step   string
+	kind       motia.TriggerType
+	details    []string
+	topics     []string
+	maxRetries int
+}
+
+func newSubscription(id string) *subscription {
+	parts := strings.Split(id, "/")
+	for i, part := range parts {
+		if plain, err := url.QueryUnescape(part); err == nil {
+			parts[i] = plain
+		}
+	}
+	s := &subscription{id: id, step: parts[0]}
+	if len(parts) > 1 {
+		s.kind, s.details = motia.TriggerType(parts[1]), parts[2:]
+	}
+	return s
+}
+
+// trigger describes the trigger as motia.Trigger does.
+func (s *subscription) trigger() string {
+	text := string(s.kind)
+	for i, detail := range s.details {
+		if s.kind == motia.TriggerState || s.kind == motia.TriggerStream && i > 0 {
+			var narrowed bool
+			if detail, narrowed = strings.CutPrefix(detail, "="); !narrowed {
+				continue
+			}
+		}
+		text += fmt.Sprintf(" %q", detail)
+	}
+	return text
+}
+
+// queue records messages and deliveries.
+type queue struct {
+	driver.Queue
+	rec *recorder
+}
+
+func (r *recorder) queue(inner driver.Queue) driver.Queue {
+	q := &queue{inner, r}
+	letters, administers := inner.(driver.DeadLetters)
+	stats, counts := inner.(driver.Stats)
+	switch {
+	case administers && counts:
+		return struct {
+			*queue
+			driver.DeadLetters
+			counter
+		}{q, letters, counter{stats}}
+	case administers:
+		return struct {
+			*queue
+			driver.DeadLetters
+		}{q, letters}
+	case counts:
+		return struct {
+			*queue
+			counter
+		}{q, counter{stats}}
+	}
+	return q
+}
+
+// counter is a driver.Stats that can be embedded: the interface has the name of its method.
+type counter struct{ stats driver.Stats }
+
+func (c counter) Stats(ctx context.Context, subscription string) (driver.SubscriptionStats, error) {
+	return c.stats.Stats(ctx, subscription)
+}
+
+func (q *queue) Bind(ctx context.Context, topic, id string, config driver.SubscriptionConfig) error {
+	q.rec.bind(topic, id, config)
+	return q.Queue.Bind(ctx, topic, id, config)
+}
+
+func (r *recorder) bind(topic, id string, config driver.SubscriptionConfig) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.subscriptions[id]
+	if s == nil {
+		s = newSubscription(id)
+		r.subscriptions[id] = s
+	}
+	s.topics = append(s.topics, topic)
+	s.maxRetries = config.Retry.MaxRetries
+}
+
+func (q *queue) Publish(ctx context.Context, messages ...driver.Message) error {
+	r := q.rec
+	var added []*event
+	r.mu.Lock()
+	for i := range messages {
+		m := &messages[i]
+		var e *event
+		if topic, ok := userTopic(m.Topic); ok {
+			e = r.addLocked(spanOf(ctx), Event{Kind: KindEnqueue, TraceID: traceID(m.Header), Topic: topic, MessageID: m.ID,
+				MessageGroupID: m.Group, Delay: r.delay(m.NotBefore), Data: m.Data})
+			e.open = true
+			added = append(added, e)
+		} else {
+			e = r.sent[string(m.Data)] // nil for the others
+		}
+		if e != nil {
+			r.causes[m.Header.TraceParent] = append(r.causes[m.Header.TraceParent], e)
+		}
+	}
+	r.mu.Unlock()
+	err := q.Queue.Publish(ctx, messages...)
+	for _, e := range added {
+		var complete func(*Event)
+		if err == nil {
+			complete = func(*Event) {}
+		}
+		r.settle(e, complete)
+	}
+	r.bump()
+	return err
+}
+
+func (q *queue) Consume(ctx context.Context, id string, options driver.ConsumeOptions, handle driver.Handler) error {
+	return q.Queue.Consume(ctx, id, options, func(ctx context.Context, d *driver.Delivery) driver.Result {
+		return q.rec.deliver(ctx, id, d, handle)
+	})
+}
+
+// deliver records a delivery.
+func (r *recorder) deliver(ctx context.Context, id string, d *driver.Delivery, handle driver.Handler) driver.Result {
+	if !r.spend() { // Idle is about to say that this never ends
+		<-r.released
+		return driver.Result{Outcome: driver.Release}
+	}
+	r.mu.Lock()
+	sub := r.subscriptions[id]
+	cause := r.causeLocked(sub, d)
+	r.mu.Unlock()
+	s := &span{subscription: sub, delivery: delivery{id, d.Sequence}, cause: cause}
+	return r.run(ctx, s, d, handle)
+}
+
+// run runs a handler of deliveries within a span.
+func (r *recorder) run(ctx context.Context, s *span, d *driver.Delivery, handle driver.Handler) driver.Result {
+	r.begin(s, Event{Kind: KindStart, Step: s.subscription.step, Attempt: d.Attempt, Trigger: s.subscription.trigger(),
+		TraceID: traceID(d.Header), Data: d.Data})
+	returned := false
+	defer func() {
+		if !returned { // by runtime.Goexit: panics end in package motia
+			r.mu.Lock()
+			r.exited = s.subscription.step
+			r.mu.Unlock()
+			r.end(s, Event{Outcome: Failed, Err: "the handler has ended its goroutine"})
+		}
+	}()
+	stop := context.AfterFunc(ctx, r.bump) // the end of the lease changes what is pending
+	result := handle(withSpan(ctx, s), d)
+	stop()
+	returned = true
+	r.end(s, s.outcome(ctx, d, result, r.wasCalled(s)))
+	return result
+}
+
+func (r *recorder) wasCalled(s *span) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return s.called
+}
+
+// outcome says how a delivery ended.
+func (s *span) outcome(ctx context.Context, d *driver.Delivery, result driver.Result, called bool) Event {
+	e := Event{Outcome: Done, Err: result.Error}
+	failed := Retried
+	if d.Attempt > s.subscription.maxRetries {
+		failed = DeadLettered
+	}
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		e.Outcome, e.Err = failed, "visibility timeout passed" // whatever it returned
+	case result.Outcome == driver.Release:
+		e.Outcome = Released
+	case result.Outcome == driver.Dead:
+		e.Outcome = DeadLettered
+	case result.Outcome == driver.Retry || result.Outcome == driver.RetryAfter:
+		e.Outcome = failed
+	case !called:
+		e.Outcome = Skipped
+	}
+	return e
+}
+
+// causeLocked finds the event that led to the message.
+func (r *recorder) causeLocked(sub *subscription, d *driver.Delivery) *event {
+	key := delivery{sub.id, d.Sequence}
+	if e := r.deliveries[key]; e != nil {
+		return e
+	}
+	like := likeness(sub, d)
+	for _, open := range []bool{false, true} { // one that has settled is the better guess
+		for _, e := range r.causes[d.Header.TraceParent] {
+			if e.void || e.open != open || e.used[sub.id] || !like(e) {
+				continue
+			}
+			if e.used == nil {
+				e.used = make(map[string]bool)
+			}
+			e.used[sub.id] = true
+			r.deliveries[key] = e
+			return e
+		}
+	}
+	return nil
+}
+
+// likeness reports whether an event can have led to the message.
+func likeness(sub *subscription, d *driver.Delivery) func(*event) bool {
+	switch sub.kind {
+	case motia.TriggerQueue:
+		topic, _ := userTopic(d.Topic)
+		return func(e *event) bool {
+			return e.Kind == KindEnqueue && e.Topic == topic && e.MessageGroupID == d.Group && e.MessageID == d.ID && bytes.Equal(e.Data, d.Data)
+		}
+	case motia.TriggerState:
+		var c stateChange
+		_ = json.Unmarshal(d.Data, &c) // one that does not decode is like none
+		return func(e *event) bool {
+			return e.Kind == KindState && e.Scope == c.Scope && e.Key == c.Key && (e.open || e.Change == string(c.Type))
+		}
+	case motia.TriggerStream:
+		var c streamEvent
+		_ = json.Unmarshal(d.Data, &c)
+		return func(e *event) bool {
+			return e.Kind == KindStream && e.Stream == c.Stream && e.GroupID == c.Group && e.ItemID == c.Item && (e.open || e.Change == string(c.Type))
+		}
+	}
+	return func(*event) bool { return false } // a schedule
+}
+
+// traceID returns the trace id in a header, if there is one.
+func traceID(h driver.Header) string {
+	parent, _ := trace.Parse(h.TraceParent)
+	return parent.TraceID
+}
+
+// delay returns how long a message is held back. Some of the delay has passed already where time is real: what is missing to
+// a round figure is put back.
+func (r *recorder) delay(notBefore time.Time) time.Duration {
+	if notBefore.IsZero() {
+		return 0
+	}
+	left := time.Until(notBefore)
+	if r.bubble || left%time.Millisecond == 0 {
+		return left
+	}
+	for _, unit := range []time.Duration{time.Hour, time.Minute, time.Second, 100 * time.Millisecond, 10 * time.Millisecond, time.Millisecond} {
+		if round := (left + unit - 1).Truncate(unit); round-left <= min(left/20, 100*time.Millisecond) {
+			return round
+		}
+	}
+	return left
+}

@@ -1,0 +1,162 @@
+package motiatest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/motia-go/motia"
+)
+
+// String returns what happened as a tree, where everything is below what led to it:
+//
+//	POST /orders {"id":"o-1"} → create-order
+//	    enqueue order-created {"id":"o-1"}
+//	        → charge: retried: card service is down
+//	        → charge, attempt 2: done
+//	            state "orders" "o-1" created {"paid":true}
+//	    ← 201 {"id":"o-1"}
+//
+// It has neither times nor trace ids. The order is that of the causes, not of the clock, and steps that one cause led to come by their names:
+// so it is the same for every run, unless steps that run side by side see each other's effects.
+func (e Events) String() string {
+	w := story{led: make(map[int][]*Event), did: make(map[*span][]*Event), started: make(map[*span]bool)}
+	present := make(map[int]bool)
+	var ids []string
+	for i := range e {
+		event := &e[i]
+		present[event.seq] = true
+		if event.TraceID != "" {
+			ids = append(ids, event.TraceID, "TRACE-ID")
+		}
+		if event.Kind == KindStart {
+			w.started[event.span] = true
+		}
+		w.did[event.span] = append(w.did[event.span], event)
+	}
+	led := func(event *Event) bool {
+		return event.span != nil && event.span.cause != nil && present[event.span.cause.seq]
+	}
+	for i := range e {
+		if event := &e[i]; event.Kind == KindStart && led(event) {
+			w.led[event.span.cause.seq] = append(w.led[event.span.cause.seq], event)
+		}
+	}
+	for i := range e {
+		switch event := &e[i]; {
+		case event.Kind == KindStart && !led(event):
+			w.span(event, 0)
+		case event.Kind != KindStart && !w.started[event.span]:
+			w.event(event, 0)
+		}
+	}
+	return strings.NewReplacer(ids...).Replace(w.text.String())
+}
+
+// story is the text of a list of events.
+type story struct {
+	led     map[int][]*Event   // starts, by the seq of their cause
+	did     map[*span][]*Event // all events of a span
+	started map[*span]bool     // spans whose start is in the list
+	text    strings.Builder
+}
+
+func (w *story) line(depth int, format string, args ...any) {
+	w.text.WriteString(strings.Repeat("    ", depth))
+	// One line each, also where a message has several.
+	w.text.WriteString(strings.TrimRight(strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", `\n`), " "))
+	w.text.WriteByte('\n')
+}
+
+// span writes an invocation with everything that it did.
+func (w *story) span(start *Event, depth int) {
+	var end *Event
+	for _, e := range w.did[start.span] {
+		if e.Kind == KindEnd {
+			end = e
+		}
+	}
+	request := start.span.request
+	head := "→ " + start.Step
+	switch {
+	case request != "":
+		head = fmt.Sprintf("%s %s", request, start.Data)
+		if start.Step != "" {
+			head = strings.TrimRight(head, " ") + " → " + start.Step
+		}
+	case start.span.subscription == nil:
+		head = fmt.Sprintf("call for %s %s", start.Trigger, start.Data)
+	case start.span.cause == nil:
+		head = fmt.Sprintf("%s %s → %s", start.Trigger, start.Data, start.Step)
+		if start.span.subscription.kind == motia.TriggerCron { // when is not what
+			head = fmt.Sprintf("%s → %s", start.Trigger, start.Step)
+		}
+	}
+	if start.Attempt > 1 {
+		head += ", attempt " + strconv.Itoa(start.Attempt)
+	}
+	switch {
+	case start.span.subscription == nil: // a response follows
+	case end == nil:
+		head += ": running"
+	default:
+		head += ": " + string(end.Outcome)
+		if end.Err != "" {
+			head += ": " + end.Err
+		}
+	}
+	w.line(depth, "%s", head)
+	for _, e := range w.did[start.span] {
+		w.event(e, depth+1)
+	}
+	if end != nil && request != "" {
+		status := strconv.Itoa(end.Status)
+		if end.Err != "" {
+			status = cmp.Or(strings.TrimPrefix(status, "0"), "nothing") + ", then " + end.Err
+		}
+		w.line(depth+1, "← %s %s", status, end.Data)
+	}
+}
+
+// event writes an event with what it led to.
+func (w *story) event(e *Event, depth int) {
+	switch e.Kind {
+	case KindEnqueue:
+		text := "enqueue " + e.Topic
+		if e.MessageGroupID != "" {
+			text += fmt.Sprintf(", group %q", e.MessageGroupID)
+		}
+		if e.MessageID != "" {
+			text += fmt.Sprintf(", id %q", e.MessageID)
+		}
+		if e.Delay != 0 {
+			text += fmt.Sprintf(", after %v", e.Delay)
+		}
+		w.line(depth, "%s %s", text, e.Data)
+	case KindState:
+		w.line(depth, "state %q %q %s %s", e.Scope, e.Key, e.Change, e.Data)
+	case KindStream:
+		change := e.Change
+		if e.Name != "" {
+			change += fmt.Sprintf(" %q", e.Name)
+		}
+		w.line(depth, "stream %q %q %q %s %s", e.Stream, e.GroupID, e.ItemID, change, e.Data)
+	case KindLog:
+		if !e.late {
+			w.line(depth, "log %s %s %s", e.Level, e.Message, e.Data)
+		}
+	}
+	led := w.led[e.seq]
+	if e.Kind == KindStart {
+		return
+	}
+	slices.SortStableFunc(led, func(a, b *Event) int {
+		return cmp.Or(cmp.Compare(a.Step, b.Step), cmp.Compare(a.span.delivery.subscription, b.span.delivery.subscription),
+			cmp.Compare(a.span.delivery.sequence, b.span.delivery.sequence), cmp.Compare(a.seq, b.seq))
+	})
+	for _, start := range led {
+		w.span(start, depth+1)
+	}
+}
