@@ -53,6 +53,7 @@ const (
 // can live in one process; they share nothing unless they are given one backend.
 type App struct {
 	backend         driver.Backend
+	shared          bool // with other apps or processes, perhaps
 	logHandler      slog.Handler
 	log             *slog.Logger
 	queueDefaults   QueueConfig
@@ -114,7 +115,7 @@ func New(opts *Options) *App {
 		shutdownTimeout: o.ShutdownTimeout,
 	}
 	if o.Backend != nil {
-		a.backend = *o.Backend
+		a.backend, a.shared = *o.Backend, true
 	} else {
 		a.backend = *InMemory(nil)
 	}
@@ -146,7 +147,11 @@ func New(opts *Options) *App {
 	a.declareStreams(o.Streams)
 	a.checkOptions(o)
 	a.routes.Store(newRouter(nil))
-	a.handler = wrapHTTP(a.middleware, http.HandlerFunc(a.serveRoutes))
+	handler, err := wrapHTTP(a.middleware, http.HandlerFunc(a.serveRoutes))
+	if err != nil {
+		a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.Middleware: %w", err))
+	}
+	a.handler = handler
 	return a
 }
 
@@ -183,5 +188,5 @@ func (a *App) checkOptions(o Options) {
 
 // tracks reports whether somebody may read the headers of changes in the bucket.
 func (a *App) tracks(bucket string) bool {
-	return a.backend.Features.Distributed || (*a.tracked.Load())[bucket]
+	return a.shared || (*a.tracked.Load())[bucket]
 }

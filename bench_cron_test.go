@@ -18,7 +18,7 @@ func TestTenThousandIdleSchedulesTakeNoMeasurableTime(t *testing.T) {
 	const idle = 100 * 24 * time.Hour
 	triggers := make([]motia.Trigger, schedules)
 	for i := range triggers {
-		triggers[i] = motia.Cron(fmt.Sprintf("%d %d 1 6 *", i%60, i/60%24)) // bubbles begin in January
+		triggers[i] = motia.Cron(fmt.Sprintf("%d %d %d 1 6 *", i/1440, i%60, i/60%24)) // bubbles begin in January
 	}
 	step := motia.CronStep(motia.StepConfig{Name: "yearly", Triggers: triggers}, func(*motia.FlowContext[motia.None, motia.None]) error {
 		t.Error("it is not time")

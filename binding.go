@@ -51,16 +51,20 @@ func (b *binding) begin(c call, parent context.Context, header driver.Header, tr
 }
 
 // deliver is the driver.Handler of the binding.
-func (b *binding) deliver(ctx context.Context, d *driver.Delivery) driver.Result {
+func (b *binding) deliver(ctx context.Context, d *driver.Delivery) (result driver.Result) {
 	b.inFlight.Add(1)
 	defer b.inFlight.Add(-1)
 	c := b.newCall()
 	inv := b.begin(c, ctx, d.Header, "")
 	inv.lease = d.Lease
 	inv.Trigger.Attempt = d.Attempt
-	if d.Header.Hops > maxHops {
-		return b.dead(inv, fmt.Errorf("%w: over %d", ErrTriggerLoop, maxHops))
-	}
+	defer func() {
+		if v := recover(); v != nil { // of an Error method, or a Close
+			err := panicError(v)
+			b.logFailure(inv, slog.LevelError, "step failed in a way that its result cannot be told", err)
+			result = driver.Result{Outcome: driver.Retry, Error: err.Error()}
+		}
+	}()
 	wanted, err := b.decode(c, d)
 	if err != nil {
 		return b.dead(inv, err)
@@ -70,8 +74,14 @@ func (b *binding) deliver(ctx context.Context, d *driver.Delivery) driver.Result
 	}
 	response, err := b.app.invoke(c)
 	closeBody(response.Body) // nobody is there to read it
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		inv.Logger.WarnContext(inv.ctx, "handler has returned after its visibility timeout: its result is ignored", "error", err)
+	}
 	return b.result(inv, d.Attempt, err)
 }
+
+// errLoop refuses the invocations of a chain that is too long.
+var errLoop = fmt.Errorf("%w: over %d", ErrTriggerLoop, maxHops)
 
 // decode turns the message into the input of the call. wanted is false if the trigger is narrowed to something else.
 func (b *binding) decode(c call, d *driver.Delivery) (wanted bool, err error) {
@@ -80,8 +90,12 @@ func (b *binding) decode(c call, d *driver.Delivery) (wanted bool, err error) {
 			err = panicError(v)
 		}
 	}()
+	tooLong := d.Header.Hops > maxHops
 	switch t := b.trigger; t.kind {
 	case TriggerQueue:
+		if tooLong {
+			return true, errLoop
+		}
 		return true, c.setQueue(d, t.topic)
 	case TriggerCron:
 		var tick time.Time
@@ -93,6 +107,9 @@ func (b *binding) decode(c call, d *driver.Delivery) (wanted bool, err error) {
 		if err != nil || !matches(t.scope, change.Scope) || !matches(t.key, change.Key) {
 			return false, err
 		}
+		if tooLong {
+			return true, errLoop
+		}
 		inv := c.invocation()
 		inv.Trigger.Scope, inv.Trigger.Key = change.Scope, change.Key
 		return true, c.setState(change)
@@ -100,6 +117,9 @@ func (b *binding) decode(c call, d *driver.Delivery) (wanted bool, err error) {
 		event, err := decodeStreamEvent(d.Data)
 		if err != nil || !matches(t.group, event.Group) || !matches(t.item, event.Item) {
 			return false, err
+		}
+		if tooLong {
+			return true, errLoop
 		}
 		return true, c.setStream(event)
 	}
@@ -115,8 +135,9 @@ func (b *binding) result(inv *Invocation, attempt int, err error) driver.Result 
 	var permanent *permanentError
 	var after *retryAfterError
 	switch {
-	case b.app.cutOff():
-		// The shutdown ran out of patience, so the failure says nothing about the message.
+	case b.app.cutOff() || errors.Is(err, ErrShutdown) || errors.Is(inv.ctx.Err(), context.DeadlineExceeded):
+		// The shutdown has disturbed the attempt, so its failure says nothing about the message. After the visibility
+		// timeout the result does not count.
 		return driver.Result{Outcome: driver.Release}
 	case errors.As(err, &permanent):
 		return b.dead(inv, err)
@@ -132,6 +153,20 @@ func (b *binding) result(inv *Invocation, attempt int, err error) driver.Result 
 	}
 	b.logFailure(inv, slog.LevelWarn, "step failed, will be retried", err)
 	return result
+}
+
+// expired logs the failure of an attempt that the driver has given up. Its handler may still run.
+func (b *binding) expired(d *driver.Delivery) {
+	inv := new(Invocation)
+	inv.begin(b.app, context.Background(), d.Header, "")
+	inv.Step, inv.step, inv.Trigger = b.step.config.Name, b.step, b.info
+	inv.Trigger.Attempt = d.Attempt
+	err := errors.New("visibility timeout passed") // how long it was may have been changed by the handler
+	if d.Attempt > b.queue.MaxRetries {
+		b.logFailure(inv, slog.LevelError, "step failed, retries are used up: message is dead-lettered", err)
+		return
+	}
+	b.logFailure(inv, slog.LevelWarn, "step failed, will be retried", err)
 }
 
 // backoff asks the user's function, which may panic.

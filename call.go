@@ -97,6 +97,18 @@ func (c *typedCall[E, T]) decode(data []byte, dest *T) error {
 	return c.plan.codec.DecodeInto(data, dest)
 }
 
+// decodePast decodes a value that is no more. It is what it was, valid by today's rules or not; one that does not even decode
+// must not keep the change from its trigger, and is the zero value.
+func (c *typedCall[E, T]) decodePast(data []byte, dest *T) {
+	if c.plan.codec == nil {
+		return
+	}
+	if err := json.Unmarshal(data, dest); err != nil {
+		*dest = *new(T)
+		c.Logger.DebugContext(c.Invocation.ctx, "old value does not decode as the step's input", "error", err)
+	}
+}
+
 func (c *typedCall[E, T]) setHTTP(w http.ResponseWriter, r *http.Request, params map[string]string, body []byte, hasBody bool) (*ResponseStream, error) {
 	in := &struct {
 		HTTPInput[T]
@@ -127,7 +139,9 @@ func (c *typedCall[E, T]) setQueue(d *driver.Delivery, topic string) error {
 		Attempt:        d.Attempt,
 	}
 	if in.MessageID == "" {
-		in.MessageID = strconv.FormatUint(d.Sequence, 10)
+		var id [48]byte
+		text := strconv.AppendUint(id[:0], d.Sequence, 10)
+		in.MessageID = string(strconv.AppendInt(append(text, '-'), d.Enqueued.UnixNano(), 36))
 	}
 	c.setInput(in)
 	return c.decode(d.Data, &in.Data)
@@ -142,12 +156,7 @@ func (c *typedCall[E, T]) setState(change *stateChange) error {
 	c.setInput(in)
 	if change.Old != nil {
 		in.Old = new(T)
-		// An old value is what it was, valid by today's rules or not.
-		if c.plan.codec != nil {
-			if err := json.Unmarshal(change.Old, in.Old); err != nil {
-				return fmt.Errorf("old value: %w", err)
-			}
-		}
+		c.decodePast(change.Old, in.Old)
 	}
 	if change.New != nil {
 		in.New = new(T)
@@ -165,7 +174,11 @@ func (c *typedCall[E, T]) setStream(event *streamEvent) error {
 		Event:     StreamEvent[T]{Type: event.Type, Name: event.Name, Payload: event.Payload},
 	}
 	c.setInput(in)
-	if event.Data == nil {
+	switch {
+	case event.Data == nil:
+		return nil
+	case event.Type == EventDelete:
+		c.decodePast(event.Data, &in.Event.Data)
 		return nil
 	}
 	return c.decode(event.Data, &in.Event.Data)

@@ -166,3 +166,17 @@ func TestEveryInvocationIsItsOwn(t *testing.T) {
 
 // runKey is a key in the context given to Run.
 type runKey struct{}
+
+func TestAHandlerReadsItsWholeInputFromTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got events
+		app, _ := newApp(t, nil, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
+			got.add(ctx.Input().(*motia.QueueInput[string]).MessageGroupID)
+			return nil
+		}))
+		start(t, app)
+		require.NoError(t, motia.Topic[string]("t").Enqueue(app.Context(t.Context()), "x", motia.InGroup("g")))
+		synctest.Wait()
+		require.Equal(t, []string{"g"}, got.all())
+	})
+}

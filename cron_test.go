@@ -234,7 +234,7 @@ func TestTenThousandSchedulesIdleOnOneGoroutine(t *testing.T) {
 		var ticks atomic.Int32
 		triggers := make([]motia.Trigger, 10_000)
 		for i := range triggers {
-			triggers[i] = motia.Cron(fmt.Sprintf("%d %d * * *", i%60, i/60%24))
+			triggers[i] = motia.Cron(fmt.Sprintf("%d %d %d * * *", 30+i/1440, i%60, i/60%24))
 		}
 		app, _ := newApp(t, nil, motia.CronStep(motia.StepConfig{Name: "many", Triggers: triggers}, func(*cronCtx) error {
 			ticks.Add(1)

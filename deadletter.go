@@ -205,7 +205,7 @@ func (d DeadLetters) each(ctx context.Context, step string, visit func(driver.De
 
 func (b *binding) deadLetter(letter *driver.DeadLetter) DeadLetter {
 	out := DeadLetter{
-		ID:             b.subscription + "#" + letter.DeadID,
+		ID:             b.subscription + ":" + letter.DeadID,
 		Step:           b.step.config.Name,
 		Trigger:        b.trigger.kind,
 		Topic:          b.trigger.topic,
@@ -229,12 +229,12 @@ func (b *binding) deadLetter(letter *driver.DeadLetter) DeadLetter {
 	return out
 }
 
-// splitDeadLetterID takes the ID of a dead letter apart. Subscriptions are escaped and hold no '#'.
+// splitDeadLetterID takes the ID of a dead letter apart. Subscriptions are escaped and hold no colon.
 func splitDeadLetterID(id string) (subscription, rest string, err error) {
 	if id == "" {
 		return "", "", nil
 	}
-	subscription, rest, ok := strings.Cut(id, "#")
+	subscription, rest, ok := strings.Cut(id, ":")
 	if !ok {
 		return "", "", fmt.Errorf("%w: malformed id %q", ErrDeadLetterNotFound, id)
 	}

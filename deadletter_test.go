@@ -183,7 +183,7 @@ func TestUnknownDeadLettersAreReportedAndTheOthersMoved(t *testing.T) {
 		synctest.Wait()
 		id := deadIDs(t, app, "", 1)[0]
 		dead := app.DeadLetters()
-		for _, unknown := range []string{"", "nonsense", "#", id + "0", "other#" + id, "a/queue/t#", "a/queue/t#-1", "a/queue/t#99999999999999999999", "😀#\x00"} {
+		for _, unknown := range []string{"", "nonsense", ":", id + "0", "other:" + id, "a/queue/t:", "a/queue/t:-1", "a/queue/t:99999999999999999999", "😀:\x00"} {
 			require.ErrorIs(t, dead.Redrive(t.Context(), unknown), motia.ErrDeadLetterNotFound, unknown)
 			require.ErrorIs(t, dead.Discard(t.Context(), unknown), motia.ErrDeadLetterNotFound, unknown)
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/motia-go/motia/driver"
@@ -27,7 +28,9 @@ type Message[T any] struct {
 }
 
 // Enqueue sends the messages, all or none of them. The topics must be declared in the step's Enqueues, otherwise it
-// returns *[UndeclaredTopicError]. When it returns nil every subscribed step will get the messages, at least once.
+// returns *[UndeclaredTopicError]. When it returns nil every subscribed step will get the messages, at least once. What is
+// sent is not validated: the steps that consume it do so by their own input type. Several messages at once need a backend
+// that can take them so, as the one in memory can; others return [ErrNotAtomic].
 func (c *FlowContext[E, T]) Enqueue(messages ...Message[E]) error {
 	inv := c.inv
 	if inv == nil {
@@ -39,6 +42,9 @@ func (c *FlowContext[E, T]) Enqueue(messages ...Message[E]) error {
 	if _, none := any((*E)(nil)).(*None); none { // a Message[None] without data does compile
 		return inv.enqueueError(messages[0].Topic, errors.New("the step's TEnqueue is None"))
 	}
+	if len(messages) > 1 && !inv.app.backend.Features.AtomicPublish {
+		return inv.enqueueError(messages[0].Topic, ErrNotAtomic)
+	}
 	out := make([]driver.Message, len(messages))
 	for i := range messages {
 		m := &messages[i]
@@ -47,7 +53,7 @@ func (c *FlowContext[E, T]) Enqueue(messages ...Message[E]) error {
 			return err
 		}
 	}
-	return inv.publish(c, messages[0].Topic, out)
+	return inv.publish(c, out)
 }
 
 // Topic is a typed topic name, declared as a constant:
@@ -72,7 +78,7 @@ func (t Topic[T]) Enqueue(ctx context.Context, data T, opts ...EnqueueOption) er
 	}
 	err = inv.message(&one[0], string(t), data, options)
 	if err == nil {
-		err = inv.publish(ctx, string(t), one[:])
+		err = inv.publish(ctx, one[:])
 	}
 	*one = [1]driver.Message{} // the slice stays ours, what it refers to does not
 	inv.app.messages.Put(one)
@@ -119,7 +125,9 @@ func (o enqueueOption) applyEnqueue(m *enqueuing) { o(m) }
 func enqueueOptions(opts []EnqueueOption) enqueuing {
 	var m enqueuing
 	for _, o := range opts {
-		o.applyEnqueue(&m)
+		if o != nil {
+			o.applyEnqueue(&m)
+		}
 	}
 	return m
 }
@@ -167,17 +175,21 @@ func (inv *Invocation) checkTopic(topic string) error {
 	return nil
 }
 
-// publish sends the messages; topic names them in the error.
-func (inv *Invocation) publish(ctx context.Context, topic string, messages []driver.Message) error {
+func (inv *Invocation) publish(ctx context.Context, messages []driver.Message) error {
 	if err := inv.app.backend.Queue.Publish(ctx, messages...); err != nil {
-		return inv.enqueueError(topic, inv.app.closed(err))
+		topics := make([]string, len(messages))
+		for i, m := range messages {
+			topics[i] = userTopic(m.Topic)
+		}
+		slices.Sort(topics)
+		return inv.enqueueError(strings.Join(slices.Compact(topics), ", "), inv.app.closed(err))
 	}
 	return nil
 }
 
-func (inv *Invocation) enqueueError(topic string, err error) error {
+func (inv *Invocation) enqueueError(topics string, err error) error {
 	if inv.step == nil {
-		return fmt.Errorf("motia: enqueue %q: %w", topic, err)
+		return fmt.Errorf("motia: enqueue %q: %w", topics, err)
 	}
-	return fmt.Errorf("motia: enqueue %q from step %q: %w", topic, inv.Step, err)
+	return fmt.Errorf("motia: enqueue %q from step %q: %w", topics, inv.Step, err)
 }

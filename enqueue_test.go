@@ -359,3 +359,26 @@ func TestTypedMessagesOfSeveralTopicsAreSentTogether(t *testing.T) {
 		require.ElementsMatch(t, []string{"1 g", "one w"}, got.all())
 	})
 }
+
+func TestSeveralMessagesNeedABackendThatTakesThemTogether(t *testing.T) {
+	backend := motia.InMemory(nil)
+	backend.Features.AtomicPublish = false
+	app, _ := newApp(t, &motia.Options{Backend: backend}, motia.HTTPStep(motia.StepConfig{
+		Name: "send", Triggers: []motia.Trigger{motia.HTTP("POST", "/")}, Enqueues: []string{"a", "b"},
+	}, func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+		err := ctx.Enqueue(motia.Message[any]{Topic: "a"}, motia.Message[any]{Topic: "b"})
+		require.ErrorIs(t, err, motia.ErrNotAtomic)
+		return motia.Response{}, ctx.Enqueue(motia.Message[any]{Topic: "a"})
+	}))
+	require.Equal(t, 204, do(t, app, "POST", "/", "").Code)
+}
+
+func TestNilOptionsAndTheZeroFlowContextAreHarmless(t *testing.T) {
+	app, _ := newApp(t, nil)
+	ctx := app.Context(context.Background())
+	require.NoError(t, motia.Topic[int]("t").Enqueue(ctx, 1, nil))
+	_, err := motia.Scope[int]("s").Set(ctx, "k", 1, nil)
+	require.NoError(t, err)
+	err = motia.Topic[int]("t").Enqueue(&motia.FlowContext[motia.None, int]{}, 1)
+	require.True(t, errors.Is(err, motia.ErrNoInvocation))
+}

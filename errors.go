@@ -20,6 +20,10 @@ var (
 	// it to an HTTP client answers 503 with Retry-After.
 	ErrQueueFull = driver.ErrFull
 
+	// ErrNotAtomic is returned by [FlowContext.Enqueue] for several messages at once where the backend cannot take all or
+	// none of them. Enqueue them one by one, with an ID each.
+	ErrNotAtomic = errors.New("backend does not take several messages all or none")
+
 	// ErrConflict is returned by a conditional write when the stored revision is another one.
 	ErrConflict = driver.ErrConflict
 
@@ -129,7 +133,7 @@ type ShutdownError struct {
 }
 
 func (e *ShutdownError) Error() string {
-	return fmt.Sprintf("motia: %d invocations did not end within the shutdown timeout of %v: %s", len(e.Running), e.Timeout, quoteAll(e.Running))
+	return fmt.Sprintf("motia: invocations that did not end within the shutdown timeout of %v: %s", e.Timeout, quoteAll(e.Running))
 }
 
 // StatusError is an error with an HTTP status, made by [HTTPError].

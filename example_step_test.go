@@ -93,8 +93,10 @@ func ExampleApp_Validate() {
 	notes, err := app.Validate()
 	fmt.Println(strings.Join(notes, "\n"))
 	fmt.Println(err)
-	// Output: <nil> topic "order-placed" of step "pay-order" is enqueued by no step motia: step "pay-order" enqueues
-	// to topic "order-paid", which no step consumes; if others do, declare it in VirtualEnqueues
+	// Output:
+	// <nil>
+	// topic "order-placed" of step "pay-order" is enqueued by no step
+	// motia: step "pay-order" enqueues to topic "order-paid", which no step consumes; if others do, declare it in VirtualEnqueues
 }
 
 // Step middleware wraps the handlers of all steps.

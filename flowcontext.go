@@ -85,6 +85,18 @@ func triggerOf[T any](input Input[T]) TriggerInfo {
 // stream event. It is the zero value for cron triggers, deleted state and sent stream events.
 func (c *FlowContext[E, T]) GetData() T { return inputData(c.input) }
 
+// Input returns what fired the step, for handlers that are given only a part of it: the message with its ID and group in a
+// [QueueStep], the tick in a [CronStep].
+func (c *FlowContext[E, T]) Input() Input[T] { return c.input }
+
+// Value implements [context.Context]. The zero FlowContext has no values.
+func (c *FlowContext[E, T]) Value(key any) any {
+	if c.Context == nil {
+		return nil
+	}
+	return c.Context.Value(key)
+}
+
 // ExtendVisibility gives the handler until d from now before its message is delivered again, whatever the visibility
 // timeout was. It returns [ErrLeaseLost] when it comes too late, and [ErrNoLease] for HTTP requests.
 func (c *FlowContext[E, T]) ExtendVisibility(d time.Duration) error {

@@ -1,6 +1,7 @@
 package motia_test
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -124,7 +125,7 @@ func TestValidateJudgesTheGraph(t *testing.T) {
 				stop := start(t, app)
 				synctest.Wait()
 				for _, said := range append(notes, errs...) { // Run says it again
-					records := log.records(t, "flow graph: "+said)
+					records := log.records(t, "flow graph: "+strings.TrimPrefix(said, "motia: "))
 					require.Len(t, records, 1)
 					require.Equal(t, "WARN", records[0]["level"])
 				}

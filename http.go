@@ -50,9 +50,16 @@ func traceParent(r *http.Request) string {
 }
 
 // responseTraceID finds the trace id that App.ServeHTTP has set. Middleware may have changed it, or replaced the
-// writer by one with headers of its own, as http.TimeoutHandler does; then the response gets the id of a new trace.
-func responseTraceID(w http.ResponseWriter) string {
+// writer by one with headers of its own, as http.TimeoutHandler does; then the response gets the id of the request, or
+// of a new trace.
+func responseTraceID(w http.ResponseWriter, r *http.Request) string {
 	h := w.Header()
+	if parent, ok := trace.Parse(traceParent(r)); ok {
+		if v := h[traceHeader]; len(v) != 1 || v[0] != parent.TraceID {
+			h[traceHeader] = []string{parent.TraceID}
+		}
+		return parent.TraceID
+	}
 	if v := h[traceHeader]; len(v) == 1 && trace.ValidTraceID(v[0]) {
 		return v[0]
 	}
@@ -72,7 +79,7 @@ func (b *binding) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if header.TraceParent != "" {
 		header.TraceState = trace.CleanState(strings.Join(r.Header["Tracestate"], ","))
 	}
-	inv := b.begin(c, ctx, header, responseTraceID(w))
+	inv := b.begin(c, ctx, header, responseTraceID(w, r))
 	stream, response, err := b.handle(c, w, r)
 	switch {
 	case err != nil:
@@ -199,16 +206,19 @@ func (b *binding) fail(inv *Invocation, w http.ResponseWriter, r *http.Request, 
 		panic(http.ErrAbortHandler)
 	}
 	problem := problemOf(err)
-	if problem.Status == http.StatusInternalServerError && b.app.cutOff() && errors.Is(err, context.Canceled) {
+	_, panicked := errors.AsType[*PanicError](err)
+	cutOff := !panicked && (errors.Is(err, ErrShutdown) || b.app.cutOff() && errors.Is(err, context.Canceled))
+	if cutOff && problem.Status == http.StatusInternalServerError {
 		problem = shuttingDown
 	}
-	if problem.Status >= http.StatusInternalServerError || stream.started {
-		var panicked *PanicError
-		if r.Context().Err() != nil && !errors.As(err, &panicked) {
-			b.logFailure(inv, slog.LevelInfo, "step ended without a result: the client is gone", err)
-		} else {
-			b.logFailure(inv, slog.LevelError, "step failed", err)
-		}
+	switch {
+	case problem.Status < http.StatusInternalServerError && !stream.started:
+	case cutOff:
+		b.logFailure(inv, slog.LevelWarn, "step cut off by the shutdown", err)
+	case r.Context().Err() != nil && !panicked:
+		b.logFailure(inv, slog.LevelInfo, "step ended without a result: the client is gone", err)
+	default:
+		b.logFailure(inv, slog.LevelError, "step failed", err)
 	}
 	if stream.started {
 		// Part of the response is out; to cut the connection is the only way left to say that this is not all.

@@ -39,7 +39,7 @@ type Request[T any] struct {
 type QueueInput[T any] struct {
 	Data           T
 	Topic          string
-	MessageID      string // the ID given to Enqueue, or one by the backend that is unique for the step
+	MessageID      string // the ID given to Enqueue, or one that is unique for the trigger
 	MessageGroupID string // empty when the message has no group
 	EnqueuedAt     time.Time
 	Attempt        int // 1 on the first delivery
@@ -53,11 +53,11 @@ type CronInput[T any] struct {
 
 // StateInput is a change of a state value.
 type StateInput[T any] struct {
-	Type  ChangeType
-	Scope string
-	Key   string
-	Old   *T // nil when Type is Created
-	New   *T // nil when Type is Deleted
+	Type  ChangeType `json:"type"`
+	Scope string     `json:"scope"`
+	Key   string     `json:"key"`
+	Old   *T         `json:"old"` // nil when Type is Created; the zero value if it does not decode as T
+	New   *T         `json:"new"` // nil when Type is Deleted
 }
 
 // ChangeType says how a state value changed.
@@ -72,29 +72,29 @@ const (
 
 // StreamInput is an event on a stream.
 type StreamInput[T any] struct {
-	Stream    string
-	GroupID   string
-	ItemID    string // empty for events sent to a whole group
-	Timestamp time.Time
-	Event     StreamEvent[T]
+	Stream    string         `json:"stream"`
+	GroupID   string         `json:"groupId"`
+	ItemID    string         `json:"itemId,omitempty"` // empty for events sent to a whole group
+	Timestamp time.Time      `json:"timestamp"`
+	Event     StreamEvent[T] `json:"event"`
 }
 
 // StreamEvent says what happened on a stream.
 type StreamEvent[T any] struct {
-	Type StreamEventType
+	Type StreamEventType `json:"type"`
 	// Data is the item after a create or an update and before a delete; the zero value otherwise.
-	Data T
+	Data T `json:"data,omitzero"`
 	// Name and Payload are the name and the JSON of a sent event, see [StreamHandle.Send].
-	Name    string
-	Payload json.RawMessage
+	Name    string          `json:"name,omitempty"`
+	Payload json.RawMessage `json:"payload,omitempty"`
 	// Items are all items of the subscription, in the snapshots that only subscriptions get: sync and resync.
-	Items []StreamItem[T]
+	Items []StreamItem[T] `json:"items,omitzero"`
 }
 
 // StreamItem is an item in a snapshot.
 type StreamItem[T any] struct {
-	ID   string
-	Data T
+	ID   string `json:"id"`
+	Data T      `json:"data"`
 }
 
 // StreamEventType is the kind of a stream event.

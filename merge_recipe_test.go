@@ -113,6 +113,6 @@ func TestTheStateTriggersPayloadIsWhatItsTypeSays(t *testing.T) {
 		_, err := stateOf(t, app).Set("jobs", "j", mergeJob{TotalSteps: 1})
 		require.NoError(t, err)
 		synctest.Wait()
-		require.Equal(t, []string{`{"Type":"created","Scope":"jobs","Key":"j","Old":null,"New":{"totalSteps":1,"completedSteps":0,"results":null}}`}, seen.all())
+		require.Equal(t, []string{`{"type":"created","scope":"jobs","key":"j","old":null,"new":{"totalSteps":1,"completedSteps":0,"results":null}}`}, seen.all())
 	})
 }

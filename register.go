@@ -24,6 +24,9 @@ const registerTimeout = 30 * time.Second
 //
 // It returns [ErrRunning] once Run has been called, and [ErrShutdown] after it.
 func (a *App) Register(steps ...Step) error {
+	steps = slices.Clone(steps) // the app keeps pointers into it
+	r := &registration{app: a, names: make(map[string]bool), unwrapped: make(map[*binding]error)}
+	candidates := r.prepare(steps) // without the lock: middleware may use the app
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch a.state {
@@ -32,7 +35,7 @@ func (a *App) Register(steps ...Step) error {
 	case appShutDown:
 		return ErrShutdown
 	}
-	r := &registration{app: a, names: make(map[string]bool), mistakes: slices.Clone(a.optionMistakes)}
+	r.mistakes = slices.Clone(a.optionMistakes)
 	for _, s := range a.steps {
 		r.names[s.config.Name] = true
 	}
@@ -43,16 +46,12 @@ func (a *App) Register(steps ...Step) error {
 		}
 	}
 	for i := range steps {
-		r.add(&steps[i], i)
+		r.add(&steps[i], i, candidates[i])
 	}
 	if len(r.mistakes) > 0 {
 		return errors.Join(r.mistakes...)
 	}
-	for _, b := range r.bindings[len(a.bindings):] {
-		if b.trigger.kind == TriggerHTTP {
-			b.handler = wrapHTTP(b.trigger.middleware, b)
-		}
-	}
+	routes := newRouter(r.bindings)
 	ctx, cancel := context.WithTimeout(context.Background(), registerTimeout)
 	defer cancel()
 	if err := r.bind(ctx, r.bindings[len(a.bindings):]); err != nil {
@@ -62,17 +61,36 @@ func (a *App) Register(steps ...Step) error {
 		a.steps = append(a.steps, &steps[i])
 	}
 	a.bindings = r.bindings
-	a.routes.Store(newRouter(a.bindings))
+	a.routes.Store(routes)
 	return nil
 }
 
 // registration collects steps and the mistakes in them.
 type registration struct {
-	app      *App
-	names    map[string]bool
-	bindings []*binding // those of the app and the new ones
-	routes   route.Set
-	mistakes []error
+	app       *App
+	names     map[string]bool
+	bindings  []*binding         // those of the app and the new ones
+	unwrapped map[*binding]error // whose middleware has failed
+	routes    route.Set
+	mistakes  []error
+}
+
+// prepare makes the bindings of each step, within their middleware.
+func (r *registration) prepare(steps []Step) [][]*binding {
+	prepared := make([][]*binding, len(steps))
+	for i := range steps {
+		step := &steps[i]
+		for j := range step.config.Triggers {
+			t := &step.config.Triggers[j]
+			b := &binding{app: r.app, step: step, trigger: t}
+			b.info = TriggerInfo{Type: t.kind, Index: j, Method: t.method, Path: t.path, Topic: t.topic, Expression: t.expression, Stream: t.stream, Attempt: 1}
+			if t.kind == TriggerHTTP {
+				b.handler, r.unwrapped[b] = wrapHTTP(t.middleware, b)
+			}
+			prepared[i] = append(prepared[i], b)
+		}
+	}
+	return prepared
 }
 
 func (r *registration) mistake(step *Step, err error) {
@@ -84,7 +102,7 @@ func (b *binding) mistake(err error) error {
 	return &StepError{Step: b.step.config.Name, Trigger: trigger, Err: err}
 }
 
-func (r *registration) add(step *Step, position int) {
+func (r *registration) add(step *Step, position int, bindings []*binding) {
 	name := step.config.Name
 	switch {
 	case step.compile == nil:
@@ -107,15 +125,14 @@ func (r *registration) add(step *Step, position int) {
 			r.mistake(step, errors.New("declares an empty topic"))
 		}
 	}
-	same := make(map[string]int) // triggers of this step that read alike
-	for i := range step.config.Triggers {
-		t := &step.config.Triggers[i]
-		b := &binding{app: r.app, step: step, trigger: t}
-		b.info = TriggerInfo{Type: t.kind, Index: i, Method: t.method, Path: t.path, Topic: t.topic, Expression: t.expression, Stream: t.stream, Attempt: 1}
+	same := make(map[string][]*binding) // of this step that read alike
+	for _, b := range bindings {
 		for _, err := range r.check(b) {
 			r.mistakes = append(r.mistakes, b.mistake(err))
 		}
-		b.identify(same)
+		if twin := b.identify(same); twin != nil {
+			r.mistakes = append(r.mistakes, b.mistake(fmt.Errorf("is the same as trigger %d", twin.info.Index)))
+		}
 		r.bindings = append(r.bindings, b)
 	}
 }
@@ -145,6 +162,7 @@ func (r *registration) check(b *binding) []error {
 
 	switch t.kind {
 	case TriggerHTTP:
+		add(r.unwrapped[b])
 		add(r.checkRoute(b))
 	case TriggerQueue:
 		if t.topic == "" {
@@ -228,8 +246,9 @@ func (r *registration) bind(ctx context.Context, bindings []*binding) error {
 }
 
 // identify gives the binding the id of its subscription. It depends on what the trigger says, not on its position, so
-// that reordering the triggers of a step loses no messages in a durable backend.
-func (b *binding) identify(same map[string]int) {
+// that reordering the triggers of a step loses no messages in a durable backend. identify returns an earlier trigger
+// of the step that would do just the same again, if there is one.
+func (b *binding) identify(same map[string][]*binding) (twin *binding) {
 	t := b.trigger
 	parts := []string{b.step.config.Name, string(t.kind)}
 	switch t.kind {
@@ -246,14 +265,23 @@ func (b *binding) identify(same map[string]int) {
 		parts[i] = url.QueryEscape(parts[i])
 	}
 	id := strings.Join(parts, "/")
-	same[id]++
-	if n := same[id]; n > 1 {
+	if t.kind != "" && t.kind != TriggerHTTP && len(t.conditions) == 0 { // checkRoute compares routes
+		i := slices.IndexFunc(same[id], func(other *binding) bool {
+			return t.zone == other.trigger.zone && len(other.trigger.conditions) == 0
+		})
+		if i >= 0 {
+			twin = same[id][i]
+		}
+	}
+	same[id] = append(same[id], b)
+	if n := len(same[id]); n > 1 {
 		id = fmt.Sprintf("%s/%d", id, n)
 	}
 	b.subscription = id
 	if t.kind == TriggerCron {
 		b.topics = []string{cronTopic(id)}
 	}
+	return twin
 }
 
 // optional tells nil from the empty string.

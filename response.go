@@ -87,6 +87,7 @@ func (res *Response) allowsBody() bool {
 
 // closeBody closes the body of a response if that is for us to do.
 func closeBody(body any) {
+	defer func() { _ = recover() }() // of the Close: it must not undo what the handler has done
 	if c, ok := body.(io.ReadCloser); ok {
 		_ = c.Close() // a reader that was read to its end, or not at all, has nothing to say
 	}

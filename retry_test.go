@@ -193,3 +193,24 @@ func TestAHandlerThatEndsItsGoroutineIsAFailedAttempt(t *testing.T) {
 	require.Len(t, pauses, 1)
 	require.Len(t, letters, 1)
 }
+
+// brokenError is an error whose text cannot be told.
+type brokenError struct{ text string }
+
+func (e *brokenError) Error() string { return e.text } // panics on nil
+
+func TestAnErrorWhoseTextPanicsIsAFailedAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, _ := newApp(t, nil, queueStep("s", "t", func(*queueCtx, string) error {
+			var none *brokenError
+			return none
+		}, motia.QueueConfig{MaxRetries: motia.NoRetries}))
+		start(t, app)
+		queueSend(t, app, "t", "x")
+		synctest.Wait()
+		letters, err := app.DeadLetters().List(t.Context(), motia.DeadLetterQuery{})
+		require.NoError(t, err)
+		require.Len(t, letters, 1)
+		require.Contains(t, letters[0].Attempts[0].Error, "nil pointer")
+	})
+}

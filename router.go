@@ -1,6 +1,8 @@
 package motia
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,9 +12,15 @@ import (
 
 // router is the routes of an app at one time.
 type router struct {
-	mux     *http.ServeMux
+	mux *http.ServeMux
+	// shallow has the routes that may take a path of so many segments where mux would redirect to the path with a
+	// slash, under a stripped prefix to the wrong place: those that end in a wildcard for the rest of the path.
+	shallow map[int]*http.ServeMux
 	methods []string // that any route has, sorted
 }
+
+// routed marks the handlers of routes: ServeMux has handlers of its own.
+type routed struct{ http.Handler }
 
 func newRouter(bindings []*binding) *router {
 	rt := &router{mux: http.NewServeMux()}
@@ -22,50 +30,92 @@ func newRouter(bindings []*binding) *router {
 		if b.trigger.kind != TriggerHTTP {
 			continue
 		}
-		rt.mux.Handle(b.route.Pattern, b.handler)
+		rt.mux.Handle(b.route.Pattern, routed{b.handler})
 		rt.methods = append(rt.methods, b.route.Method)
 		if b.route.Method == http.MethodGet {
 			rt.methods = append(rt.methods, http.MethodHead)
 		}
 	}
+	rt.shallow = make(map[int]*http.ServeMux)
 	for _, b := range bindings {
-		// ServeMux would redirect /files to /files/ if only the latter has a route, and under a stripped prefix to
-		// the wrong place.
-		if bare, ok := b.route.WithoutSlash(); ok {
-			_ = route.Handle(rt.mux, bare, none) // not where another step has the route
+		depth := strings.Count(b.route.Pattern, "/") - 1
+		if depth < 1 || !endsInSlash(b.route.Pattern) || rt.shallow[depth] != nil {
+			continue
 		}
+		mux := http.NewServeMux()
+		mux.Handle("/", none)
+		for _, other := range bindings {
+			if strings.HasSuffix(other.route.Pattern, "...}") && strings.Count(other.route.Pattern, "/") <= depth {
+				mux.Handle(other.route.Pattern, routed{other.handler})
+			}
+		}
+		rt.shallow[depth] = mux
 	}
 	slices.Sort(rt.methods)
 	rt.methods = slices.Compact(rt.methods)
 	return rt
 }
 
-// wrapHTTP puts middleware around h, outermost first.
-func wrapHTTP(middleware []func(http.Handler) http.Handler, h http.Handler) http.Handler {
-	for _, m := range slices.Backward(middleware) {
-		if m != nil { // Register has said so
-			h = m(h)
-		}
+// endsInSlash reports whether the pattern takes paths that end in a slash.
+func endsInSlash(pattern string) bool {
+	return strings.HasSuffix(pattern, "/{$}") || strings.HasSuffix(pattern, "...}")
+}
+
+// muxFor returns what serves the request without a redirect. The path is clean.
+func (rt *router) muxFor(r *http.Request, path string) *http.ServeMux {
+	if len(rt.shallow) == 0 || strings.HasSuffix(path, "/") {
+		return rt.mux
 	}
-	return h
+	shallow := rt.shallow[strings.Count(path, "/")]
+	if shallow == nil {
+		return rt.mux
+	}
+	switch h, _ := rt.mux.Handler(r); h.(type) {
+	case routed, *unmatched:
+		return rt.mux
+	}
+	return shallow
+}
+
+// wrapHTTP puts middleware around h, outermost first. The error says which of them have returned nil; they are left
+// out.
+func wrapHTTP(middleware []func(http.Handler) http.Handler, h http.Handler) (http.Handler, error) {
+	var mistakes []error
+	for i, m := range slices.Backward(middleware) {
+		if m == nil { // Register says so
+			continue
+		}
+		outer := m(h)
+		if f, ok := outer.(http.HandlerFunc); outer == nil || ok && f == nil {
+			mistakes = append(mistakes, fmt.Errorf("middleware %d has returned a nil handler", i))
+			continue
+		}
+		h = outer
+	}
+	return h, errors.Join(mistakes...)
 }
 
 // serveRoutes is what the app's middleware wraps.
 func (a *App) serveRoutes(w http.ResponseWriter, r *http.Request) {
 	rt := a.routes.Load()
-	path := r.URL.Path
-	if r.URL.RawPath != "" {
-		path = r.URL.EscapedPath()
-	}
+	path := pathOf(r)
 	switch {
 	case path == "": // the whole path was a prefix that was stripped
 		r = r.Clone(r.Context())
-		r.URL.Path = "/"
+		r.URL.Path, path = "/", "/"
 	case !route.IsClean(path): // ServeMux would redirect it, under a stripped prefix to the wrong place
-		writeProblem(w, r, noRoute, responseTraceID(w))
+		writeProblem(w, r, noRoute, responseTraceID(w, r))
 		return
 	}
-	rt.mux.ServeHTTP(w, r)
+	rt.muxFor(r, path).ServeHTTP(w, r)
+}
+
+// pathOf returns the path in which slashes separate segments, as ServeMux sees it.
+func pathOf(r *http.Request) string {
+	if r.URL.RawPath != "" {
+		return r.URL.EscapedPath()
+	}
+	return r.URL.Path
 }
 
 var noRoute = Problem{Status: http.StatusNotFound, Detail: "no route matches the path"}
@@ -76,10 +126,11 @@ type unmatched router
 
 func (rt *unmatched) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var allowed []string
+	path := pathOf(r)
 	for _, method := range rt.methods {
 		other := *r
 		other.Method = method
-		h, _ := rt.mux.Handler(&other)
+		h, _ := (*router)(rt).muxFor(&other, path).Handler(&other)
 		if _, none := h.(*unmatched); !none {
 			allowed = append(allowed, method)
 		}
@@ -89,5 +140,5 @@ func (rt *unmatched) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
 		problem = Problem{Status: http.StatusMethodNotAllowed, Detail: "the path does not take " + r.Method}
 	}
-	writeProblem(w, r, problem, responseTraceID(w))
+	writeProblem(w, r, problem, responseTraceID(w, r))
 }

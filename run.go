@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -20,10 +21,13 @@ import (
 // that do not heed their context: nothing can stop them.
 const graceAfterCancel = 2 * time.Second
 
+// flushTimeout is how long responses that are complete may take to leave for slow clients.
+const flushTimeout = 500 * time.Millisecond
+
 // Run runs the steps until ctx ends, and then shuts down: it takes no further messages, ticks and requests, ends all
 // subscriptions to streams, lets running handlers finish for up to [Options.ShutdownTimeout], then cancels their
-// contexts and gives their messages back to the queues without counting the attempt, and closes the backend. An app
-// runs once: a second call returns [ErrRunning] or [ErrShutdown].
+// contexts and gives their messages back to the queues without counting the attempt, waits up to 2 seconds more for the
+// cancelled handlers, and closes the backend. An app runs once: a second call returns [ErrRunning] or [ErrShutdown].
 //
 // It returns nil if everything ended in time, *[ShutdownError] if handlers had to be cut off, or the error of the
 // backend that made it stop.
@@ -68,7 +72,7 @@ func (a *App) run(ctx context.Context, listener net.Listener) error {
 	r.stop = stopIntake
 
 	for _, note := range a.validationNotes() {
-		a.log.WarnContext(ctx, "flow graph: "+note)
+		a.log.WarnContext(ctx, "flow graph: "+strings.TrimPrefix(note, "motia: "))
 	}
 	r.startConsumers()
 	r.startRelays(intake)
@@ -115,25 +119,33 @@ type runner struct {
 	handlers context.Context         // what handlers run in
 	cutOff   context.CancelCauseFunc // cancels handlers
 	server   *http.Server
+	served   chan struct{} // closed when the server has no connections any more, or unserve was called
+	unserve  context.CancelFunc
 
-	work sync.WaitGroup // consumers, relays, schedules, server
+	work       sync.WaitGroup // consumers, schedules, server
+	relays     sync.WaitGroup // which outlive the work
+	stopRelays context.CancelFunc
 
 	mu     sync.Mutex
 	failed error // what made the app stop
 }
 
-// goWork runs f until the shutdown; an error of f begins the shutdown.
+// goWork runs f until the shutdown.
 func (r *runner) goWork(what string, f func() error) {
-	r.work.Go(func() {
-		if err := f(); err != nil && r.handlers.Err() == nil {
-			r.mu.Lock()
-			if r.failed == nil {
-				r.failed = fmt.Errorf("motia: %s: %w", what, err)
-			}
-			r.mu.Unlock()
-			r.stop()
-		}
-	})
+	r.work.Go(func() { r.ended(what, f()) })
+}
+
+// ended is told how a piece of work has ended. An error begins the shutdown.
+func (r *runner) ended(what string, err error) {
+	if err == nil || r.handlers.Err() != nil {
+		return
+	}
+	r.mu.Lock()
+	if r.failed == nil {
+		r.failed = fmt.Errorf("motia: %s: %w", what, err)
+	}
+	r.mu.Unlock()
+	r.stop()
 }
 
 func (r *runner) startConsumers() {
@@ -142,18 +154,22 @@ func (r *runner) startConsumers() {
 			continue
 		}
 		r.goWork("consume for step "+b.step.config.Name, func() error {
-			return r.app.backend.Queue.Consume(r.handlers, b.subscription, driver.ConsumeOptions{Slots: b.queue.Concurrency, Drain: r.drain}, b.deliver)
+			return r.app.backend.Queue.Consume(r.handlers, b.subscription, driver.ConsumeOptions{
+				Slots: b.queue.Concurrency, Drain: r.drain, Expired: b.expired,
+			}, b.deliver)
 		})
 	}
 }
 
+// startRelays begins to turn changes into messages, and goes on while handlers run: what they write must not be lost.
 func (r *runner) startRelays(ctx context.Context) {
+	ctx, r.stopRelays = context.WithCancel(context.WithoutCancel(ctx))
 	for bucket := range *r.app.tracked.Load() {
 		stream, _ := strings.CutPrefix(bucket, streamBucket(""))
 		if bucket == stateBucket {
 			stream = ""
 		}
-		r.goWork("changes of "+bucket, func() error { return r.app.relay(ctx, bucket, stream) })
+		r.relays.Go(func() { r.ended("changes of "+bucket, r.app.relay(ctx, bucket, stream)) })
 	}
 }
 
@@ -176,6 +192,7 @@ func (r *runner) startServer(listener net.Listener) {
 		Handler:           r.app,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
+		ErrorLog:          slog.NewLogLogger(r.app.logHandler, slog.LevelError),
 		BaseContext:       func(net.Listener) context.Context { return context.WithValue(r.handlers, servedKey{}, true) },
 	}
 	r.goWork("serve", func() error {
@@ -195,18 +212,21 @@ func (r *runner) shutDown(ctx context.Context) error {
 	defer done()
 	close(r.drain)
 	a.endStreams() // else a handler that follows a stream would be waited for in vain
+	r.refuse()
 	var late error
-	if !r.wait(patience) {
-		running := a.running()
+	ended := r.wait(patience)
+	if !ended {
+		if running := a.running(); len(running) > 0 {
+			late = &ShutdownError{Timeout: a.shutdownTimeout, Running: running}
+		}
 		r.cutOff(ErrShutdown)
 		grace, done := context.WithTimeout(ctx, graceAfterCancel)
 		defer done()
-		if r.server != nil {
-			_ = r.server.Close() // connections that are still open after their time
-		}
-		r.wait(grace)
-		late = &ShutdownError{Timeout: a.shutdownTimeout, Running: running}
+		ended = r.wait(grace)
 	}
+	r.closeServer(ended)
+	r.stopRelays()
+	r.relays.Wait()
 	a.logLeft(ctx)
 	a.mu.Lock()
 	a.state = appShutDown
@@ -239,15 +259,45 @@ func (r *runner) failure() error {
 	return r.failed
 }
 
+// refuse lets no requests in any more.
+func (r *runner) refuse() {
+	r.app.flight.close()
+	if r.server == nil {
+		return
+	}
+	r.served = make(chan struct{})
+	ctx, unserve := context.WithCancel(context.Background())
+	r.unserve = unserve
+	go func() { // ends in closeServer
+		defer close(r.served)
+		_ = r.server.Shutdown(ctx) // an error of closing the listener changes nothing any more
+	}()
+}
+
+// closeServer closes the connections that are still open. Where requests have ended, their responses get a moment to
+// leave; connections that have never sent a request, as browsers open them ahead, are not worth waiting for.
+func (r *runner) closeServer(ended bool) {
+	if r.server == nil {
+		return
+	}
+	if ended {
+		flushed := time.NewTimer(flushTimeout)
+		defer flushed.Stop()
+		select {
+		case <-r.served:
+		case <-flushed.C:
+		}
+	}
+	r.unserve()
+	_ = r.server.Close()
+	<-r.served
+}
+
 // wait waits for the consumers, relays, schedules and requests to end, and reports whether they did before ctx.
 func (r *runner) wait(ctx context.Context) bool {
 	ended := make(chan struct{})
 	go func() { // ends when the handlers do
 		defer close(ended)
-		if r.server != nil {
-			_ = r.server.Shutdown(ctx) // what it waits for is waited for below
-		}
-		r.app.flight.close()
 		r.app.flight.wait(ctx)
 		r.work.Wait()
 	}()

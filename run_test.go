@@ -81,7 +81,7 @@ func TestHandlersThatTakeTooLongAreCancelledAndTheirMessagesGivenBack(t *testing
 				var cut *motia.ShutdownError
 				require.ErrorAs(t, err, &cut)
 				require.Equal(t, &motia.ShutdownError{Timeout: time.Minute, Running: []string{"s", "s"}}, cut)
-				require.EqualError(t, err, `motia: 2 invocations did not end within the shutdown timeout of 1m0s: "s", "s"`)
+				require.EqualError(t, err, `motia: invocations that did not end within the shutdown timeout of 1m0s: "s", "s"`)
 				if heeds {
 					require.Equal(t, time.Minute, time.Since(began))
 				} else {
@@ -357,5 +357,59 @@ func TestAHandlerThatFollowsAStreamDoesNotHoldUpTheShutdown(t *testing.T) {
 		require.Zero(t, time.Since(began))
 		answer := <-answered
 		require.Equal(t, 200, answer.Code, answer.Body)
+	})
+}
+
+func TestAHandlerThatEndsWithTheShutdownsErrorBurnsNoAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const live motia.StreamName[int] = "live"
+		backend := motia.InMemory(nil)
+		backend.Close = nil // the second app goes on with it
+		newOne := func(handler func(*queueCtx) error) *motia.App {
+			app, _ := newApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "live"}}},
+				queueStep("follow", "t", func(ctx *queueCtx, _ string) error { return handler(ctx) }, motia.QueueConfig{MaxRetries: motia.NoRetries}))
+			return app
+		}
+		first := newOne(func(ctx *queueCtx) error {
+			events, err := live.Subscribe(ctx, "g")
+			for err == nil {
+				_, err = events.Next(ctx)
+			}
+			return err
+		})
+		stop := start(t, first)
+		queueSend(t, first, "t", "x")
+		synctest.Wait()
+		require.NoError(t, stop())
+
+		attempts := make(chan int, 1)
+		second := newOne(func(ctx *queueCtx) error {
+			attempts <- ctx.Trigger.Attempt
+			return nil
+		})
+		start(t, second)
+		require.Equal(t, 1, <-attempts)
+	})
+}
+
+func TestChangesThatHandlersMakeDuringTheShutdownReachTheirTriggersQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const jobs motia.Scope[int] = "jobs"
+		app, log := newApp(t, nil,
+			queueStep("work", "t", func(ctx *queueCtx, _ string) error {
+				time.Sleep(time.Second) // the shutdown begins meanwhile
+				_, err := jobs.Set(ctx, "j", 1)
+				time.Sleep(time.Second)
+				return err
+			}),
+			motia.StateStep(motia.StepConfig{Name: "watch", Triggers: []motia.Trigger{jobs.Trigger()}},
+				func(*motia.StateInput[int], *motia.FlowContext[motia.None, int]) error { return nil }))
+		stop := start(t, app)
+		queueSend(t, app, "t", "x")
+		synctest.Wait()
+		require.NoError(t, stop())
+		left := log.records(t, "messages are lost: the backend is not durable")
+		require.Len(t, left, 1, "it is known what was not handled")
+		require.Equal(t, "watch", left[0]["step"])
 	})
 }

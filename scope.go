@@ -20,9 +20,10 @@ type Scope[T any] string
 
 // ChangeOf is what a write did to a value of type T.
 type ChangeOf[T any] struct {
-	Old, New Stored[T]
+	Old Stored[T] `json:"old,omitzero"`
+	New Stored[T] `json:"new,omitzero"`
 	// Revision is that of the new value. It is the old one if the write changed nothing.
-	Revision uint64
+	Revision uint64 `json:"revision"`
 }
 
 // Stored is a stored value of type T, decoded when asked for. The zero value is the absence of one. As JSON it is the

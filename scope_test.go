@@ -87,7 +87,7 @@ func TestStoredTellsAbsenceFromNullAndIsItsTextAsJSON(t *testing.T) {
 	require.True(t, change.New.Exists(), "a stored null exists")
 	text, err := json.Marshal(change)
 	require.NoError(t, err)
-	require.JSONEq(t, fmt.Sprintf(`{"Old":null,"New":null,"Revision":%d}`, change.Revision), string(text))
+	require.JSONEq(t, fmt.Sprintf(`{"new":null,"revision":%d}`, change.Revision), string(text))
 
 	seven := 7
 	change, err = values.Set(ctx, "k", &seven)

@@ -17,9 +17,10 @@ type StateManager struct{ inv *Invocation }
 // Change is what a write did: the JSON before and after it, nil where there was no value. A stored null is the JSON
 // null, not nil. The slices must not be changed.
 type Change struct {
-	Old, New json.RawMessage
+	Old json.RawMessage `json:"old,omitempty"`
+	New json.RawMessage `json:"new,omitempty"`
 	// Revision is that of the new value. It is the old one if the write changed nothing.
-	Revision uint64
+	Revision uint64 `json:"revision"`
 }
 
 // Get decodes the value into dest, a pointer, and reports whether there is one. A stored null is found.
@@ -91,13 +92,10 @@ type setOption func(*driver.PutOptions)
 
 func (o setOption) applySet(p *driver.PutOptions) { o(p) }
 
-// TTL makes the value cease to exist after d. Nothing fires when it does. A d of zero or less means no time to live.
+// TTL makes the value cease to exist after d, at once if d is zero or less. Nothing fires when it does. Without TTL a value
+// stays for good.
 func TTL(d time.Duration) SetOption {
-	return setOption(func(p *driver.PutOptions) {
-		if d > 0 {
-			p.Expires = time.Now().Add(d)
-		}
-	})
+	return setOption(func(p *driver.PutOptions) { p.Expires = time.Now().Add(d) })
 }
 
 // IfRevision makes the write conditional: it returns [ErrConflict] unless the stored value has the revision, or does not
@@ -149,7 +147,9 @@ func (s store) set(ctx context.Context, key string, value any, opts []SetOption)
 func putOptions(opts []SetOption) driver.PutOptions {
 	var p driver.PutOptions
 	for _, o := range opts {
-		o.applySet(&p)
+		if o != nil {
+			o.applySet(&p)
+		}
 	}
 	return p
 }
@@ -258,7 +258,7 @@ func (s store) clear(ctx context.Context) error {
 }
 
 func (s store) scopes(ctx context.Context) ([]string, error) {
-	var names []string
+	names := []string{} // as JSON, none of them is [] and not null
 	var after *string
 	for {
 		page, err := s.inv.app.backend.KV.Scopes(ctx, s.bucket, after, listPage)

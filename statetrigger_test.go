@@ -200,3 +200,24 @@ func TestAConditionOfAStateTriggerSeesWhatTheHandlerSees(t *testing.T) {
 		require.Equal(t, []string{"updated&{2} 2"}, handled.all())
 	})
 }
+
+func TestAValueThatIsNoMoreNeedNotBeValid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got events
+		app, _ := newApp(t, nil, motia.StateStep(motia.StepConfig{Name: "watch", Triggers: []motia.Trigger{motia.State(motia.InScope("s"))}},
+			func(in *motia.StateInput[struct{ N int }], _ *motia.FlowContext[motia.None, struct{ N int }]) error {
+				if in.Old != nil && in.New != nil && in.Old.N == 0 && in.New.N == 7 {
+					got.add("repaired")
+				}
+				return nil
+			}))
+		state := stateOf(t, app)
+		_, err := state.Set("s", "k", map[string]string{"N": "text"})
+		require.NoError(t, err)
+		_, err = state.Set("s", "k", map[string]int{"N": 7})
+		require.NoError(t, err)
+		start(t, app)
+		synctest.Wait()
+		require.Equal(t, []string{"repaired"}, got.all())
+	})
+}

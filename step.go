@@ -11,7 +11,7 @@ type StepConfig struct {
 	// Name is unique within an App. It is part of what identifies the step's queues, so a durable backend keeps the
 	// messages of a step across restarts as long as its name stays.
 	Name string
-	// Description is for people.
+	// Description is for people; the library does not read it.
 	Description string
 	// Triggers say when the step runs; at least one.
 	Triggers []Trigger
@@ -21,7 +21,8 @@ type StepConfig struct {
 	// nothing more: what the step sends and receives by other means.
 	VirtualEnqueues   []string
 	VirtualSubscribes []string
-	// Flows are the names of the flows that the step belongs to, for the graph.
+	// Flows are the names of the flows that the step belongs to, for tools that draw the graph; the library does not read
+	// them.
 	Flows []string
 }
 
@@ -65,14 +66,14 @@ func HTTPStep[TEnqueue, TInput any](config StepConfig, handler func(input *HTTPI
 	}, handler == nil)
 }
 
-// QueueStep is [NewStep] for queue triggers only.
+// QueueStep is [NewStep] for queue triggers only. [FlowContext.Input] has the message's ID, group and time.
 func QueueStep[TEnqueue, TInput any](config StepConfig, handler func(data TInput, ctx *FlowContext[TEnqueue, TInput]) error) Step {
 	return newStep(config, TriggerQueue, func(input Input[TInput], ctx *FlowContext[TEnqueue, TInput]) (Response, error) {
 		return Response{}, handler(input.(*QueueInput[TInput]).Data, ctx)
 	}, handler == nil)
 }
 
-// CronStep is [NewStep] for cron triggers only.
+// CronStep is [NewStep] for cron triggers only. [FlowContext.Input] has the time of the tick.
 func CronStep[TEnqueue any](config StepConfig, handler func(ctx *FlowContext[TEnqueue, None]) error) Step {
 	return newStep(config, TriggerCron, func(_ Input[None], ctx *FlowContext[TEnqueue, None]) (Response, error) {
 		return Response{}, handler(ctx)

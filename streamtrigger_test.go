@@ -195,3 +195,26 @@ func TestALoopOfStreamTriggersIsDeadLettered(t *testing.T) {
 		})
 	}
 }
+
+func TestAppsThatShareABackendShareSentEventsAndTraces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const live motia.StreamName[int] = "live"
+		backend := motia.InMemory(nil)
+		opts := &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "live"}}}
+		var got events
+		reader, _ := newApp(t, opts, motia.StreamStep(motia.StepConfig{Name: "read", Triggers: []motia.Trigger{live.Trigger()}},
+			func(in *motia.StreamInput[int], ctx *motia.FlowContext[motia.None, int]) error {
+				got.add(string(in.Event.Type) + " " + ctx.TraceID)
+				return nil
+			}))
+		writer, _ := newApp(t, opts)
+		start(t, reader)
+		ctx := writer.Context(t.Context())
+		invocation, _ := motia.FromContext(ctx)
+		_, err := live.Set(ctx, "g", "i", 1)
+		require.NoError(t, err)
+		require.NoError(t, live.Send(ctx, "g", "i", "typing", nil))
+		synctest.Wait()
+		require.ElementsMatch(t, []string{"create " + invocation.TraceID, "event " + invocation.TraceID}, got.all())
+	})
+}

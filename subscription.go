@@ -44,7 +44,9 @@ type Subscription[T any] struct {
 func subscribe[T any](ctx context.Context, inv *Invocation, stream, group string, opts []SubscribeOption) (*Subscription[T], error) {
 	o := subscribing{buffer: defaultBuffer}
 	for _, opt := range opts {
-		opt.applySubscribe(&o)
+		if opt != nil {
+			opt.applySubscribe(&o)
+		}
 	}
 	if o.buffer < 1 {
 		return nil, fmt.Errorf("motia: subscribe to stream %q: buffer of %d events", stream, o.buffer)

@@ -13,6 +13,9 @@ func topicName(topic string) string {
 	return topic
 }
 
+// userTopic is the reverse of topicName.
+func userTopic(name string) string { return strings.TrimPrefix(name, reserved+"topic:") }
+
 // stateTopic is where changes of a scope go, or of all scopes for nil.
 func stateTopic(scope *string) string {
 	if scope == nil {

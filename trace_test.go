@@ -164,3 +164,25 @@ func TestALoopOfTriggersEndsAsADeadLetter(t *testing.T) {
 		require.JSONEq(t, `{"type":"updated","scope":"counter","key":"k","old":99,"new":100}`, string(letters[0].Payload))
 	})
 }
+
+func TestALoopOnOneKeyDoesNotConcernTriggersOfAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const counters motia.Scope[int] = "counters"
+		app, _ := newApp(t, nil,
+			motia.StateStep(motia.StepConfig{Name: "loop", Triggers: []motia.Trigger{counters.Trigger(motia.ForKey("a"))}},
+				func(in *motia.StateInput[int], ctx *motia.FlowContext[motia.None, int]) error {
+					_, err := counters.Update(ctx, "a", motia.Increment("", 1))
+					return err
+				}),
+			motia.StateStep(motia.StepConfig{Name: "innocent", Triggers: []motia.Trigger{counters.Trigger(motia.ForKey("b"))}},
+				func(*motia.StateInput[int], *motia.FlowContext[motia.None, int]) error { return nil }))
+		start(t, app)
+		_, err := counters.Set(app.Context(t.Context()), "a", 1)
+		require.NoError(t, err)
+		synctest.Wait()
+		letters, err := app.DeadLetters().List(t.Context(), motia.DeadLetterQuery{})
+		require.NoError(t, err)
+		require.Len(t, letters, 1)
+		require.Equal(t, "loop", letters[0].Step)
+	})
+}

@@ -147,6 +147,7 @@ func InZone(name string) TriggerOption {
 		if name == "" {
 			t.mistakef("time zone is empty")
 		}
+		t.once(t.zone != "", "time zone")
 		t.zone = name
 	})
 }
@@ -173,12 +174,12 @@ func (o Overlap) applyTrigger(t *Trigger) {
 
 // InScope narrows a state trigger to one scope.
 func InScope(scope string) TriggerOption {
-	return triggerOption(func(t *Trigger) { t.only(TriggerState, "InScope"); t.scope = &scope })
+	return triggerOption(func(t *Trigger) { t.only(TriggerState, "InScope"); narrow(t, &t.scope, scope, "scope") })
 }
 
 // ForKey narrows a state trigger to one key.
 func ForKey(key string) TriggerOption {
-	return triggerOption(func(t *Trigger) { t.only(TriggerState, "ForKey"); t.key = &key })
+	return triggerOption(func(t *Trigger) { t.only(TriggerState, "ForKey"); narrow(t, &t.key, key, "key") })
 }
 
 // ForItem narrows a stream trigger, or a subscription to a stream, to one item.
@@ -187,7 +188,10 @@ func ForItem(id string) ItemOption { return ItemOption{id} }
 // ItemOption is what [ForItem] returns.
 type ItemOption struct{ id string }
 
-func (o ItemOption) applyTrigger(t *Trigger) { t.only(TriggerStream, "ForItem"); t.item = &o.id }
+func (o ItemOption) applyTrigger(t *Trigger) {
+	t.only(TriggerStream, "ForItem")
+	narrow(t, &t.item, o.id, "item")
+}
 
 // InGroup names a group: the message group of an enqueued message, see [Message], or the one group of a stream that a
 // stream trigger is narrowed to.
@@ -196,13 +200,30 @@ func InGroup(id string) GroupOption { return GroupOption{id} }
 // GroupOption is what [InGroup] returns.
 type GroupOption struct{ id string }
 
-func (o GroupOption) applyTrigger(t *Trigger)   { t.only(TriggerStream, "InGroup"); t.group = &o.id }
+func (o GroupOption) applyTrigger(t *Trigger) {
+	t.only(TriggerStream, "InGroup")
+	narrow(t, &t.group, o.id, "group")
+}
+
 func (o GroupOption) applyEnqueue(m *enqueuing) { m.group = o.id }
 
 // only records a mistake when the option does not belong to the trigger.
 func (t *Trigger) only(kind TriggerType, option string) {
 	if t.kind != kind {
 		t.mistakef("%s is an option of %s triggers", option, kind)
+	}
+}
+
+// narrow sets a filter of the trigger.
+func narrow(t *Trigger, filter **string, value, what string) {
+	t.once(*filter != nil, what)
+	*filter = &value
+}
+
+// once records a mistake when what an option gives is there already.
+func (t *Trigger) once(given bool, what string) {
+	if given {
+		t.mistakef("%s is given twice", what)
 	}
 }
 

@@ -30,7 +30,7 @@ func Delete(path string) UpdateOp {
 // Number is what can be added and subtracted. Integers stay exact through the ranges of int64 and uint64; beyond them the
 // update fails.
 type Number interface {
-	int | int64 | uint64 | float64
+	~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~float32 | ~float64
 }
 
 // Increment adds to the number at the path; a missing one starts at 0.

@@ -122,3 +122,24 @@ func TestThereIsNothingToExtendForARequest(t *testing.T) {
 		}))
 	require.Equal(t, 204, do(t, app, "GET", "/", "").Code)
 }
+
+func TestAVisibilityTimeoutIsLoggedWithItsAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, log := newApp(t, nil, queueStep("slow", "t", func(*queueCtx, string) error {
+			time.Sleep(90 * time.Second) // does not heed its context
+			return nil
+		}, motia.QueueConfig{MaxRetries: 1, VisibilityTimeout: time.Minute}))
+		start(t, app)
+		queueSend(t, app, "t", "x")
+		time.Sleep(time.Hour)
+		retried := log.records(t, "step failed, will be retried")
+		require.Len(t, retried, 1)
+		require.Equal(t, "slow", retried[0]["step"])
+		require.EqualValues(t, 1, retried[0]["attempt"])
+		require.Equal(t, "visibility timeout passed", retried[0]["error"])
+		dead := log.records(t, "step failed, retries are used up: message is dead-lettered")
+		require.Len(t, dead, 1)
+		require.EqualValues(t, 2, dead[0]["attempt"])
+		require.Len(t, log.records(t, "handler has returned after its visibility timeout: its result is ignored"), 2)
+	})
+}

@@ -1,10 +1,6 @@
 package main
 
-import (
-	"context"
-
-	"github.com/motia-go/motia"
-)
+import "github.com/motia-go/motia"
 
 // publishStatus keeps the stream in step with the state: whatever changes an order, those who follow it see it.
 var publishStatus = motia.StateStep(motia.StepConfig{
@@ -26,38 +22,31 @@ var publishStatus = motia.StateStep(motia.StepConfig{
 })
 
 // followOrder answers with server-sent events: the status as it is, then every change of it, until the order is
-// completed.
-func (s *service) followOrder() motia.Step {
-	return motia.HTTPStep(motia.StepConfig{
-		Name:     "follow-order",
-		Triggers: []motia.Trigger{motia.HTTP("GET", "/orders/:id/events")},
-	}, func(input *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
-		order, err := findOrder(ctx, input.Request.PathParams["id"])
+// completed or the client or the service leaves.
+var followOrder = motia.HTTPStep(motia.StepConfig{
+	Name:     "follow-order",
+	Triggers: []motia.Trigger{motia.HTTP("GET", "/orders/:id/events")},
+}, func(input *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
+	order, err := findOrder(ctx, input.Request.PathParams["id"])
+	if err != nil {
+		return motia.Response{}, err
+	}
+	subscription, err := Live.Subscribe(ctx, order.Customer.ID, motia.ForItem(order.ID))
+	if err != nil {
+		return motia.Response{}, err
+	}
+	defer subscription.Close()
+	for change, err := range subscription.Events(ctx) {
 		if err != nil {
 			return motia.Response{}, err
 		}
-		// A shutdown waits for running requests, and this one might run for ever.
-		following, cancel := context.WithCancel(ctx)
-		defer cancel()
-		defer context.AfterFunc(s.stopping, cancel)()
-
-		subscription, err := Live.Subscribe(ctx, order.Customer.ID, motia.ForItem(order.ID))
-		if err != nil {
+		done, err := sendStatus(input.Response, change)
+		if done || err != nil {
 			return motia.Response{}, err
 		}
-		defer subscription.Close()
-		for change, err := range subscription.Events(following) {
-			if err != nil {
-				return motia.Response{}, err
-			}
-			done, err := sendStatus(input.Response, change)
-			if done || err != nil {
-				return motia.Response{}, err
-			}
-		}
-		return motia.Response{}, nil
-	})
-}
+	}
+	return motia.Response{}, nil
+})
 
 // sendStatus sends what an event says of the order, and reports whether that is the last to be said.
 func sendStatus(response *motia.ResponseStream, change motia.StreamInput[LiveStatus]) (done bool, err error) {

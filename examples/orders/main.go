@@ -36,7 +36,7 @@ func main() {
 
 // run serves until ctx ends, and then lets what is running finish.
 func run(ctx context.Context, config config) error {
-	app, err := newApp(ctx, config)
+	app, err := newApp(config)
 	if err != nil {
 		return err
 	}

@@ -34,10 +34,10 @@ var createOrder = motia.HTTPStep(motia.StepConfig{
 
 	// Both messages or none. The orders of one customer are handled one after the other, those of different ones side
 	// by side.
-	group := order.Customer.ID
+	group := motia.InGroup(order.Customer.ID)
 	err = ctx.Enqueue(
-		motia.Message[any]{Topic: string(OrderCreated), Data: order, MessageGroupID: group},
-		motia.Message[any]{Topic: string(SendEmail), Data: order.email("order-received"), MessageGroupID: group},
+		OrderCreated.Message(order, group),
+		SendEmail.Message(order.email("order-received"), group),
 	)
 	if err != nil {
 		_, _, undo := Orders.Delete(ctx, order.ID) // so that the client can try again

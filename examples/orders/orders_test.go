@@ -106,7 +106,7 @@ func TestDeadLettersAreRedrivenByID(t *testing.T) {
 		letters := s.deadLetters()
 		require.Len(t, letters, 2)
 		letter := letters[0]
-		_, text := s.request("POST", "/dead-letters/redrive?id="+strings.ReplaceAll(letter.ID, "#", "%23"), "")
+		_, text := s.request("POST", "/dead-letters/redrive?id="+letter.ID, "")
 		require.JSONEq(t, `{"redriven":1}`, text)
 		settle()
 		attempts := map[string]int{}
@@ -214,6 +214,6 @@ func TestFlagsAreChecked(t *testing.T) {
 	config, err := parseFlags(nil, new(strings.Builder))
 	require.NoError(t, err)
 	config.summary = "every now and then"
-	_, err = newApp(t.Context(), config)
+	_, err = newApp(config)
 	require.ErrorContains(t, err, `step "summarise"`)
 }

@@ -1,0 +1,109 @@
+package motia_test
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/motia-go/motia"
+)
+
+func TestTheSliceOfStepsIsTheCallersAgainAfterRegister(t *testing.T) {
+	app, _ := newApp(t, nil)
+	steps := []motia.Step{httpEcho("GET", "/a"), httpEcho("GET", "/b")}
+	require.NoError(t, app.Register(steps...))
+	clear(steps)
+	require.Equal(t, 200, do(t, app, "GET", "/a", "").Code)
+	require.ErrorContains(t, app.Register(httpEcho("GET", "/b")), "name is taken by another step")
+}
+
+func TestMiddlewareMayUseTheAppWhileItIsBuilt(t *testing.T) {
+	app, _ := newApp(t, nil)
+	done := make(chan error)
+	go func() {
+		done <- app.Register(regStep[int]("s", motia.HTTP("GET", "/x", motia.Use(func(next http.Handler) http.Handler {
+			_, _ = app.Validate()
+			return next
+		}))))
+	}()
+	select {
+	case err := <-done:
+		require.NoError(t, err)
+	case <-time.After(10 * time.Second):
+		t.Fatal("Register hangs")
+	}
+}
+
+func TestMiddlewareThatReturnsNoHandlerIsAMistake(t *testing.T) {
+	for name, build := range map[string]httpMiddleware{
+		"nil":       func(http.Handler) http.Handler { return nil },
+		"typed nil": func(http.Handler) http.Handler { return http.HandlerFunc(nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			pass := func(next http.Handler) http.Handler { return next }
+			app, _ := newApp(t, nil)
+			err := app.Register(regStep[int]("s", motia.HTTP("GET", "/x", motia.Use(pass, build))))
+			require.EqualError(t, err, `motia: step "s": trigger 0 (http GET /x): middleware 1 has returned a nil handler`)
+			require.ErrorAs(t, err, new(*motia.StepError))
+			require.Equal(t, 404, do(t, app, "GET", "/x", "").Code)
+			require.NoError(t, app.Register(regStep[int]("s", motia.HTTP("GET", "/x"))))
+			require.Equal(t, 204, do(t, app, "GET", "/x", "").Code)
+
+			app = motia.New(&motia.Options{Middleware: []httpMiddleware{build}})
+			require.EqualError(t, app.Register(), "motia: Options.Middleware: middleware 0 has returned a nil handler")
+			require.Equal(t, 404, do(t, app, "GET", "/x", "").Code)
+		})
+	}
+}
+
+func TestTriggersThatSayTheSameTwiceAreMistakes(t *testing.T) {
+	always := motia.When(func(motia.Input[httpSmall]) bool { return true })
+	for name, test := range map[string]struct {
+		triggers []motia.Trigger
+		want     string // none: it is fine
+	}{
+		"queue":              {[]motia.Trigger{motia.HTTP("GET", "/x"), motia.Queue("t"), motia.Queue("t")}, `trigger 2 (queue "t"): is the same as trigger 1`},
+		"cron":               {[]motia.Trigger{motia.Cron("@daily"), motia.Cron("@daily")}, "is the same as trigger 0"},
+		"state":              {[]motia.Trigger{motia.State(), motia.State()}, "is the same as trigger 0"},
+		"typed scope":        {[]motia.Trigger{regScope.Trigger(), motia.State(motia.InScope(string(regScope)))}, "is the same as trigger 0"},
+		"stream":             {[]motia.Trigger{regStream.Trigger(), regStream.Trigger()}, "is the same as trigger 0"},
+		"other zone":         {[]motia.Trigger{motia.Cron("@daily"), motia.Cron("@daily", motia.InZone("Europe/Berlin"))}, ""},
+		"other topic":        {[]motia.Trigger{motia.Queue("t"), motia.Queue("u")}, ""},
+		"condition":          {[]motia.Trigger{motia.Queue("t", always), motia.Queue("t")}, ""},
+		"other condition":    {[]motia.Trigger{motia.Queue("t", always), motia.Queue("t", always)}, ""},
+		"routes":             {[]motia.Trigger{motia.HTTP("GET", "/x"), motia.HTTP("GET", "/y")}, ""},
+		"scope twice":        {[]motia.Trigger{motia.State(motia.InScope("a"), motia.InScope("b"))}, "scope is given twice"},
+		"scope of its own":   {[]motia.Trigger{regScope.Trigger(motia.InScope("b"))}, "scope is given twice"},
+		"key twice":          {[]motia.Trigger{motia.State(motia.ForKey("a"), motia.ForKey("b"))}, "key is given twice"},
+		"group twice":        {[]motia.Trigger{regStream.Trigger(motia.InGroup("a"), motia.InGroup("b"))}, "group is given twice"},
+		"item twice":         {[]motia.Trigger{regStream.Trigger(motia.ForItem("a"), motia.ForItem("b"))}, "item is given twice"},
+		"zone twice":         {[]motia.Trigger{motia.Cron("@daily", motia.InZone("UTC"), motia.InZone("Europe/Berlin"))}, "time zone is given twice"},
+		"everything once":    {[]motia.Trigger{regScope.Trigger(motia.ForKey("a")), regStream.Trigger(motia.InGroup("a"), motia.ForItem("b"))}, ""},
+		"method of the star": {[]motia.Trigger{motia.HTTP("*", "/x")}, `name one method; "*" is none`},
+		"any method":         {[]motia.Trigger{motia.HTTP("any", "/x")}, `name one method; "ANY" is none`},
+		"all methods":        {[]motia.Trigger{motia.HTTP("ALL", "/x")}, `name one method; "ALL" is none`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: string(regStream)}}})
+			err := app.Register(regStep[httpSmall]("s", test.triggers...))
+			if test.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.Len(t, regMistakes(t, err), 1)
+			require.ErrorContains(t, err, test.want)
+		})
+	}
+}
+
+func TestTheFlowGraphIsLoggedUnderOneHeading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, log := newApp(t, nil, graphStep("a", nil, []string{"x"}))
+		require.NoError(t, start(t, app)())
+		require.NotContains(t, log.String(), "flow graph: motia: ")
+		require.Contains(t, log.String(), "flow graph: step ")
+	})
+}
