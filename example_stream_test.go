@@ -19,11 +19,7 @@ func ExampleStreamName_Subscribe() {
 		return
 	}
 	defer orders.Close()
-	_, _ = LiveOrders.Update(ctx, "customer-7", "o-1", motia.Set("paid", true))
-	_ = LiveOrders.Send(ctx, "customer-7", "", "typing", map[string]string{"who": "Ada"})
-	_, _, _ = LiveOrders.Delete(ctx, "customer-7", "o-1")
-
-	for range 4 {
+	show := func() {
 		event, err := orders.Next(ctx)
 		if err != nil {
 			fmt.Println(err)
@@ -38,6 +34,13 @@ func ExampleStreamName_Subscribe() {
 			fmt.Println(event.Event.Type, event.ItemID, event.Event.Data.Paid)
 		}
 	}
+	show()
+	_, _ = LiveOrders.Update(ctx, "customer-7", "o-1", motia.Set("paid", true))
+	show()
+	_ = LiveOrders.Send(ctx, "customer-7", "", "typing", map[string]string{"who": "Ada"})
+	show()
+	_, _, _ = LiveOrders.Delete(ctx, "customer-7", "o-1")
+	show()
 	// Output:
 	// sync: 1 item
 	// update o-1 true

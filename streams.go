@@ -227,7 +227,8 @@ func (s StreamName[T]) Send(ctx context.Context, group, id, event string, data a
 // subscriber that is too slow for its buffer misses events, and is told so by a new snapshot (resync) in their place.
 // The subscription is in force when Subscribe returns.
 //
-// There is no order between stored changes and sent events, unless the backend is in memory and they have one sender.
+// The stored changes of an item come in order, and so do the events that one sender sends; there is no order between the
+// two.
 func (s StreamName[T]) Subscribe(ctx context.Context, group string, opts ...SubscribeOption) (*Subscription[T], error) {
 	st, err := s.group(ctx, group)
 	if err != nil {

@@ -240,19 +240,27 @@ func TestTimestampsOfAStreamStrictlyIncreaseWithinOneInstant(t *testing.T) {
 	})
 }
 
-func TestOneSendersSetAndSendKeepTheirOrder(t *testing.T) {
+func TestStoredChangesAndSentEventsEachKeepTheirOrder(t *testing.T) {
 	app := streamNotesApp(t)
 	ctx := app.Context(t.Context())
 	sub := noteSubscribe(t, app, "g", motia.Buffer(400))
+	var want []string
 	for n := range 100 {
 		noteSet(t, app, "g", "i", n)
 		require.NoError(t, noteStream.Send(ctx, "g", "i", "e", n))
+		want = append(want, fmt.Sprint(n))
 	}
 	noteNext(t, sub)
-	for n := range 100 {
-		require.Equal(t, n, noteNext(t, sub).Event.Data.N)
-		require.Equal(t, fmt.Sprint(n), string(noteNext(t, sub).Event.Payload))
+	var stored, sent []string
+	for range 200 {
+		if event := noteNext(t, sub).Event; event.Type == motia.EventSent {
+			sent = append(sent, string(event.Payload))
+		} else {
+			stored = append(stored, fmt.Sprint(event.Data.N))
+		}
 	}
+	require.Equal(t, want, stored)
+	require.Equal(t, want, sent)
 }
 
 func TestAnEventThatDoesNotDecodeComesWithAnErrorAndTheSubscriptionGoesOn(t *testing.T) {
