@@ -106,11 +106,8 @@ func (inv *Invocation) header() driver.Header {
 		if inv.inbound != "" {
 			inv.outbound = trace.Child(inv.inbound)
 		} else {
-			inv.outbound = trace.Format(inv.TraceID, trace.NewSpanID(), sampled)
+			inv.outbound = trace.Format(inv.TraceID, trace.NewSpanID(), trace.Sampled)
 		}
 	})
 	return driver.Header{TraceParent: inv.outbound, TraceState: inv.traceState, Step: inv.Step, Hops: inv.hops}
 }
-
-// sampled is the W3C trace flag that says that the caller may have recorded the trace: it asks those further on to do so.
-const sampled = 1
