@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"path"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,6 +41,17 @@ type Options struct {
 	MaxBodySize int64
 	// MaxValueSize bounds a state value and a stream item, in bytes of JSON. Default: 1 MiB.
 	MaxValueSize int
+	// StreamAuth, if not nil, says who a client of [App.StreamHandler] is, for [StreamConfig.OnJoin] and
+	// [StreamConfig.Presence], by its headers, query or subprotocols; see [StreamToken]. An error refuses it with 401, or
+	// as an [HTTPError] says; so does a panic or no answer in time. Default: everybody may connect, and is nil.
+	StreamAuth func(ctx context.Context, r *http.Request) (principal any, err error)
+	// StreamOrigins are hosts, or patterns as in path.Match such as "*.example.com", whose pages may connect to
+	// [App.StreamHandler], besides those of the request's own host.
+	StreamOrigins []string
+	// StreamLimits bound what clients of [App.StreamHandler] may do.
+	StreamLimits StreamLimits
+	// StreamPath is where ListenAndServe and Serve mount [App.StreamHandler], if streams are declared. Default: "/streams".
+	StreamPath string
 	// ShutdownTimeout is how long Run waits for running handlers after its context has ended. Default: 30 s.
 	ShutdownTimeout time.Duration
 }
@@ -47,6 +60,7 @@ const (
 	defaultMaxBodySize     = 1 << 20
 	defaultMaxValueSize    = 1 << 20
 	defaultShutdownTimeout = 30 * time.Second
+	defaultStreamPath      = "/streams"
 )
 
 // App is a set of steps and what they run on. Make one with [New]. Its methods may be called concurrently. Several apps
@@ -64,6 +78,10 @@ type App struct {
 	maxBodySize     int64
 	maxValueSize    int
 	shutdownTimeout time.Duration
+	streamAuth      func(context.Context, *http.Request) (any, error)
+	streamOrigins   []string
+	streamLimits    StreamLimits
+	streamPath      string
 	optionMistakes  []error
 
 	streams map[string]*stream // fixed by New
@@ -81,6 +99,7 @@ type App struct {
 	flight        flight                          // HTTP invocations
 	handlers      atomic.Pointer[context.Context] // what queue handlers run in; nil before Run
 	subscriptions sync.WaitGroup                  // of streams
+	clients       streamClients                   // of StreamHandler
 	lifetime      context.Context                 // of subscriptions; ends with Run
 	endOfLife     context.CancelCauseFunc
 }
@@ -113,6 +132,10 @@ func New(opts *Options) *App {
 		maxBodySize:     o.MaxBodySize,
 		maxValueSize:    o.MaxValueSize,
 		shutdownTimeout: o.ShutdownTimeout,
+		streamAuth:      o.StreamAuth,
+		streamOrigins:   append([]string(nil), o.StreamOrigins...),
+		streamLimits:    o.StreamLimits.withDefaults(),
+		streamPath:      o.StreamPath,
 	}
 	if o.Backend != nil {
 		a.backend, a.shared = *o.Backend, true
@@ -139,6 +162,7 @@ func New(opts *Options) *App {
 	if a.maxValueSize == 0 {
 		a.maxValueSize = defaultMaxValueSize
 	}
+	setDefault(&a.streamPath, defaultStreamPath)
 	if a.shutdownTimeout == 0 {
 		a.shutdownTimeout = defaultShutdownTimeout
 	}
@@ -166,6 +190,13 @@ func (a *App) checkOptions(o Options) {
 		{"MaxBodySize", o.MaxBodySize < 0},
 		{"MaxValueSize", o.MaxValueSize < 0},
 		{"ShutdownTimeout", o.ShutdownTimeout < 0},
+		{"StreamLimits.FrameSize", o.StreamLimits.FrameSize < 0},
+		{"StreamLimits.FrameRate", o.StreamLimits.FrameRate < 0},
+		{"StreamLimits.Joins", o.StreamLimits.Joins < 0},
+		{"StreamLimits.Buffer", o.StreamLimits.Buffer < 0},
+		{"StreamLimits.PingInterval", o.StreamLimits.PingInterval < 0},
+		{"StreamLimits.WriteTimeout", o.StreamLimits.WriteTimeout < 0},
+		{"StreamLimits.AuthTimeout", o.StreamLimits.AuthTimeout < 0},
 	} {
 		if negative.is {
 			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.%s is negative", negative.name))
@@ -180,6 +211,14 @@ func (a *App) checkOptions(o Options) {
 		if m == nil {
 			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.StepMiddleware[%d] is nil", i))
 		}
+	}
+	for i, pattern := range o.StreamOrigins {
+		if _, err := path.Match(pattern, ""); err != nil || pattern == "" || strings.Contains(pattern, "/") {
+			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.StreamOrigins[%d]: %q is not a host or a pattern for hosts", i, pattern))
+		}
+	}
+	if o.StreamPath != "" && !strings.HasPrefix(o.StreamPath, "/") {
+		a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.StreamPath %q does not begin with a slash", o.StreamPath))
 	}
 	if a.backend.Queue == nil || a.backend.KV == nil || a.backend.Bus == nil {
 		a.optionMistakes = append(a.optionMistakes, errors.New("motia: Options.Backend lacks its Queue, KV or Bus"))

@@ -3,6 +3,7 @@ module github.com/motia-go/motia
 go 1.26.0
 
 require (
+	github.com/coder/websocket v1.8.15
 	github.com/go-playground/validator/v10 v10.30.6
 	github.com/robfig/cron/v3 v3.0.1
 	github.com/stretchr/testify v1.12.1

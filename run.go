@@ -56,7 +56,8 @@ const (
 )
 
 func (a *App) run(ctx context.Context, listener net.Listener) error {
-	if err := a.start(); err != nil {
+	err := a.start(listener != nil)
+	if err != nil {
 		if listener != nil {
 			_ = listener.Close() // nothing was served
 		}
@@ -89,8 +90,8 @@ func (a *App) run(ctx context.Context, listener net.Listener) error {
 	return r.shutDown(ctx)
 }
 
-// start moves the app from idle to running.
-func (a *App) start() error {
+// start moves the app from idle to running, with a server or without.
+func (a *App) start(server bool) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
@@ -100,6 +101,11 @@ func (a *App) start() error {
 		return ErrShutdown
 	case len(a.optionMistakes) > 0:
 		return errors.Join(a.optionMistakes...)
+	}
+	if server {
+		if err := a.checkStreamPath(); err != nil {
+			return err
+		}
 	}
 	a.state = appRunning
 	return nil
@@ -189,7 +195,7 @@ func (r *runner) startSchedules(ctx context.Context) {
 
 func (r *runner) startServer(listener net.Listener) {
 	r.server = &http.Server{
-		Handler:           r.app,
+		Handler:           r.app.withStreams(),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		ErrorLog:          slog.NewLogLogger(r.app.logHandler, slog.LevelError),
@@ -300,6 +306,7 @@ func (r *runner) wait(ctx context.Context) bool {
 		defer close(ended)
 		r.app.flight.wait(ctx)
 		r.work.Wait()
+		r.app.clients.wait()
 	}()
 	select {
 	case <-ended:

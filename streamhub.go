@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/room"
 )
 
 // hubs are the hubs of one stream: one for each group that has subscribers.
@@ -36,32 +36,22 @@ type hub struct {
 	mu     sync.Mutex
 	live   bool  // ready is closed
 	failed error // why the hub has ended; nil while it serves
-	items  map[string]json.RawMessage
+	items  map[string]hubItem
 	all    []*subscriber            // of the whole group
 	byItem map[string][]*subscriber // of one item
+
+	// The following are for clients on the network.
+	latest  int64     // milliseconds of the latest event
+	gone    int64     // milliseconds of the latest event of an item that does not exist now
+	synced  *hubEvent // the snapshot of the group, as long as it is true
+	history *history  // nil until somebody may come back for it
+	members *members  // nil where the stream has no presence
 }
 
-// hubEvent is an event as all subscribers share it; a snapshot belongs to one. It is not changed once somebody can
-// read it.
-type hubEvent struct {
-	kind    StreamEventType
-	item    string
-	time    time.Time
-	data    json.RawMessage
-	name    string
-	payload json.RawMessage
-	items   []StreamItem[json.RawMessage]
-}
-
-// subscriber is the untyped part of a Subscription.
-type subscriber struct {
-	hub     *hub
-	item    *string // nil for the whole group
-	index   int     // in the hub's slice
-	events  chan *hubEvent
-	lagging atomic.Bool // has missed events since its buffer was full; set with hub.mu held
-	err     error       // why events was closed; read it after
-	closed  bool        // guarded by hub.mu
+// hubItem is an item as the hub knows it.
+type hubItem struct {
+	data   json.RawMessage
+	millis int64 // of its latest event
 }
 
 // stamp returns a time for an event that happened at t, later than that of every earlier event of the stream.
@@ -75,24 +65,24 @@ func (hs *hubs) stamp(t time.Time) time.Time {
 	}
 }
 
-// subscribe adds a subscriber whose first event is the snapshot.
-func (hs *hubs) subscribe(ctx context.Context, group string, item *string, buffer int) (*subscriber, error) {
+// subscribe makes s a subscriber of the group. Its first event is the snapshot.
+func (hs *hubs) subscribe(ctx context.Context, group string, s *subscriber) error {
 	h, err := hs.acquire(group)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	select {
 	case <-h.ready:
 	case <-ctx.Done():
 		h.release()
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
-	s := &subscriber{hub: h, item: item, events: make(chan *hubEvent, buffer)}
+	s.hub = h
 	if err := h.admit(s); err != nil {
 		h.release()
-		return nil, err
+		return err
 	}
-	return s, nil
+	return nil
 }
 
 // acquire returns the hub of a group and starts it if there is none. release must follow.
@@ -104,8 +94,11 @@ func (hs *hubs) acquire(group string) (*hub, error) {
 	}
 	h := hs.groups[group]
 	if h == nil {
-		h = &hub{hubs: hs, group: group, ready: make(chan struct{}), items: make(map[string]json.RawMessage), byItem: make(map[string][]*subscriber)}
+		h = &hub{hubs: hs, group: group, ready: make(chan struct{}), items: make(map[string]hubItem), byItem: make(map[string][]*subscriber)}
 		hs.groups[group] = h
+		if hs.stream.config.Presence != nil {
+			h.members = newMembers()
+		}
 		running, stop := context.WithCancel(hs.app.lifetime)
 		h.stop = stop
 		hs.app.subscriptions.Go(func() { h.run(running) })
@@ -122,6 +115,17 @@ func (h *hub) release() {
 		h.forgetLocked()
 		h.stop()
 	}
+}
+
+// releaseLater is release, but the last one stops the hub only after a while.
+func (h *hub) releaseLater(d time.Duration) {
+	h.hubs.mu.Lock()
+	defer h.hubs.mu.Unlock()
+	if h.refs > 1 {
+		h.refs--
+		return
+	}
+	time.AfterFunc(d, h.release)
 }
 
 // forgetLocked makes the next subscriber start a new hub. The lock is that of the hubs.
@@ -157,6 +161,14 @@ func (h *hub) feed(ctx context.Context) error {
 		return err
 	}
 	defer unsubscribe()
+	if h.members != nil {
+		h.hubs.app.subscriptions.Go(func() { h.followMembers(ctx) })
+		select {
+		case <-h.members.ready:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	if err := backend.KV.Watch(ctx, stream.bucket, h.group, h.changed); err != nil {
 		return err
 	}
@@ -186,18 +198,26 @@ func (h *hub) end(err error) {
 	}
 }
 
-// admit makes s a subscriber of a hub that is ready, and its snapshot the first event.
+// admit makes s a subscriber of a hub that is ready.
 func (h *hub) admit(s *subscriber) error {
 	h.mu.Lock()
 	if h.failed != nil {
 		h.mu.Unlock()
 		return h.failed
 	}
-	snapshot := h.snapshotLocked(s, EventSync)
-	s.events <- snapshot
+	first := h.firstLocked(s)
+	for _, event := range first {
+		if s.seat != nil {
+			s.seat.put(event)
+		} else {
+			s.events <- event
+		}
+	}
 	h.addLocked(s)
 	h.mu.Unlock()
-	snapshot.sort()
+	if s.seat == nil {
+		first[0].sort()
+	}
 	return nil
 }
 
@@ -218,23 +238,46 @@ func (h *hub) changed(e driver.Entry) {
 	}
 	id := e.Key.ID
 	old, known := h.items[id]
-	event := &hubEvent{kind: EventUpdate, item: id, data: e.Value}
-	switch {
-	case e.Deleted && !known:
+	if e.Deleted && !known {
 		return
+	}
+	millis := e.Time.UnixMilli()
+	if h.live {
+		millis = h.millisLocked(id, e.Time)
+	}
+	h.latest = max(h.latest, millis)
+	event := &hubEvent{hub: h, kind: EventUpdate, item: id, millis: millis, data: e.Value, revived: known && room.IsNull(old.data)}
+	switch {
 	case e.Deleted:
-		event.kind, event.data = EventDelete, old
+		event.kind, event.data = EventDelete, old.data
 		delete(h.items, id)
+		h.gone = max(h.gone, millis)
 	case !known:
 		event.kind = EventCreate
 		fallthrough
 	default:
-		h.items[id] = e.Value
+		h.items[id] = hubItem{e.Value, millis}
 	}
 	if h.live {
 		event.time = h.hubs.stamp(e.Time)
 		h.sendLocked(event)
 	}
+}
+
+// millisLocked returns the milliseconds for an event of an item that happened at t, later than those of the item's
+// event before: clients ignore what is not.
+func (h *hub) millisLocked(id string, t time.Time) int64 {
+	item, known := h.items[id]
+	if !known {
+		item.millis = h.gone
+	}
+	item.millis = max(t.UnixMilli(), item.millis+1)
+	if known {
+		h.items[id] = item
+	} else {
+		h.gone = item.millis
+	}
+	return item.millis
 }
 
 // sent receives sent events.
@@ -246,10 +289,18 @@ func (h *hub) sent(data []byte) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.sendLocked(&hubEvent{kind: EventSent, item: e.Item, time: h.hubs.stamp(e.Time), name: e.Name, payload: e.Payload})
+	event := &hubEvent{hub: h, kind: EventSent, item: e.Item, time: h.hubs.stamp(e.Time), millis: e.Time.UnixMilli(), name: e.Name, payload: e.Payload}
+	if e.Item != "" {
+		event.millis = h.millisLocked(e.Item, e.Time)
+	}
+	h.sendLocked(event)
 }
 
 func (h *hub) sendLocked(event *hubEvent) {
+	h.synced = nil
+	if h.history != nil {
+		h.history.add(event)
+	}
 	for _, s := range h.all {
 		s.sendLocked(event)
 	}
@@ -260,65 +311,10 @@ func (h *hub) sendLocked(event *hubEvent) {
 	}
 }
 
-// sendLocked never waits: a subscriber whose buffer is full gets a resync once it has read it.
-func (s *subscriber) sendLocked(event *hubEvent) {
-	if s.lagging.Load() {
-		return
-	}
-	select {
-	case s.events <- event:
-		return
-	default:
-	}
-	s.lagging.Store(true)
-	// It may have read its buffer before that, and wait by now without knowing that it lags.
-	select {
-	case s.events <- event:
-		s.lagging.Store(false)
-	default:
-	}
-}
-
-// resync returns what is there now, in place of what the subscriber missed; nil if it has missed nothing, or has to read
-// its buffer first.
-func (s *subscriber) resync() *hubEvent {
-	if !s.lagging.Load() {
-		return nil
-	}
-	s.hub.mu.Lock()
-	if !s.lagging.Load() || len(s.events) > 0 { // what is in the buffer is part of the snapshot
-		s.hub.mu.Unlock()
-		return nil
-	}
-	s.lagging.Store(false)
-	snapshot := s.hub.snapshotLocked(s, EventResync)
-	s.hub.mu.Unlock()
-	snapshot.sort()
-	return snapshot
-}
-
-// snapshotLocked returns the items for s, not sorted yet: that takes time, and needs no lock.
-func (h *hub) snapshotLocked(s *subscriber, kind StreamEventType) *hubEvent {
-	event := &hubEvent{kind: kind, time: h.hubs.stamp(time.Now())}
-	if s.item != nil {
-		event.item = *s.item
-		if data, ok := h.items[*s.item]; ok {
-			event.items = []StreamItem[json.RawMessage]{{*s.item, data}}
-		}
-		return event
-	}
-	event.items = make([]StreamItem[json.RawMessage], 0, len(h.items))
-	for id, data := range h.items {
-		event.items = append(event.items, StreamItem[json.RawMessage]{id, data})
-	}
-	return event
-}
-
-func (e *hubEvent) sort() {
-	slices.SortFunc(e.items, func(a, b StreamItem[json.RawMessage]) int { return strings.Compare(a.ID, b.ID) })
-}
-
 func (h *hub) addLocked(s *subscriber) {
+	if s.seat != nil {
+		s.seat.subscribers = append(s.seat.subscribers, s)
+	}
 	if s.item == nil {
 		s.index = len(h.all)
 		h.all = append(h.all, s)
@@ -328,7 +324,18 @@ func (h *hub) addLocked(s *subscriber) {
 	h.byItem[*s.item] = append(h.byItem[*s.item], s)
 }
 
-// removeLocked takes the subscriber out, swapping the last one into its place, and closes its events.
+// remove takes the subscriber out, and reports whether it was in.
+func (h *hub) remove(s *subscriber, err error) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	h.removeLocked(s, err)
+	return true
+}
+
+// removeLocked takes the subscriber out, swapping the last one into its place, and ends it.
 func (h *hub) removeLocked(s *subscriber, err error) {
 	list := h.all
 	if s.item != nil {
@@ -347,19 +354,8 @@ func (h *hub) removeLocked(s *subscriber, err error) {
 	default:
 		h.byItem[*s.item] = list
 	}
-	s.closed, s.err = true, err
-	close(s.events)
-}
-
-// close ends the subscription, once.
-func (s *subscriber) close(err error) {
-	s.hub.mu.Lock()
-	first := !s.closed
-	if first {
-		s.hub.removeLocked(s, err)
+	if t := s.seat; t != nil {
+		t.subscribers = slices.DeleteFunc(t.subscribers, func(other *subscriber) bool { return other == s })
 	}
-	s.hub.mu.Unlock()
-	if first {
-		s.hub.release()
-	}
+	s.endLocked(err)
 }

@@ -13,10 +13,28 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// StreamConfig declares a stream.
+// StreamConfig declares a stream. All fields but Name are for clients of [App.StreamHandler].
 type StreamConfig struct {
 	// Name is unique within the app, valid UTF-8 and not empty.
 	Name string
+	// OnJoin, if not nil, decides whether a client may follow a group or an item, before it sees anything of it: an error
+	// denies, and so does a panic or no answer within [StreamLimits.AuthTimeout]. The text of an [HTTPError] is shown to
+	// the client. ctx belongs to the app, as from [App.Context].
+	OnJoin func(ctx context.Context, join StreamJoin) error
+	// OnLeave, if not nil, is called once for each join that OnJoin has let in, when the client leaves or is gone.
+	OnLeave func(ctx context.Context, join StreamJoin)
+	// Presence, if not nil, makes it known who is in a group: it says how others see a client, by what StreamAuth has
+	// returned for it. See [Member].
+	Presence func(principal any) Member
+	// History bounds what clients that come back can still get.
+	History StreamHistory
+}
+
+// StreamJoin is what a client of [App.StreamHandler] wants to follow.
+type StreamJoin struct {
+	Stream, GroupID string
+	ItemID          string // empty for the whole group
+	Principal       any    // what Options.StreamAuth has returned
 }
 
 // Streams are the declared streams as one invocation sees them. The zero value returns [ErrNoInvocation].
@@ -252,9 +270,11 @@ func (s StreamName[T]) group(ctx context.Context, group string) (store, error) {
 
 // stream is a declared stream.
 type stream struct {
-	name   string
-	bucket string
-	hubs   hubs
+	name    string
+	bucket  string
+	config  StreamConfig
+	history StreamHistory // with defaults
+	hubs    hubs
 }
 
 func (a *App) declareStreams(configs []StreamConfig) {
@@ -267,16 +287,19 @@ func (a *App) declareStreams(configs []StreamConfig) {
 			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.Streams[%d]: name %q is not valid UTF-8", i, c.Name))
 		case a.streams[c.Name] != nil:
 			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.Streams[%d]: stream %q is declared twice", i, c.Name))
+		case c.History.Age < 0:
+			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: stream %q: History.Age is negative", c.Name))
 		default:
-			s := &stream{name: c.Name, bucket: streamBucket(c.Name)}
+			s := &stream{name: c.Name, bucket: streamBucket(c.Name), config: c, history: c.History.withDefaults()}
 			s.hubs = hubs{app: a, stream: s, groups: make(map[string]*hub)}
 			a.streams[c.Name] = s
 		}
 	}
 }
 
-// endStreams ends all subscriptions and what feeds them.
+// endStreams ends all subscriptions and what feeds them. Clients on the network are told to go; see clients.wait.
 func (a *App) endStreams() {
+	a.clients.close()
 	for _, s := range a.streams {
 		s.hubs.close(ErrShutdown)
 	}

@@ -54,8 +54,8 @@ func subscribe[T any](ctx context.Context, inv *Invocation, stream, group string
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	sub, err := inv.app.streams[stream].hubs.subscribe(ctx, group, o.item, o.buffer)
-	if err != nil {
+	sub := &subscriber{item: o.item, events: make(chan *hubEvent, o.buffer)}
+	if err := inv.app.streams[stream].hubs.subscribe(ctx, group, sub); err != nil {
 		return nil, err
 	}
 	return &Subscription[T]{

@@ -1,0 +1,197 @@
+package motia
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// reconnectDelay is when a client of server-sent events comes back after its connection was lost, in milliseconds.
+const reconnectDelay = "2000"
+
+// serveEvents serves a group or an item as server-sent events. It returns what to answer if it cannot begin.
+func (a *App) serveEvents(w http.ResponseWriter, r *http.Request, principal any) *Problem {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		return &Problem{Status: http.StatusMethodNotAllowed, Detail: "the path does not take " + r.Method}
+	}
+	join, ok := parseStreamPath(r.URL.EscapedPath())
+	if !ok {
+		return &Problem{Status: http.StatusNotFound, Detail: "the path is not /{stream}/{group} or /{stream}/{group}/{item}"}
+	}
+	st := a.streams[join.Stream]
+	if st == nil {
+		return &Problem{Status: http.StatusNotFound, Detail: "stream is not declared"}
+	}
+	join.Principal = principal
+	ctx := r.Context()
+	if err := a.mayJoin(ctx, st, join); err != nil {
+		a.log.InfoContext(ctx, "join is refused", "stream", join.Stream, "group", join.GroupID, "item", join.ItemID, "error", err)
+		p := refusal(err, http.StatusForbidden, "join is refused")
+		return &p
+	}
+	defer a.hasLeft(st, join)
+
+	wake := make(chan struct{}, 1)
+	box := &outbox{limit: a.streamLimits.Buffer, wake: func() {
+		select {
+		case wake <- struct{}{}:
+		default: // it is awake
+		}
+	}}
+	s := &subscriber{seat: &seat{box: box, history: st.history.Events > 0, after: lastEventID(r)}}
+	if join.ItemID != "" {
+		s.item = &join.ItemID
+	}
+	if err := st.hubs.subscribe(ctx, join.GroupID, s); err != nil {
+		if errors.Is(err, ErrShutdown) {
+			return &shuttingDown
+		}
+		a.log.ErrorContext(ctx, "client cannot follow the stream", "stream", join.Stream, "group", join.GroupID, "error", err)
+		return &Problem{Status: http.StatusServiceUnavailable, Detail: "stream is not available"}
+	}
+	defer s.hub.leave(s)
+	a.clients.add(box)
+	defer a.clients.drop(box)
+	defer a.enter(st, join.GroupID, principal)()
+	a.writeEvents(w, r, box, wake)
+	return nil
+}
+
+// leave takes out a client that may come back: its hub stays for a while, so that the history goes on.
+func (h *hub) leave(s *subscriber) {
+	if !h.remove(s, nil) {
+		return // the hub has ended
+	}
+	if s.seat.history {
+		h.releaseLater(h.hubs.stream.history.Age)
+	} else {
+		h.release()
+	}
+}
+
+// parseStreamPath reads the path of a group or an item. Slashes within names are percent-encoded.
+func parseStreamPath(escaped string) (StreamJoin, bool) {
+	var names []string
+	for segment := range strings.SplitSeq(strings.TrimPrefix(escaped, "/"), "/") {
+		name, err := url.PathUnescape(segment)
+		if err != nil {
+			return StreamJoin{}, false
+		}
+		names = append(names, name)
+	}
+	switch len(names) {
+	case 2:
+		return StreamJoin{Stream: names[0], GroupID: names[1]}, names[0] != ""
+	case 3:
+		return StreamJoin{Stream: names[0], GroupID: names[1], ItemID: names[2]}, names[0] != "" && names[2] != ""
+	}
+	return StreamJoin{}, false
+}
+
+// lastEventID returns the id of the last event that the client has seen. An EventSource sends it by itself when it
+// reconnects; a page that makes a new one can give it in the query.
+func lastEventID(r *http.Request) string {
+	if id := r.Header.Get("Last-Event-ID"); id != "" {
+		return id
+	}
+	return r.URL.Query().Get("lastEventId")
+}
+
+// writeEvents writes what comes until the client is gone or the stream ends.
+func (a *App) writeEvents(w http.ResponseWriter, r *http.Request, box *outbox, wake <-chan struct{}) {
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
+	if origin := r.Header.Get("Origin"); origin != "" {
+		h.Set("Access-Control-Allow-Origin", origin) // it is allowed
+		h.Set("Access-Control-Allow-Credentials", "true")
+		h.Add("Vary", "Origin")
+	}
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return
+	}
+	control := http.NewResponseController(w)
+	write := func(texts ...[]byte) bool {
+		_ = control.SetWriteDeadline(time.Now().Add(a.streamLimits.WriteTimeout)) // without it a stalled client is held by the server
+		for _, text := range texts {
+			if _, err := w.Write(text); err != nil {
+				return false
+			}
+		}
+		return control.Flush() == nil
+	}
+	alive := time.NewTicker(a.streamLimits.PingInterval)
+	defer alive.Stop()
+	var batch []parcel
+	var texts [][]byte
+	for ok := write([]byte("retry: " + reconnectDelay + "\n\n")); ok; {
+		var err error
+		if batch, err = box.take(batch); err != nil {
+			return
+		}
+		if batch != nil {
+			texts = texts[:0]
+			for _, p := range batch {
+				texts = append(texts, p.event.sseFrame())
+			}
+			ok = write(texts...)
+			continue
+		}
+		select {
+		case <-wake:
+		case <-alive.C:
+			ok = write([]byte(": alive\n\n"))
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// sseFrame returns the event as a server-sent event.
+func (e *hubEvent) sseFrame() []byte {
+	e.sseOnce.Do(func() { e.sseText = e.encodeSSE() })
+	return e.sseText
+}
+
+// networkEvent is the data of a server-sent event.
+type networkEvent struct {
+	Timestamp int64           `json:"timestamp"`
+	ID        string          `json:"id,omitempty"`
+	Name      string          `json:"name,omitempty"`
+	Data      json.RawMessage `json:"data,omitempty"`
+	Payload   json.RawMessage `json:"payload,omitempty"`
+	Items     []networkItem   `json:"items,omitzero"`
+}
+
+type networkItem struct {
+	ID   string          `json:"id"`
+	Data json.RawMessage `json:"data"`
+}
+
+func (e *hubEvent) encodeSSE() []byte {
+	data := networkEvent{Timestamp: e.millis, ID: e.item, Name: e.name, Data: e.data, Payload: e.payload}
+	if e.items != nil {
+		data.Items = make([]networkItem, len(e.items))
+		for i, item := range e.items {
+			data.Items[i] = networkItem(item)
+		}
+	}
+	text, err := json.Marshal(data) // which also makes one line of it
+	if err != nil {                 // a foreign writer has stored what is not JSON
+		e.hub.hubs.app.log.Error("stream item is not valid JSON", "stream", e.hub.hubs.stream.name, "group", e.hub.group, "item", e.item, "error", err)
+		return nil
+	}
+	out := make([]byte, 0, len(text)+80)
+	if e.hub.history != nil {
+		out = append(out, "id: "+e.eventID()+"\n"...)
+	}
+	out = append(out, "event: "+string(e.kind)+"\ndata: "...)
+	out = append(out, text...)
+	return append(out, "\n\n"...)
+}
