@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/motia-go/motia/driver/drivertest"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata/api.golden")
@@ -65,10 +67,16 @@ func TestEveryExportedSymbolIsDocumented(t *testing.T) {
 	}
 }
 
-// testNames finds the tests that a promise names in brackets.
-var testNames = regexp.MustCompile(`\bTest[A-Z]\w+`)
+// testNames and caseNames find what a promise names in brackets.
+var (
+	testNames = regexp.MustCompile(`\bTest[A-Z]\w+`)
+	caseNames = regexp.MustCompile(`\b(queue|kv|bus)/[a-z-]+`)
+)
 
-func TestEveryPromiseInTheDocumentationNamesATestThatExists(t *testing.T) {
+// notPromised is how the points begin that say what is not promised.
+var notPromised = []string{"Handlers may run more than once", "There are no transactions"}
+
+func TestEveryPromiseInTheDocumentationNamesTestsAndConformanceCasesThatExist(t *testing.T) {
 	doc, err := os.ReadFile("doc.go")
 	require.NoError(t, err)
 	text := strings.ReplaceAll(string(doc), "\n//", "")
@@ -86,10 +94,22 @@ func TestEveryPromiseInTheDocumentationNamesATestThatExists(t *testing.T) {
 		}
 		return err
 	}))
-	named := testNames.FindAllString(text, -1)
-	require.Greater(t, len(named), 10)
-	for _, name := range named {
-		require.Contains(t, defined, name)
+	cases := make(map[string]bool)
+	for _, c := range drivertest.Cases() {
+		cases[c.Name] = true
+	}
+	promises := strings.Split(text, "  - ")[1:]
+	require.Greater(t, len(promises), 10)
+	for _, promise := range promises {
+		tests, named := testNames.FindAllString(promise, -1), caseNames.FindAllString(promise, -1)
+		excepted := slices.ContainsFunc(notPromised, func(begin string) bool { return strings.HasPrefix(promise, begin) })
+		require.NotEqual(t, excepted, len(tests)+len(named) > 0, promise)
+		for _, name := range tests {
+			require.Contains(t, defined, name)
+		}
+		for _, name := range named {
+			require.True(t, cases[name], "there is no case %s", name)
+		}
 	}
 }
 

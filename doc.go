@@ -28,25 +28,27 @@
 //
 // # Guarantees
 //
-// Each names the tests that hold it.
+// Each names the tests that hold it, and the cases of package driver/drivertest by which it holds on any backend.
 //
 // Delivery:
 //
 //   - A message reaches every step that is subscribed to its topic, at least once each.
-//     (TestEverySubscribedStepGetsEveryMessage)
+//     (TestEverySubscribedStepGetsEveryMessage; queue/fan-out, queue/compete)
 //   - The messages of one Enqueue are accepted together or not at all, and an error is never swallowed.
-//     (TestSeveralMessagesAreEnqueuedAllOrNone, TestAnUndeclaredTopicIsATypedErrorThatListsTheDeclaredOnes)
+//     (TestSeveralMessagesAreEnqueuedAllOrNone, TestAnUndeclaredTopicIsATypedErrorThatListsTheDeclaredOnes;
+//     queue/atomic-publish, queue/full)
 //   - A failed attempt (an error, a panic, the end of the visibility timeout) is repeated with backoff, and
 //     when the retries are used up the message becomes a dead letter with the history of its attempts. No
 //     panic of a handler ends the process. (TestAFailedMessageIsRetriedThreeTimesWithExponentialBackoff,
 //     TestAPanicIsAFailedAttemptWithItsStackInTheLog,
 //     TestAfterTheVisibilityTimeoutTheContextEndsAndTheMessageComesAgain,
-//     TestADeadLetterKeepsEverythingAboutTheMessage)
+//     TestADeadLetterKeepsEverythingAboutTheMessage; queue/retry-timing, queue/retry-limit, queue/visibility,
+//     queue/lost-attempts, queue/crash, queue/dead-fields, queue/dead-count)
 //   - A payload that does not decode or validate never reaches the handler: it is answered with 400, or
 //     dead-lettered. (Bodies of GET and HEAD are not read.) (TestFailedValidationNamesAllFieldsByTheirJSONPaths,
 //     TestABadPayloadIsDeadLetteredAtOnceWithItsFieldErrors)
 //   - A message with the ID of an earlier one is dropped within the deduplication window.
-//     (TestAnIDIsEnqueuedOnceWithinTheWindow)
+//     (TestAnIDIsEnqueuedOnceWithinTheWindow; queue/dedup, queue/dedup-window, queue/dedup-race)
 //   - Handlers may run more than once for one message. Make their effects idempotent, for example by
 //     [Message] IDs, conditional writes or update operations.
 //
@@ -56,18 +58,22 @@
 //     subscribed step. A failing message holds back only its own group. (A handler that goes on after its
 //     visibility timeout, whose context has ended, is not waited for.)
 //     (TestMessagesOfAGroupRunOneAtATimeAndInOrderWhileGroupsRunSideBySide,
-//     TestAFailingMessageHoldsBackOnlyItsGroup)
+//     TestAFailingMessageHoldsBackOnlyItsGroup; queue/group-order, queue/groups-independent,
+//     queue/failing-holds-its-group, queue/redrive-order)
 //   - Triggers see the changes of a state value and of a stream item in the order they were
 //     made. (TestChangesOfAKeyReachATriggerInTheirOrder,
-//     TestEventsOfAnItemReachATriggerInTheirOrderThroughRetries)
+//     TestEventsOfAnItemReachATriggerInTheirOrderThroughRetries; kv/changes, kv/changes-under-load,
+//     kv/changes-again)
 //   - Messages without a group have no order, unless the trigger's [QueueConfig] says FIFO.
-//     (TestFIFOOrdersMessagesWithoutAGroup)
+//     (TestFIFOOrdersMessagesWithoutAGroup; queue/ordered, queue/ungrouped-concurrent)
 //
 // Atomicity:
 //
 //   - An Update applies all of its operations or none, as one change, whoever writes at the same time.
-//     (TestAnOperationThatDoesNotFitFailsTheWholeUpdate, TestUpdateIsAtomicUnderContention)
-//   - A conditional write succeeds for one of those that compete. (TestOfManyConditionalWritesOneSucceeds)
+//     (TestAnOperationThatDoesNotFitFailsTheWholeUpdate, TestUpdateIsAtomicUnderContention; kv/increments,
+//     kv/update-increments)
+//   - A conditional write succeeds for one of those that compete. (TestOfManyConditionalWritesOneSucceeds;
+//     kv/compare-and-set, kv/create-race)
 //   - There are no transactions over several keys, or over state and queues.
 //
 // Streams:
@@ -75,17 +81,19 @@
 //   - A subscriber sees a snapshot and then every later change; what a slow one misses is replaced by a new
 //     snapshot that says so, never by silence. A slow subscriber holds up nobody.
 //     (TestNothingIsLostOrDoubledBetweenSnapshotAndEvents,
-//     TestASlowSubscriberIsToldThatItMissedEventsAndHoldsUpNobody)
+//     TestASlowSubscriberIsToldThatItMissedEventsAndHoldsUpNobody; kv/watch-under-load, kv/watch-slow,
+//     bus/order, bus/slow)
 //   - The timestamps of the events that a subscriber sees strictly increase.
-//     (TestTimestampsOfAStreamStrictlyIncreaseWithinOneInstant)
+//     (TestTimestampsOfAStreamStrictlyIncreaseWithinOneInstant; kv/revisions)
 //
 // Durability:
 //
 //   - The default backend keeps everything in memory: what was not handled ends with the process. A durable
-//     [driver.Backend] keeps what was accepted.
+//     [driver.Backend] keeps what was accepted. (queue/durable, kv/durable, kv/changes-durable)
 //   - A shutdown takes nothing new, lets running handlers finish, and gives back the messages of those it has
 //     to cut off, without counting the attempt. (TestShutdownLetsRunningHandlersFinishAndStartsNoMore,
-//     TestHandlersThatTakeTooLongAreCancelledAndTheirMessagesGivenBack)
+//     TestHandlersThatTakeTooLongAreCancelledAndTheirMessagesGivenBack; queue/drain, queue/drain-unharmed,
+//     queue/kill, queue/release)
 //
 // # Errors
 //

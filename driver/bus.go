@@ -9,7 +9,8 @@ type Bus interface {
 	Send(ctx context.Context, subject string, data []byte) error
 
 	// Subscribe calls f for every event sent to the subject from its return on, one at a time and in the order of
-	// each sender, until stop is called. f returns soon. ctx is for the call itself. stop may be called several
-	// times; it returns when f does not run any more, unless f itself calls it.
+	// each sender, until stop is called. f returns soon; one that is slow holds up nobody but the sender that runs it.
+	// ctx is for the call itself. stop may be called several times; it returns when f does not run any more, unless f
+	// itself calls it.
 	Subscribe(ctx context.Context, subject string, f func(data []byte)) (stop func(), err error)
 }

@@ -16,6 +16,7 @@
 //   - A method returns soon after its context ends, with an error that wraps the context's, unless it says otherwise.
 //   - Any string is a legal topic, subscription, group, bucket, scope, key and id: empty, with slashes, with NUL, or
 //     not valid UTF-8. Two different names never collide. A driver may refuse a name that is too long, with an error.
+//   - After Close a method returns [ErrClosed].
 //
 // Further abilities are optional interfaces, found by assertion on the values in the Backend: [DeadLetters] and [Stats]
 // on its Queue, [Updater] and [ChangeLog] on its KV. An app that needs one that is missing fails at registration.
@@ -47,8 +48,8 @@ type Backend struct {
 	Bus   Bus
 	// Features says which promises the backend keeps beyond the contract.
 	Features Features
-	// Close releases the backend. Consumers, watchers and change runners have ended before it is called.
-	// Nil means that there is nothing to close.
+	// Close releases the backend. Consumers, watchers and change runners have usually ended before it is called;
+	// those that have not end with it. It returns soon after its context ends. Nil means that there is nothing to close.
 	Close func(ctx context.Context) error
 }
 

@@ -14,7 +14,8 @@ type KV interface {
 	Get(ctx context.Context, key Key) (Entry, error)
 
 	// Put writes a value, or deletes it when options.Delete is set, and returns the entry before and after. An entry
-	// that does not exist is the zero Entry, with a nil Value; so is the new one after a deletion. Put returns
+	// that does not exist is the zero Entry, with a nil Value; so is the new one after a deletion. A value of no bytes is
+	// not nil. Put returns
 	// ErrConflict when options.IfRevision does not match, which is checked before anything else. Deleting a missing
 	// key, or writing exactly the bytes that are stored with the same expiry, changes nothing: the revision stays and
 	// nobody is told.
@@ -33,7 +34,8 @@ type KV interface {
 	// for every later change, until ctx ends, and then returns nil. Deletions come as entries with Deleted set, and
 	// so may values that expire. It calls f one at a time and in the order of the writes to a key, possibly on the
 	// goroutine of a writer. It may leave out a value that was overwritten since, never the last one. Nothing is lost
-	// or doubled between snapshot and changes. f returns soon and does not call the KV.
+	// or doubled between snapshot and changes. f returns soon and does not call the KV; one that is slow holds up
+	// nobody but the writer that runs it.
 	Watch(ctx context.Context, bucket, scope string, f func(Entry)) error
 }
 

@@ -32,7 +32,7 @@ type Queue interface {
 	// and the handlers that run by then have returned; then it returns nil. Messages that have not reached a handler
 	// stay in the queue, unharmed. Contexts of handlers derive from ctx: when ctx ends they end, and Consume returns
 	// an error without waiting for more than the handlers that heed it. Several calls for one subscription, in one or
-	// more processes, share its messages.
+	// more processes, share its messages. Fewer than one slot is an error.
 	Consume(ctx context.Context, subscription string, options ConsumeOptions, handle Handler) error
 }
 
@@ -157,12 +157,14 @@ type Result struct {
 
 // DeadLetters administers the messages that were given up. It is optional for a [Queue].
 type DeadLetters interface {
-	// Dead lists up to limit dead letters of the subscription, oldest first, beginning after the given id.
+	// Dead lists up to limit dead letters of the subscription, oldest first, beginning after the given id. A message is
+	// there before the next of its group is delivered.
 	Dead(ctx context.Context, subscription, after string, limit int) ([]DeadLetter, error)
 	// CountDead returns how many there are: as many as Dead would list.
 	CountDead(ctx context.Context, subscription string) (int, error)
 	// Redrive moves the named dead letters back into the subscription, in the order given, with all attempts before
-	// them and their history kept. It returns how many it moved; ids that do not exist are passed over.
+	// them and their history kept. Their Attempt begins at 1 again, and they are no duplicates of themselves. It returns
+	// how many it moved; ids that do not exist are passed over.
 	Redrive(ctx context.Context, subscription string, ids ...string) (int, error)
 	// Discard removes the named dead letters for good and returns how many there were.
 	Discard(ctx context.Context, subscription string, ids ...string) (int, error)
