@@ -53,24 +53,12 @@ func (a *App) serveEvents(w http.ResponseWriter, r *http.Request, principal any)
 		a.log.ErrorContext(ctx, "client cannot follow the stream", "stream", join.Stream, "group", join.GroupID, "error", err)
 		return &Problem{Status: http.StatusServiceUnavailable, Detail: "stream is not available"}
 	}
-	defer s.hub.leave(s)
+	defer s.close(nil)
 	a.clients.add(box)
 	defer a.clients.drop(box)
 	defer a.enter(st, join.GroupID, principal)()
 	a.writeEvents(w, r, box, wake)
 	return nil
-}
-
-// leave takes out a client that may come back: its hub stays for a while, so that the history goes on.
-func (h *hub) leave(s *subscriber) {
-	if !h.remove(s, nil) {
-		return // the hub has ended
-	}
-	if s.seat.history {
-		h.releaseLater(h.hubs.stream.history.Age)
-	} else {
-		h.release()
-	}
 }
 
 // parseStreamPath reads the path of a group or an item. Slashes within names are percent-encoded.

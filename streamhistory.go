@@ -44,6 +44,8 @@ type history struct {
 // keepHistoryLocked begins to keep the history, if there is none.
 func (h *hub) keepHistoryLocked() {
 	if h.history == nil {
+		h.lingers.Store(true)
+		h.synced = nil // it is older than the history
 		h.history = &history{StreamHistory: h.hubs.stream.history, epoch: rand.Text()[:10], since: h.hubs.stamp(time.Now()).UnixNano()}
 	}
 }

@@ -33,6 +33,9 @@ type hub struct {
 	ready chan struct{}      // closed when items is complete, or the hub has ended
 	stop  context.CancelFunc // ends run
 
+	lingers atomic.Bool // somebody may come back for the history
+	linger  *time.Timer // until it stops; guarded by hubs.mu
+
 	mu     sync.Mutex
 	live   bool  // ready is closed
 	failed error // why the hub has ended; nil while it serves
@@ -104,28 +107,36 @@ func (hs *hubs) acquire(group string) (*hub, error) {
 		hs.app.subscriptions.Go(func() { h.run(running) })
 	}
 	h.refs++
+	if h.linger != nil {
+		h.linger.Stop()
+	}
 	return h, nil
 }
 
-// release gives back what acquire gave; the last one stops the hub.
+// release gives back what acquire gave; the last one stops the hub, after a while if there is a history to come back for.
 func (h *hub) release() {
 	h.hubs.mu.Lock()
 	defer h.hubs.mu.Unlock()
-	if h.refs--; h.refs == 0 {
-		h.forgetLocked()
-		h.stop()
-	}
-}
-
-// releaseLater is release, but the last one stops the hub only after a while.
-func (h *hub) releaseLater(d time.Duration) {
-	h.hubs.mu.Lock()
-	defer h.hubs.mu.Unlock()
-	if h.refs > 1 {
-		h.refs--
+	if h.refs--; h.refs > 0 {
 		return
 	}
-	time.AfterFunc(d, h.release)
+	if !h.lingers.Load() {
+		h.stopLocked()
+		return
+	}
+	h.linger = time.AfterFunc(h.hubs.stream.history.Age, func() {
+		h.hubs.mu.Lock()
+		defer h.hubs.mu.Unlock()
+		if h.refs == 0 {
+			h.stopLocked()
+		}
+	})
+}
+
+// stopLocked ends a hub that nobody needs. The lock is that of the hubs.
+func (h *hub) stopLocked() {
+	h.forgetLocked()
+	h.stop()
 }
 
 // forgetLocked makes the next subscriber start a new hub. The lock is that of the hubs.

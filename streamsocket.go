@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"net"
 	"net/http"
 	"slices"
@@ -81,7 +82,8 @@ func (a *App) serveSocket(w http.ResponseWriter, r *http.Request, principal any)
 	c.box.limit = a.streamLimits.Buffer
 	c.box.wake = func() { c.writes.Go(c.write) }
 	a.clients.add(&c.box)
-	c.ping = time.AfterFunc(a.streamLimits.PingInterval, c.checkAlive)
+	c.ping = time.AfterFunc(math.MaxInt64, c.checkAlive)
+	c.ping.Reset(a.streamLimits.PingInterval) // now that checkAlive can see the timer
 	c.read()
 	c.end()
 }
