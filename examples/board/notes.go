@@ -1,0 +1,111 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/motia-go/motia"
+)
+
+// The windows write with requests to these steps. What a step stores or sends, the stream brings to all windows, that of the
+// writer as well.
+
+var addNote = motia.HTTPStep(motia.StepConfig{
+	Name:     "add-note",
+	Triggers: []motia.Trigger{motia.HTTP("POST", "/boards/:board/notes")},
+}, func(in *motia.HTTPInput[NewNote], ctx *motia.FlowContext[motia.None, NewNote]) (motia.Response, error) {
+	board, name, err := whereAndWho(in.Request.PathParams, in.Request.QueryParams)
+	if err != nil {
+		return motia.Response{}, err
+	}
+	id := strings.ToLower(rand.Text()[:12])
+	note := Note{NewNote: in.Request.Body, By: name, Version: 1}
+	if _, err := Board.Set(ctx, board, id, note); err != nil {
+		return motia.Response{}, err
+	}
+	return motia.Response{
+		Status:  http.StatusCreated,
+		Headers: http.Header{"Location": {"/boards/" + board + "/notes/" + id}},
+		Body:    motia.StreamItem[Note]{ID: id, Data: note},
+	}, nil
+})
+
+var changeNote = motia.HTTPStep(motia.StepConfig{
+	Name:     "change-note",
+	Triggers: []motia.Trigger{motia.HTTP("PATCH", "/boards/:board/notes/:note")},
+}, func(in *motia.HTTPInput[NoteChange], ctx *motia.FlowContext[motia.None, NoteChange]) (motia.Response, error) {
+	board, _, err := whereAndWho(in.Request.PathParams, in.Request.QueryParams)
+	if err != nil {
+		return motia.Response{}, err
+	}
+	id := in.Request.PathParams["note"]
+	if _, found, err := Board.Get(ctx, board, id); err != nil || !found {
+		return motia.Response{}, errors.Join(err, errNoNote)
+	}
+
+	// One atomic change, and only of the fields at hand: somebody else may be moving the note meanwhile.
+	ops := append(in.Request.Body.ops(), motia.Increment("version", 1))
+	change, err := Board.Update(ctx, board, id, ops...)
+	if err != nil {
+		return motia.Response{}, err
+	}
+	if !change.Old.Exists() { // it was deleted just now, and the update has begun a new one
+		_, _, err := Board.Delete(ctx, board, id)
+		return motia.Response{}, errors.Join(err, errNoNote)
+	}
+	return motia.Response{Body: motia.StreamItem[motia.Stored[Note]]{ID: id, Data: change.New}}, nil
+})
+
+var deleteNote = motia.HTTPStep(motia.StepConfig{
+	Name:     "delete-note",
+	Triggers: []motia.Trigger{motia.HTTP("DELETE", "/boards/:board/notes/:note")},
+}, func(in *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
+	board, _, err := whereAndWho(in.Request.PathParams, in.Request.QueryParams)
+	if err != nil {
+		return motia.Response{}, err
+	}
+	_, _, err = Board.Delete(ctx, board, in.Request.PathParams["note"]) // gone already is as good
+	return motia.Response{}, err
+})
+
+var sendTyping = motia.HTTPStep(motia.StepConfig{
+	Name:     "send-typing",
+	Triggers: []motia.Trigger{motia.HTTP("POST", "/boards/:board/notes/:note/typing")},
+}, func(in *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
+	board, name, err := whereAndWho(in.Request.PathParams, in.Request.QueryParams)
+	if err != nil {
+		return motia.Response{}, err
+	}
+	return motia.Response{}, Board.Send(ctx, board, in.Request.PathParams["note"], "typing", Typing{Name: name})
+})
+
+var errNoNote = motia.HTTPError(http.StatusNotFound, errors.New("somebody has deleted this note"))
+
+func (c NoteChange) ops() []motia.UpdateOp {
+	var ops []motia.UpdateOp
+	if c.Text != nil {
+		ops = append(ops, motia.Set("text", *c.Text))
+	}
+	if c.Color != nil {
+		ops = append(ops, motia.Set("color", *c.Color))
+	}
+	if c.X != nil {
+		ops = append(ops, motia.Set("x", *c.X))
+	}
+	if c.Y != nil {
+		ops = append(ops, motia.Set("y", *c.Y))
+	}
+	return ops
+}
+
+// whereAndWho returns the board of a request and the name of who has sent it.
+func whereAndWho(path map[string]string, query url.Values) (board, name string, err error) {
+	name, err = nameOf(query)
+	if err != nil {
+		return "", "", err
+	}
+	return path["board"], name, checkBoard(path["board"])
+}
