@@ -185,7 +185,7 @@ func (r *runner) startSchedules(ctx context.Context) {
 	for _, b := range r.app.bindings {
 		if b.trigger.kind == TriggerCron {
 			any = true
-			schedules.Add(b.schedule, func(tick time.Time) { r.app.tick(ctx, b, tick) })
+			schedules.Add(b.schedule, func(tick time.Time) { r.tick(ctx, b, tick) })
 		}
 	}
 	if any {

@@ -15,7 +15,8 @@ import (
 // Enqueue enqueues data to the topic, as code outside of steps would. It ends the test if that fails.
 func Enqueue[T any](app *App, topic motia.Topic[T], data T, opts ...motia.EnqueueOption) {
 	app.Helper()
-	if err := topic.Enqueue(app.Context(app.ctx), data, opts...); err != nil {
+	err := insist(func() error { return topic.Enqueue(app.Context(app.ctx), data, opts...) })
+	if err != nil {
 		app.Fatalf("motiatest: %v", err)
 	}
 }
@@ -23,9 +24,29 @@ func Enqueue[T any](app *App, topic motia.Topic[T], data T, opts ...motia.Enqueu
 // SetState stores a value, as code outside of steps would: state triggers fire. It ends the test if that fails.
 func SetState[T any](app *App, scope motia.Scope[T], key string, value T, opts ...motia.SetOption) {
 	app.Helper()
-	if _, err := scope.Set(app.Context(app.ctx), key, value, opts...); err != nil {
+	err := insist(func() error {
+		_, err := scope.Set(app.Context(app.ctx), key, value, opts...)
+		return err
+	})
+	if err != nil {
 		app.Fatalf("motiatest: %v", err)
 	}
+}
+
+// insistence is how often a write of the test's is tried on a [Chaos] backend, which is there for the steps.
+const insistence = 100
+
+// insist makes a write of the test's, whatever chaos does.
+func insist(write func() error) (err error) {
+	for range insistence {
+		if err = write(); !errors.Is(err, ErrChaos) {
+			return err
+		}
+		if lostAnswer(err) != nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // Tick makes a schedule due now: every cron trigger with the expression fires, as it was declared. The overlap policy applies, so the tick
@@ -54,10 +75,12 @@ func (a *App) Tick(expression string) {
 	slices.Sort(due)
 	tick, _ := json.Marshal(time.Now().UTC()) // this century's times encode
 	for _, id := range due {
-		err := a.options.Backend.Queue.Publish(a.ctx, driver.Message{
-			Topic:  cronTopic + id,
-			Header: driver.Header{TraceParent: trace.NewTraceParent()},
-			Data:   tick,
+		err := insist(func() error {
+			return a.options.Backend.Queue.Publish(a.ctx, driver.Message{
+				Topic:  cronTopic + id,
+				Header: driver.Header{TraceParent: trace.NewTraceParent()},
+				Data:   tick,
+			})
 		})
 		if err != nil && !errors.Is(err, driver.ErrFull) {
 			a.Fatalf("motiatest: tick of %q: %v", expression, err)

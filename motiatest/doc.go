@@ -22,4 +22,11 @@
 // Nothing is mocked; the kit writes down what passes between the app and its backend. [App.Events] is the list, in order, and [Enqueued],
 // [StateChanges] and [StreamEvents] are the typed parts of it. As text it is the tree of what led to what, the same for every run whatever ran
 // side by side; [Golden] compares that to a file. When a test fails its log ends with this text.
+//
+// # Chaos
+//
+// [Chaos] is a backend in memory that does what distributed ones do on a bad day: duplicates, crashed workers, other groups first, late
+// acknowledgements, slow subscribers, writes that fail or only seem to, clocks that jump. It keeps every promise that steps may rely on, so what
+// fails on it relies on more: mostly on being called once. The same seed makes the same faults again, in whatever order things happen,
+// and is in the log of a test that fails; [Seeds] runs a test with many.
 package motiatest

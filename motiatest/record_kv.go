@@ -109,6 +109,9 @@ func (k *kv) write(ctx context.Context, key driver.Key, header driver.Header) *e
 }
 
 func (k *kv) written(e *event, old, written driver.Entry, err error) {
+	if lost := lostAnswer(err); lost != nil {
+		old, written, err = lost.old, lost.new, nil
+	}
 	if err != nil || old.Revision == written.Revision {
 		k.rec.settle(e, nil)
 		return
@@ -147,10 +150,11 @@ func (b *bus) Send(ctx context.Context, subject string, data []byte) error {
 	e.open = true
 	b.rec.sent[string(data)] = e
 	b.rec.mu.Unlock()
-	if err := b.Bus.Send(ctx, subject, data); err != nil {
+	err := b.Bus.Send(ctx, subject, data)
+	if err != nil && lostAnswer(err) == nil {
 		b.rec.settle(e, nil)
 		return err
 	}
 	b.rec.settle(e, func(*Event) {})
-	return nil
+	return err
 }

@@ -22,6 +22,9 @@ func (r *recorder) backend(inner *driver.Backend) *driver.Backend {
 		return &outer // New says so
 	}
 	outer.Queue, outer.KV, outer.Bus = r.queue(inner.Queue), r.kv(inner.KV), &bus{inner.Bus, r}
+	if late, ok := inner.Queue.(interface{ onAcknowledge(f func()) }); ok {
+		late.onAcknowledge(r.bump)
+	}
 	return &outer
 }
 
@@ -158,7 +161,7 @@ func (q *queue) Publish(ctx context.Context, messages ...driver.Message) error {
 	err := q.Queue.Publish(ctx, messages...)
 	for _, e := range added {
 		var complete func(*Event)
-		if err == nil {
+		if err == nil || lostAnswer(err) != nil {
 			complete = func(*Event) {}
 		}
 		r.settle(e, complete)
@@ -243,9 +246,10 @@ func (r *recorder) causeLocked(sub *subscription, d *driver.Delivery) *event {
 		return e
 	}
 	like := likeness(sub, d)
-	for _, open := range []bool{false, true} { // one that has settled is the better guess
+	// One that has settled is a better guess than one that has not; one that has led to a message already is the last: then this is a duplicate.
+	for _, guess := range []struct{ open, used bool }{{false, false}, {true, false}, {false, true}} {
 		for _, e := range r.causes[d.Header.TraceParent] {
-			if e.void || e.open != open || e.used[sub.id] || !like(e) {
+			if e.void || e.open != guess.open || e.used[sub.id] != guess.used || !like(e) {
 				continue
 			}
 			if e.used == nil {

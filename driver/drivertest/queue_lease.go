@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/motia-go/motia/driver"
@@ -63,6 +64,7 @@ func expiredTold(x *trial) {
 func stuck(x *trial, j *journal, late driver.Outcome) {
 	x.bind(topic, sub, driver.SubscriptionConfig{Visibility: x.units(1), Retry: x.retry(1, 1)})
 	gate, second := make(chan struct{}), make(chan struct{})
+	open := sync.OnceFunc(func() { close(gate) }) // once, also where a driver delivers an attempt twice
 	x.consume(sub, 2, func(_ context.Context, d *driver.Delivery) driver.Result {
 		j.note(d)
 		switch {
@@ -71,7 +73,7 @@ func stuck(x *trial, j *journal, late driver.Outcome) {
 			x.hold(gate)
 			return driver.Result{Outcome: late, Error: "late"}
 		case d.Attempt == 2:
-			close(gate) // the late result comes while this attempt runs
+			open() // the late result comes while this attempt runs
 			x.hold(second)
 		}
 		return driver.Result{}
@@ -138,6 +140,7 @@ func extendLate(x *trial) {
 	x.bind(topic, sub, driver.SubscriptionConfig{Visibility: x.units(1), Retry: x.retry(1, 0)})
 	var j journal
 	second := make(chan struct{})
+	begun := sync.OnceFunc(func() { close(second) })
 	answers := make(chan error, 1)
 	x.consume(sub, 2, func(ctx context.Context, d *driver.Delivery) driver.Result {
 		j.note(d)
@@ -146,7 +149,7 @@ func extendLate(x *trial) {
 			answers <- d.Lease.Extend(context.WithoutCancel(ctx), x.units(5))
 			return driver.Result{}
 		}
-		close(second)
+		begun()
 		x.pass(0.1)
 		return driver.Result{}
 	})

@@ -11,15 +11,25 @@ var publishStatus = motia.StateStep(motia.StepConfig{
 		_, _, err := Live.Delete(ctx, input.Old.Customer.ID, input.Key)
 		return err
 	}
-	_, err := Live.Set(ctx, input.New.Customer.ID, input.Key, LiveStatus{
+	status := LiveStatus{
 		OrderID:        input.New.ID,
 		Status:         input.New.Status,
 		CompletedSteps: input.New.CompletedSteps,
 		ChargeAttempts: input.New.ChargeAttempts,
 		Problem:        input.New.Problem,
-	})
+	}
+	shown, _, err := Live.Get(ctx, input.New.Customer.ID, input.Key)
+	if err != nil || shown.isLaterThan(status) {
+		return err
+	}
+	_, err = Live.Set(ctx, input.New.Customer.ID, input.Key, status)
 	return err
 })
+
+// isLaterThan tells which of two came later, as an order only advances. A change comes after later ones when it was a dead letter.
+func (s LiveStatus) isLaterThan(other LiveStatus) bool {
+	return s.CompletedSteps > other.CompletedSteps || s.ChargeAttempts > other.ChargeAttempts || s.Status == Completed && other.Status != Completed
+}
 
 // followOrder answers with server-sent events: the status as it is, then every change of it, until the order is
 // completed or the client or the service leaves.

@@ -27,12 +27,12 @@ func (s *service) charge() motia.Step {
 	}, func(order Order, ctx *motia.FlowContext[motia.None, Order]) error {
 		stored, err := findOrder(ctx, order.ID)
 		if err != nil {
-			return motia.Permanent(err) // nothing to charge, however often it is tried
+			return err
 		}
 		if stored.Results.Charge != nil {
 			return nil // delivery is at least once: this is a second one
 		}
-		if err := s.terminal.charge(ctx, order.ID, stored.ChargeAttempts); err != nil {
+		if err := s.terminal.charge(ctx, order.ID, order.Total, stored.ChargeAttempts); err != nil {
 			_, noted := Orders.Update(ctx, order.ID, motia.Increment("chargeAttempts", 1), motia.Set("problem", err.Error()))
 			return errors.Join(err, noted)
 		}
@@ -48,7 +48,7 @@ var reserveStock = motia.QueueStep(motia.StepConfig{
 }, func(order Order, ctx *motia.FlowContext[motia.None, Order]) error {
 	stored, err := findOrder(ctx, order.ID)
 	if err != nil {
-		return motia.Permanent(err)
+		return err
 	}
 	if stored.Results.Reservation != nil {
 		return nil
@@ -71,7 +71,7 @@ func merge(ctx context.Context, orderID string, result Results, more ...motia.Up
 }
 
 // completeOrder fires on the change that makes an order complete. Should it be repeated, its own change is none the
-// second time, and the mail has an ID.
+// second time, and the mail is the same one.
 var completeOrder = motia.StateStep(motia.StepConfig{
 	Name:     "complete-order",
 	Triggers: []motia.Trigger{Orders.Trigger(motia.When(allPartsDone))},
@@ -90,11 +90,11 @@ func allPartsDone(input motia.Input[Order]) bool {
 	return ok && change.New != nil && change.New.CompletedSteps == parts && change.New.Status == Pending
 }
 
-// findOrder returns the order, or the error that a client should get if there is none.
+// findOrder returns the order. If there is none its error is for clients, and permanent: to a message about it no retry helps.
 func findOrder(ctx context.Context, id string) (Order, error) {
 	order, found, err := Orders.Get(ctx, id)
 	if err == nil && !found {
-		err = motia.HTTPError(http.StatusNotFound, fmt.Errorf("order %q does not exist", id))
+		err = motia.Permanent(motia.HTTPError(http.StatusNotFound, fmt.Errorf("order %q does not exist", id)))
 	}
 	return order, err
 }

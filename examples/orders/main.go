@@ -36,7 +36,7 @@ func main() {
 
 // run serves until ctx ends, and then lets what is running finish.
 func run(ctx context.Context, config config) error {
-	app, err := newApp(config)
+	app, err := newApp(config, nil)
 	if err != nil {
 		return err
 	}

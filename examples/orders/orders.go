@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 
 	"github.com/motia-go/motia"
@@ -23,25 +25,25 @@ var createOrder = motia.HTTPStep(motia.StepConfig{
 		order.ID = strings.ToLower(rand.Text()[:12])
 	}
 
-	// Revision 0 means "only if it does not exist": a client that repeats its request does not order twice.
+	// Revision 0 means "only if it does not exist". A client that got no answer, or an error, repeats its request: then the order may be there.
 	_, err := Orders.Set(ctx, order.ID, order, motia.IfRevision(0))
 	if errors.Is(err, motia.ErrConflict) {
-		return motia.Response{}, motia.HTTPError(http.StatusConflict, fmt.Errorf("order %q exists already", order.ID))
+		order, err = sameOrder(ctx, order)
 	}
 	if err != nil {
 		return motia.Response{}, err
 	}
 
-	// Both messages or none. The orders of one customer are handled one after the other, those of different ones side
-	// by side.
+	// Both messages or none, and once if this is a repetition. The orders of one customer are handled one after the other, those of different
+	// ones side by side. Should it fail, the order stays: whether the messages are on their way cannot be known, and the client's next request
+	// goes on from here.
 	group := motia.InGroup(order.Customer.ID)
 	err = ctx.Enqueue(
-		OrderCreated.Message(order, group),
-		SendEmail.Message(order.email("order-received"), group),
+		OrderCreated.Message(order, group, motia.WithID("created/"+order.ID)),
+		SendEmail.Message(order.email("order-received"), group, motia.WithID("received/"+order.ID)),
 	)
 	if err != nil {
-		_, _, undo := Orders.Delete(ctx, order.ID) // so that the client can try again
-		return motia.Response{}, errors.Join(err, undo)
+		return motia.Response{}, err
 	}
 	return motia.Response{
 		Status:  http.StatusCreated,
@@ -49,6 +51,15 @@ var createOrder = motia.HTTPStep(motia.StepConfig{
 		Body:    order,
 	}, nil
 })
+
+// sameOrder returns the order that is stored under the ID of another one, or an error for the client where they differ.
+func sameOrder(ctx context.Context, order Order) (Order, error) {
+	stored, _, err := Orders.Get(ctx, order.ID)
+	if err == nil && !reflect.DeepEqual(stored.NewOrder, order.NewOrder) {
+		err = motia.HTTPError(http.StatusConflict, fmt.Errorf("order %q exists already", order.ID))
+	}
+	return stored, err
+}
 
 var getOrder = motia.HTTPStep(motia.StepConfig{
 	Name:     "get-order",

@@ -214,6 +214,6 @@ func TestFlagsAreChecked(t *testing.T) {
 	config, err := parseFlags(nil, new(strings.Builder))
 	require.NoError(t, err)
 	config.summary = "every now and then"
-	_, err = newApp(config)
+	_, err = newApp(config, nil)
 	require.ErrorContains(t, err, `step "summarise"`)
 }

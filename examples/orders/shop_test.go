@@ -43,7 +43,7 @@ func openShop(t *testing.T, flags []string, more ...motia.Step) *shop {
 	config, err := parseFlags(flags, io.Discard)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
-	app, err := newApp(config)
+	app, err := newApp(config, nil)
 	require.NoError(t, err)
 	require.NoError(t, app.Register(more...))
 

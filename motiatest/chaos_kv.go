@@ -1,0 +1,145 @@
+package motiatest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/motia-go/motia/driver"
+)
+
+// memoryKV is what the KV of [motia.InMemory] can do.
+type memoryKV interface {
+	driver.KV
+	driver.Updater
+	driver.ChangeLog
+	PendingChanges() int
+}
+
+// chaosKV is the KV of a Chaos backend.
+type chaosKV struct {
+	memoryKV
+	*chaos
+}
+
+func (k *chaosKV) Get(ctx context.Context, key driver.Key) (driver.Entry, error) {
+	e, err := k.memoryKV.Get(ctx, key)
+	return k.entry(e), err
+}
+
+func (k *chaosKV) List(ctx context.Context, bucket, scope string, after *string, limit int) ([]driver.Entry, error) {
+	entries, err := k.memoryKV.List(ctx, bucket, scope, after, limit)
+	for i := range entries {
+		entries[i] = k.entry(entries[i])
+	}
+	return entries, err
+}
+
+func (k *chaosKV) Put(ctx context.Context, key driver.Key, value []byte, options driver.PutOptions) (old, written driver.Entry, err error) {
+	fails, before := false, false
+	if k.can(failedWrite) && ctx.Err() == nil && !k.closed.Load() {
+		fails, before = k.write(key, value, options.Delete)
+	}
+	if before {
+		return driver.Entry{}, driver.Entry{}, k.fails(writing(key), "write refused", placeOf(key), value)
+	}
+	var off time.Duration
+	if k.can(clockJump) && !options.Expires.IsZero() {
+		off = k.expiresOff(key)
+		options.Expires = options.Expires.Add(off)
+	}
+	old, written, err = k.memoryKV.Put(ctx, key, value, options)
+	if err != nil {
+		return old, written, err
+	}
+	if off != 0 {
+		k.note(fault{kind: clockJump, what: "expiry delayed", where: placeOf(key), by: off, data: value})
+	}
+	return k.answer(key, value, fails, k.entry(old), k.entry(written))
+}
+
+func (k *chaosKV) Update(
+	ctx context.Context, key driver.Key, header driver.Header, change func([]byte) ([]byte, error),
+) (old, written driver.Entry, err error) {
+	fails := false
+	var value []byte
+	old, written, err = k.memoryKV.Update(ctx, key, header, func(before []byte) ([]byte, error) {
+		after, err := change(before)
+		if err != nil || !k.can(failedWrite) {
+			return after, err
+		}
+		var refused bool
+		if fails, refused = k.write(key, after, false); refused {
+			return nil, k.fails(writing(key), "write refused", placeOf(key), after)
+		}
+		value = after
+		return after, nil
+	})
+	if err != nil {
+		return old, written, err
+	}
+	return k.answer(key, value, fails, k.entry(old), k.entry(written))
+}
+
+// write decides whether a write fails, and whether it does so before anything is written.
+func (k *chaosKV) write(key driver.Key, value []byte, deletes bool) (fails, before bool) {
+	d := k.about("write").text(key.Bucket).text(key.Scope).text(key.ID).bytes(value)
+	if deletes {
+		d = d.number(1)
+	}
+	d, _ = k.meet(d)
+	fails = k.strikes(d, failedWrite)
+	return fails, fails && d.half(failedWrite)
+}
+
+// answer is the end of a write that was made.
+func (k *chaosKV) answer(key driver.Key, value []byte, lost bool, old, written driver.Entry) (driver.Entry, driver.Entry, error) {
+	if !lost {
+		return old, written, nil
+	}
+	failed := k.fails(writing(key), "answer to write lost", placeOf(key), value)
+	failed.written, failed.old, failed.new = true, old, written
+	return driver.Entry{}, driver.Entry{}, failed
+}
+
+func writing(key driver.Key) string {
+	return fmt.Sprintf("write of %s %q key %q", key.Bucket, key.Scope, key.ID)
+}
+
+func placeOf(key driver.Key) string { return fmt.Sprintf("%s %q %q", key.Bucket, key.Scope, key.ID) }
+
+func (k *chaosKV) Changes(ctx context.Context, bucket string, f func(context.Context, driver.Change) error) error {
+	return k.memoryKV.Changes(ctx, bucket, func(ctx context.Context, change driver.Change) error {
+		change.Old, change.New = k.entry(change.Old), k.entry(change.New)
+		err := f(ctx, change)
+		if err != nil || !k.can(duplicate) {
+			return err
+		}
+		key := change.New.Key
+		d := k.about("change").text(key.Bucket).text(key.Scope).text(key.ID).bytes(change.New.Value)
+		if d, _ = k.meet(d); !k.strikes(d, duplicate) {
+			return nil
+		}
+		k.note(fault{kind: duplicate, what: "change handed over twice", where: placeOf(key), data: change.New.Value})
+		return f(ctx, change)
+	})
+}
+
+func (k *chaosKV) Watch(ctx context.Context, bucket, scope string, f func(driver.Entry)) error {
+	told := func(e driver.Entry) { f(k.entry(e)) }
+	if !k.can(slowSubscriber) {
+		return k.memoryKV.Watch(ctx, bucket, scope, told)
+	}
+	l := newLine(told)
+	defer l.stop()
+	live := false // the snapshot has ended
+	return k.memoryKV.Watch(ctx, bucket, scope, func(e driver.Entry) {
+		item := waiting[driver.Entry]{item: e}
+		if live {
+			item.key, item.value = e.Key.ID, !e.Deleted
+			item.due = k.lateBy(k.about("watch").text(bucket).text(scope).text(e.Key.ID).bytes(e.Value), placeOf(e.Key), e.Value)
+		}
+		live = live || e.Revision == 0
+		l.push(item)
+	})
+}

@@ -1,0 +1,191 @@
+package motiatest
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/mailbox"
+)
+
+// chaosBus is the bus of a Chaos backend.
+type chaosBus struct {
+	driver.Bus
+	*chaos
+
+	mu    sync.Mutex
+	lines map[*line[[]byte]]bool
+}
+
+func (b *chaosBus) Send(ctx context.Context, subject string, data []byte) error {
+	if !b.can(failedWrite) || ctx.Err() != nil || b.closed.Load() {
+		return b.Bus.Send(ctx, subject, data)
+	}
+	d, _ := b.meet(b.about("send").text(subject).bytes(timeless(data)))
+	fails := b.strikes(d, failedWrite)
+	if fails && d.half(failedWrite) {
+		return b.fails("send to "+subject, "send refused", "subject "+subject, data)
+	}
+	if err := b.Bus.Send(ctx, subject, data); err != nil || !fails {
+		return err
+	}
+	failed := b.fails("send to "+subject, "answer to send lost", "subject "+subject, data)
+	failed.written = true
+	return failed
+}
+
+func (b *chaosBus) Subscribe(ctx context.Context, subject string, f func(data []byte)) (stop func(), err error) {
+	if !b.can(slowSubscriber) {
+		return b.Bus.Subscribe(ctx, subject, f)
+	}
+	l := newLine(f)
+	unsubscribe, err := b.Bus.Subscribe(ctx, subject, func(data []byte) {
+		l.push(waiting[[]byte]{item: data, due: b.lateBy(b.about("event").text(subject).bytes(timeless(data)), "subject "+subject, data)})
+	})
+	if err != nil {
+		l.stop()
+		return nil, err
+	}
+	b.mu.Lock()
+	b.lines[l] = true
+	b.mu.Unlock()
+	return func() {
+		unsubscribe()
+		l.stop()
+		b.mu.Lock()
+		delete(b.lines, l)
+		b.mu.Unlock()
+	}, nil
+}
+
+// close ends the subscriptions that nobody has stopped.
+func (b *chaosBus) close(ctx context.Context) error {
+	b.mu.Lock()
+	lines := b.lines
+	b.lines = make(map[*line[[]byte]]bool)
+	b.mu.Unlock()
+	var err error
+	for l := range lines {
+		if e := l.shutdown(ctx); e != nil {
+			err = e // go on: the others must be stopped too
+		}
+	}
+	return err
+}
+
+// lateBy decides when a subscriber learns of something: zero means now.
+func (c *chaos) lateBy(d digest, where string, data []byte) (due time.Time) {
+	d, _ = c.meet(d)
+	if !c.strikes(d, slowSubscriber) {
+		return time.Time{}
+	}
+	late := d.upTo(c.faults.MaxDelay, slowSubscriber)
+	c.note(fault{kind: slowSubscriber, what: "subscriber late", where: where, by: late, data: data})
+	return time.Now().Add(late)
+}
+
+// line hands items to a function in their order, some of them late, on a goroutine of its own: who brings them does not wait. Its owner stops
+// it.
+type line[T any] struct {
+	box     *mailbox.Mailbox[T] // knows how to stop a function that may stop itself
+	arrived chan struct{}       // has a token when an item was pushed
+	stopped chan struct{}
+	once    sync.Once
+
+	mu     sync.Mutex
+	items  mailbox.Queue[*waiting[T]]
+	values map[string]*waiting[T] // by key: the last item, if it waits and is a value
+}
+
+// waiting is an item in a line.
+type waiting[T any] struct {
+	item        T
+	due         time.Time // zero means now
+	key         string
+	value       bool // may be left out where another value of its key is the next
+	overwritten bool // that one waits
+}
+
+func newLine[T any](f func(T)) *line[T] {
+	l := &line[T]{box: mailbox.New(f), arrived: make(chan struct{}, 1), stopped: make(chan struct{}), values: make(map[string]*waiting[T])}
+	go l.run() // until it is stopped
+	return l
+}
+
+func (l *line[T]) push(item waiting[T]) {
+	l.mu.Lock()
+	l.items.Push(&item)
+	if before := l.values[item.key]; before != nil && item.value {
+		before.overwritten = true
+	}
+	delete(l.values, item.key)
+	if item.value {
+		l.values[item.key] = &item
+	}
+	l.mu.Unlock()
+	select {
+	case l.arrived <- struct{}{}:
+	default:
+	}
+}
+
+func (l *line[T]) run() {
+	for {
+		select {
+		case <-l.arrived:
+		case <-l.stopped:
+			return
+		}
+		for item := l.first(); item != nil; item = l.first() {
+			if !l.wait(item.due) {
+				return
+			}
+			if l.pop() {
+				l.box.Deliver(item.item)
+			}
+		}
+	}
+}
+
+// first returns the item whose turn it is, and leaves it where it is.
+func (l *line[T]) first() *waiting[T] {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.items.Len() == 0 {
+		return nil
+	}
+	return l.items.Front()
+}
+
+// pop takes the first item, and reports whether it is to be handed on.
+func (l *line[T]) pop() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	item := l.items.Pop()
+	if l.values[item.key] == item {
+		delete(l.values, item.key)
+	}
+	return !item.overwritten
+}
+
+// wait waits until something is due, and reports whether the line goes on.
+func (l *line[T]) wait(due time.Time) bool {
+	if due.IsZero() {
+		select {
+		case <-l.stopped:
+			return false
+		default:
+			return true
+		}
+	}
+	return pause(context.Background(), l.stopped, time.Until(due))
+}
+
+// stop ends the line. The function does not run any more when it returns, unless it is the function that calls it.
+func (l *line[T]) stop() { _ = l.shutdown(context.Background()) }
+
+func (l *line[T]) shutdown(ctx context.Context) error {
+	l.once.Do(func() { close(l.stopped) })
+	return l.box.Shutdown(ctx)
+}
