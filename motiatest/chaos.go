@@ -166,9 +166,9 @@ func (f *Faults) check() error {
 	} {
 		switch {
 		case !(p.value >= 0 && p.value <= 1): // also NaN
-			mistakes = append(mistakes, fmt.Errorf("Faults.%s is %v: a probability is from 0 to 1", p.name, p.value))
+			mistakes = append(mistakes, fmt.Errorf("%s is %v: a probability is from 0 to 1", "Faults."+p.name, p.value))
 		case p.value > 0 && p.needs != "" && p.bound == 0:
-			mistakes = append(mistakes, fmt.Errorf("Faults.%s is %v, but Faults.%s is 0", p.name, p.value, p.needs))
+			mistakes = append(mistakes, fmt.Errorf("%s is %v, but %s is 0", "Faults."+p.name, p.value, "Faults."+p.needs))
 		}
 	}
 	for _, d := range []struct {
@@ -176,7 +176,7 @@ func (f *Faults) check() error {
 		value time.Duration
 	}{{"MaxDelay", f.MaxDelay}, {"MaxJump", f.MaxJump}} {
 		if d.value < 0 {
-			mistakes = append(mistakes, fmt.Errorf("Faults.%s is negative: %v", d.name, d.value))
+			mistakes = append(mistakes, fmt.Errorf("%s is negative: %v", "Faults."+d.name, d.value))
 		}
 	}
 	return errors.Join(mistakes...)
