@@ -9,8 +9,8 @@ import (
 	"github.com/motia-go/motia/internal/trace"
 )
 
-// tickPatience is how long a tick is offered to a backend that does not take it: well within the time for which its ID is remembered, so that
-// one whose answer was lost does not fire twice.
+// tickPatience is how long a tick is offered to a backend that does not take it: well within the time for which its
+// ID is remembered, so that one whose answer was lost does not fire twice.
 const tickPatience = time.Minute
 
 // tickBackoff is the pause between two offers.
@@ -25,6 +25,7 @@ func (r *runner) tick(ctx context.Context, b *binding, at time.Time) {
 	}
 	message.Data = []byte(`"` + message.ID + `"`)
 	if err := r.app.enqueueTick(ctx, b, at, message); err != nil {
+		r.app.log.WarnContext(ctx, "tick is not taken yet", "step", b.step.config.Name, "trigger", b.trigger.String(), "tick", at, "error", err)
 		r.work.Go(func() { r.app.repeatTick(ctx, b, at, message, err) })
 	}
 }
@@ -45,8 +46,8 @@ func (a *App) repeatTick(ctx context.Context, b *binding, at time.Time, message 
 	}
 }
 
-// enqueueTick enqueues one tick of a schedule. The message's ID is the tick, so that of several processes one fires it; the
-// bound on the subscription's pending messages is the overlap policy.
+// enqueueTick enqueues one tick of a schedule. The message's ID is the tick, so that of several processes one fires
+// it; the bound on the subscription's pending messages is the overlap policy.
 func (a *App) enqueueTick(ctx context.Context, b *binding, at time.Time, message driver.Message) error {
 	err := a.backend.Queue.Publish(ctx, message)
 	if errors.Is(err, driver.ErrFull) {

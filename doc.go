@@ -86,6 +86,19 @@
 //   - The timestamps of the events that a subscriber sees strictly increase.
 //     (TestTimestampsOfAStreamStrictlyIncreaseWithinOneInstant; kv/revisions)
 //
+// Clients on the network, see [App.StreamHandler]:
+//
+//   - What holds for subscribers holds for them: a snapshot, every later event once, a new snapshot in place of what
+//     was missed. One that comes back in time gets what it missed. (TestOfficialClientsAlwaysEndWithWhatIsStored,
+//     TestASocketThatJoinsWhileOthersWriteLosesAndDoublesNothing,
+//     TestAClientThatLosesItsConnectionAgainAndAgainMissesNothing)
+//   - A client sees nothing before it is let in, and nothing of groups that it has not joined; an error, a panic or
+//     silence of StreamAuth or OnJoin lets nobody in. (TestARefusedClientGetsAProblemThatTellsNothing,
+//     TestARefusedJoinIsAnsweredAndSeesNothing, TestNothingOfAGroupReachesAnother, TestPagesOfOtherSitesAreRefused)
+//   - One that does not read, sends too much or breaks the protocol costs a bounded amount of memory, harms no other,
+//     and leaves nothing behind. (TestAClientThatDoesNotReadHoldsUpNobody,
+//     TestAClientThatBreaksTheProtocolIsClosedWithACodeThatSaysWhy, TestAStormOfJoinsAndLeavesLeavesNothingBehind)
+//
 // Durability:
 //
 //   - The default backend keeps everything in memory: what was not handled ends with the process. A durable
@@ -106,7 +119,7 @@
 //
 // The default backend needs nothing, and tells time by package time only: run an app in a testing/synctest bubble,
 // and retries, delays and schedules pass in virtual time. Package [github.com/motia-go/motia/motiatest] calls one
-// handler alone or runs a whole app, and records what happens.
+// handler alone or runs a whole app, records what happens, and has a backend that makes trouble by a seed.
 //
 // # Other backends
 //

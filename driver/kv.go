@@ -14,11 +14,10 @@ type KV interface {
 	Get(ctx context.Context, key Key) (Entry, error)
 
 	// Put writes a value, or deletes it when options.Delete is set, and returns the entry before and after. An entry
-	// that does not exist is the zero Entry, with a nil Value; so is the new one after a deletion. A value of no bytes is
-	// not nil. Put returns
-	// ErrConflict when options.IfRevision does not match, which is checked before anything else. Deleting a missing
-	// key, or writing exactly the bytes that are stored with the same expiry, changes nothing: the revision stays and
-	// nobody is told.
+	// that does not exist is the zero Entry, with a nil Value; so is the new one after a deletion. A value of no
+	// bytes is not nil. Put returns ErrConflict when options.IfRevision does not match, which is checked before
+	// anything else. Deleting a missing key, or writing exactly the bytes that are stored with the same expiry,
+	// changes nothing: the revision stays and nobody is told.
 	Put(ctx context.Context, key Key, value []byte, options PutOptions) (old, new Entry, err error)
 
 	// List returns up to limit entries of a scope, at least 1, ordered by id bytewise, beginning after the given id;
@@ -64,7 +63,8 @@ type Entry struct {
 
 // PutOptions qualify a write. The zero value writes unconditionally and for good.
 type PutOptions struct {
-	// IfRevision, if not nil, makes the write conditional: the entry has this revision, or does not exist where it is 0.
+	// IfRevision, if not nil, makes the write conditional: the entry has this revision, or does not exist where it is
+	// 0.
 	IfRevision *uint64
 	// Expires is when the value ceases to exist; zero means never, and a time that has passed at once. An expired
 	// value vanishes without a change record.

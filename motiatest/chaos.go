@@ -12,7 +12,8 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// Faults say how often a [Chaos] backend does what, as probabilities from 0 to 1, and for how long. What is zero does not happen.
+// Faults say how often a [Chaos] backend does what, as probabilities from 0 to 1, and for how long. What is zero does
+// not happen.
 //
 // The moderate amounts that nil stands for are:
 //
@@ -21,25 +22,28 @@ import (
 //		MaxDelay: 50 * time.Millisecond, MaxJump: 2 * time.Second,
 //	}
 type Faults struct {
-	// Duplicates stores a message twice, one right behind the other, and hands over a change of state or of a stream item twice.
-	// Deduplication drops those that have an ID.
+	// Duplicates stores a message twice, one right behind the other, and hands over a change of state or of a stream
+	// item twice. Deduplication drops those that have an ID, and ticks.
 	Duplicates float64
-	// Crashes lets a worker die, before its handler has begun or after it has returned, so that its result is lost. The message comes
-	// again as after a lost lease: the attempt counts. The last attempt never crashes, nor is a message saved from being dead-lettered
-	// at once: crashes alone make no dead letters.
+	// Crashes lets a worker die, before its handler has begun or after it has returned, so that its result is lost.
+	// The message comes again as after a lost lease: the attempt counts. The last attempt never crashes, nor is a
+	// message saved from being dead-lettered at once: crashes alone make no dead letters. So a step without retries,
+	// as cron triggers are by default, never crashes; in production its message would be a dead letter. No worker
+	// dies between two writes of a handler: FailedWrites cuts it off there.
 	Crashes float64
-	// Reordering lets a message wait before its handler begins, or step back after that, so that others overtake it. Those of its group
-	// do not.
+	// Reordering lets a message wait before its handler begins, or step back after that, so that others overtake it.
+	// Those of its group do not.
 	Reordering float64
 	// SlowAcks lets time pass between the return of a handler and its effect, within the visibility timeout.
 	SlowAcks float64
-	// SlowSubscribers lets subscribers to streams learn late what has happened. They may miss values that were overwritten by then.
+	// SlowSubscribers lets subscribers to streams learn late what has happened. They may miss values that were
+	// overwritten by then.
 	SlowSubscribers float64
-	// FailedWrites lets messages, values and sent events fail with [ErrChaos], before or after they were stored: who gets the error cannot
-	// know.
+	// FailedWrites lets messages, values and sent events fail with [ErrChaos], before or after they were stored: who
+	// gets the error cannot know.
 	FailedWrites float64
-	// ClockJumps sets the clock of the store wrong. Its times are off, and what waits for a time (delays, times to live) waits longer,
-	// never shorter.
+	// ClockJumps sets the clock of the store wrong. Its times are off, and what waits for a time (delays, times to
+	// live) waits longer, never shorter.
 	ClockJumps float64
 
 	// MaxDelay bounds each wait that comes of Reordering, SlowAcks and SlowSubscribers.
@@ -59,16 +63,18 @@ func moderate() *Faults {
 // ErrChaos is what writes return that a [Chaos] backend lets fail.
 var ErrChaos = errors.New("motiatest: chaos")
 
-// Chaos returns a backend in memory that does what distributed ones do on a bad day: see [Faults]; nil means moderate amounts of all of
-// them. It breaks no promise of package driver: messages come at least once, the order within groups holds, nothing is lost, and only
-// what has used up its attempts becomes a dead letter. An app that does not survive it would not survive production either.
+// Chaos returns a backend in memory that does what distributed ones do on a bad day: see [Faults]; nil means moderate
+// amounts of all of them. It breaks no promise of package driver: messages come at least once, the order within
+// groups holds, nothing is lost, and only what has used up its attempts becomes a dead letter. An app that does not
+// survive it would not survive production either.
 //
 //	app := motiatest.Run(t, &motia.Options{Backend: motiatest.Chaos(t, 42, nil)}, steps...)
 //
-// The same seed does the same to the same things, whatever runs side by side and in whatever order. Whether something happens to a message
-// depends on the seed, the subscription, topic, group, payload and attempt, and on how many times this very thing was there before; to a value on
-// its key and bytes. So a payload with something random in it, like an id or a time, meets other faults in each run; and of several steps that send
-// or write the very same side by side it may be another that is hit.
+// The same seed does the same to the same things. Whether something happens to a message depends on the seed, the
+// subscription, topic, group, payload and attempt, and on how many times this very thing was there before; to a value, or
+// the message to a trigger on it, on its key and that number. So a payload with something random in it, like an id or a
+// time, meets other faults in each run; and of several that are alike side by side it may be another that is hit,
+// depending on which comes first. See [Seeds] for how to keep that the same, too, mostly.
 //
 // When the test fails, its log says which seed it was, how to run it again and what was done to whom.
 func Chaos(t TB, seed uint64, faults *Faults) *driver.Backend {
@@ -106,15 +112,15 @@ type chaos struct {
 	faults Faults
 	closed atomic.Bool
 	clocks sync.Map // by bucket: *bucketClock
-	// acknowledged, if not nil, is called before a result that was held up is handed back.
-	acknowledged atomic.Pointer[func()]
 
-	mu     sync.Mutex
-	seen   map[digest]uint32 // how many times
-	counts [faultKinds]int
-	sum    uint64  // of the hashes of all faults, so that it does not depend on their order
-	last   []fault // a ring of the last faults
-	next   int     // in the ring
+	mu sync.Mutex
+	// acknowledged are called before the result of a handler is handed back.
+	acknowledged []func()
+	seen         map[digest]uint32 // how many times
+	counts       [faultKinds]int
+	sum          uint64  // of the hashes of all faults, so that it does not depend on their order
+	last         []fault // a ring of the last faults
+	next         int     // in the ring
 }
 
 // faultKind is a kind of fault.
@@ -185,8 +191,8 @@ func (f *Faults) check() error {
 // chaosError is the error of a write that was made to fail.
 type chaosError struct {
 	what string
-	// written says that only the answer was lost. For values these are the entries before and after; who gets the error cannot see them,
-	// but the recorder does.
+	// written says that only the answer was lost. For values these are the entries before and after; who gets the
+	// error cannot see them, but the recorder does.
 	written  bool
 	old, new driver.Entry
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// The clock of the store is a part of what a time is about, not of when it is asked: so the same entry has the same time for all who see it.
-// A time that something waits for is moved on its way in, and moved back on its way out; it then comes late for those who look at a right
-// clock.
+// The clock of the store is a part of what a time is about, not of when it is asked: so the same entry has the same
+// time for all who see it. A time that something waits for is moved on its way in, and moved back on its way out; it
+// then comes late for those who look at a right clock.
 
 // enqueuedOff returns how far the time is off at which a message was published.
 func (c *chaos) enqueuedOff(m *driver.Message) time.Duration {
@@ -42,8 +42,8 @@ func (c *chaos) lateness(d digest) time.Duration {
 	return d.upTo(c.faults.MaxJump, clockJump)
 }
 
-// bucketClock says how far the times of a bucket's entries are off. It jumps at some revisions, and only forward: a clock that is set back
-// cannot be seen where times grow strictly.
+// bucketClock says how far the times of a bucket's entries are off. It jumps at some revisions, and only forward: a
+// clock that is set back cannot be seen where times grow strictly.
 type bucketClock struct {
 	jumps []clockStep
 

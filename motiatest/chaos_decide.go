@@ -5,7 +5,10 @@ import (
 	"context"
 	"math/bits"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/motia-go/motia/driver"
 )
 
 // digest is a hash of the seed and of what a decision is about.
@@ -35,6 +38,24 @@ func (d digest) bytes(b []byte) digest {
 
 func (d digest) number(n uint64) digest {
 	return digest(mix(uint64(d) ^ bits.RotateLeft64(mix(n), 23)))
+}
+
+// message adds what tells a message from others. For those that package motia makes of changes, that is no more than
+// where they belong: their payload has the values before and after, and so depends on what else was written first.
+func (d digest) message(m *driver.Message) digest {
+	d = d.text(m.Topic).text(m.Group)
+	if strings.HasPrefix(m.Topic, reserved) {
+		return d
+	}
+	return d.bytes(m.Data)
+}
+
+// retryDelay is the delay of the policy, with a random part that the digest decides.
+func (d digest) retryDelay(policy driver.RetryPolicy, attempt int) time.Duration {
+	jitter := max(0, min(policy.Jitter, 1))
+	policy.Jitter = 0
+	delay := policy.Delay(attempt)
+	return delay - time.Duration(float64(d.upTo(delay, crash))*jitter)
 }
 
 // timeless returns an event of a stream without its time, which is another in every run, and anything else as it is.

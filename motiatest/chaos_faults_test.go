@@ -290,6 +290,17 @@ func TestSubscribersLearnLateAndInOrderAndNotLessThanTheLastValue(t *testing.T) 
 	})
 }
 
+func TestASubscriptionThatNobodyStopsEndsWithTheBackend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // which tells if a goroutine is left
+		b := motiatest.Chaos(t, 1, &motiatest.Faults{SlowSubscribers: 1, MaxDelay: time.Hour})
+		_, err := b.Bus.Subscribe(t.Context(), "subject", func([]byte) { t.Error("heard after the end") })
+		require.NoError(t, err)
+		require.NoError(t, b.Bus.Send(t.Context(), "subject", []byte("1")))
+		require.NoError(t, b.Close(t.Context()))
+		chaosPass(2 * time.Hour)
+	})
+}
+
 func TestAWriteThatFailsMayHaveBeenMade(t *testing.T) {
 	b := motiatest.Chaos(t, 1, &motiatest.Faults{FailedWrites: 1})
 	require.NoError(t, b.Queue.Bind(t.Context(), "t", "s", driver.SubscriptionConfig{}))

@@ -38,7 +38,7 @@ func (k *chaosKV) List(ctx context.Context, bucket, scope string, after *string,
 func (k *chaosKV) Put(ctx context.Context, key driver.Key, value []byte, options driver.PutOptions) (old, written driver.Entry, err error) {
 	fails, before := false, false
 	if k.can(failedWrite) && ctx.Err() == nil && !k.closed.Load() {
-		fails, before = k.write(key, value, options.Delete)
+		fails, before = k.write(key)
 	}
 	if before {
 		return driver.Entry{}, driver.Entry{}, k.fails(writing(key), "write refused", placeOf(key), value)
@@ -69,7 +69,7 @@ func (k *chaosKV) Update(
 			return after, err
 		}
 		var refused bool
-		if fails, refused = k.write(key, after, false); refused {
+		if fails, refused = k.write(key); refused {
 			return nil, k.fails(writing(key), "write refused", placeOf(key), after)
 		}
 		value = after
@@ -82,12 +82,8 @@ func (k *chaosKV) Update(
 }
 
 // write decides whether a write fails, and whether it does so before anything is written.
-func (k *chaosKV) write(key driver.Key, value []byte, deletes bool) (fails, before bool) {
-	d := k.about("write").text(key.Bucket).text(key.Scope).text(key.ID).bytes(value)
-	if deletes {
-		d = d.number(1)
-	}
-	d, _ = k.meet(d)
+func (k *chaosKV) write(key driver.Key) (fails, before bool) {
+	d, _ := k.meet(k.about("write").key(key))
 	fails = k.strikes(d, failedWrite)
 	return fails, fails && d.half(failedWrite)
 }
@@ -101,6 +97,9 @@ func (k *chaosKV) answer(key driver.Key, value []byte, lost bool, old, written d
 	failed.written, failed.old, failed.new = true, old, written
 	return driver.Entry{}, driver.Entry{}, failed
 }
+
+// key adds a key. Its value is no part of any decision: it may depend on what else was written first.
+func (d digest) key(key driver.Key) digest { return d.text(key.Bucket).text(key.Scope).text(key.ID) }
 
 func writing(key driver.Key) string {
 	return fmt.Sprintf("write of %s %q key %q", key.Bucket, key.Scope, key.ID)
@@ -116,8 +115,7 @@ func (k *chaosKV) Changes(ctx context.Context, bucket string, f func(context.Con
 			return err
 		}
 		key := change.New.Key
-		d := k.about("change").text(key.Bucket).text(key.Scope).text(key.ID).bytes(change.New.Value)
-		if d, _ = k.meet(d); !k.strikes(d, duplicate) {
+		if d, _ := k.meet(k.about("change").key(key)); !k.strikes(d, duplicate) {
 			return nil
 		}
 		k.note(fault{kind: duplicate, what: "change handed over twice", where: placeOf(key), data: change.New.Value})
@@ -137,7 +135,7 @@ func (k *chaosKV) Watch(ctx context.Context, bucket, scope string, f func(driver
 		item := waiting[driver.Entry]{item: e}
 		if live {
 			item.key, item.value = e.Key.ID, !e.Deleted
-			item.due = k.lateBy(k.about("watch").text(bucket).text(scope).text(e.Key.ID).bytes(e.Value), placeOf(e.Key), e.Value)
+			item.due = k.lateBy(k.about("watch").key(e.Key), placeOf(e.Key), e.Value)
 		}
 		live = live || e.Revision == 0
 		l.push(item)

@@ -85,8 +85,8 @@ func (c *chaos) lateBy(d digest, where string, data []byte) (due time.Time) {
 	return time.Now().Add(late)
 }
 
-// line hands items to a function in their order, some of them late, on a goroutine of its own: who brings them does not wait. Its owner stops
-// it.
+// line hands items to a function in their order, some of them late, on a goroutine of its own: who brings them does
+// not wait. Its owner stops it.
 type line[T any] struct {
 	box     *mailbox.Mailbox[T] // knows how to stop a function that may stop itself
 	arrived chan struct{}       // has a token when an item was pushed

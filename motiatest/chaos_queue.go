@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,8 +25,12 @@ type chaosQueue struct {
 	configs sync.Map // driver.SubscriptionConfig by subscription
 }
 
-// onAcknowledge makes the queue call f before each result that it has held up.
-func (q *chaosQueue) onAcknowledge(f func()) { q.acknowledged.Store(&f) }
+// onAcknowledge makes the queue call f before it hands back the result of a handler, which may be late.
+func (q *chaosQueue) onAcknowledge(f func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.acknowledged = append(slices.Clip(q.acknowledged), f)
+}
 
 func (q *chaosQueue) Bind(ctx context.Context, topic, subscription string, config driver.SubscriptionConfig) error {
 	err := q.memoryQueue.Bind(ctx, topic, subscription, config)
@@ -46,7 +51,7 @@ func (q *chaosQueue) Publish(ctx context.Context, messages ...driver.Message) er
 	for i := range messages {
 		m := &once[i]
 		*m = messages[i]
-		d, _ := q.meet(q.about("message").text(m.Topic).text(m.Group).bytes(timeless(m.Data)))
+		d, _ := q.meet(q.about("message").message(m))
 		batch = batch.number(uint64(d))
 		if !m.NotBefore.IsZero() {
 			if off := q.dueOff(m.Group); off > 0 {
@@ -57,7 +62,9 @@ func (q *chaosQueue) Publish(ctx context.Context, messages ...driver.Message) er
 		twice = append(twice, *m)
 		if q.strikes(d, duplicate) {
 			twice = append(twice, *m)
-			faults = append(faults, fault{kind: duplicate, what: "message stored twice", where: place(m), data: m.Data})
+			if m.ID == "" { // else it is dropped, and nothing has happened
+				faults = append(faults, fault{kind: duplicate, what: "message stored twice", where: place(m), data: m.Data})
+			}
 		}
 	}
 	fails := q.strikes(batch, failedWrite)
@@ -138,7 +145,7 @@ func (q *chaosQueue) Dead(ctx context.Context, subscription, after string, limit
 func (q *chaosQueue) deliver(ctx context.Context, subscription string, drain <-chan struct{}, delivered *driver.Delivery, handle driver.Handler) driver.Result {
 	d := *delivered
 	config := q.config(subscription)
-	met, before := q.meet(q.about("delivery").text(subscription).text(d.Topic).text(d.Group).bytes(timeless(d.Data)).number(uint64(d.Attempt)))
+	met, before := q.meet(q.about("delivery").text(subscription).message(&d.Message).number(uint64(d.Attempt)))
 	if off := q.timed(&d.Message, &d.Enqueued); off != 0 && before == 0 {
 		q.noteDelivery(clockJump, "time of enqueueing off", subscription, &d, off)
 	}
@@ -163,13 +170,19 @@ func (q *chaosQueue) deliver(ctx context.Context, subscription string, drain <-c
 		pause(ctx, nil, wait)
 	}
 	if crashes && (result.Outcome == driver.Done || result.Outcome == driver.Retry || result.Outcome == driver.RetryAfter) {
-		// Not Release, which may be the end of this process, and must not cost an attempt; nor Dead: no lost lease is to give another
-		// chance to what must not have one.
+		// Not Release, which may be the end of this process, and must not cost an attempt; nor Dead: no lost lease is
+		// to give another chance to what must not have one.
 		q.noteDelivery(crash, "crash after the handler", subscription, &d, 0)
 		result = crashed("after the handler had returned")
 	}
-	if f := q.acknowledged.Load(); f != nil {
-		(*f)()
+	if result.Outcome == driver.Retry { // at a time that the seed decides too
+		result.Outcome, result.Delay = driver.RetryAfter, met.retryDelay(config.Retry, d.Attempt)
+	}
+	q.mu.Lock()
+	acknowledged := q.acknowledged
+	q.mu.Unlock()
+	for _, f := range acknowledged {
+		f()
 	}
 	return result
 }
@@ -184,7 +197,8 @@ func crashed(when string) driver.Result {
 	return driver.Result{Outcome: driver.Retry, Error: ErrChaos.Error() + ": the worker crashed " + when}
 }
 
-// hold lets a delivery wait, and reports whether its handler may begin: it may not if it is to step back, nor where the wait was cut short.
+// hold lets a delivery wait, and reports whether its handler may begin: it may not if it is to step back, nor where
+// the wait was cut short.
 func (q *chaosQueue) hold(
 	ctx context.Context, subscription string, drain <-chan struct{}, d *driver.Delivery, config driver.SubscriptionConfig, met digest, back bool,
 ) bool {

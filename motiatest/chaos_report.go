@@ -17,13 +17,14 @@ type fault struct {
 	data    []byte // the payload or value
 }
 
-// lastFaults is how many faults a report lists: all of them in a small test, enough to see what came before the failure in a large one.
+// lastFaults is how many faults a report lists: all of them in a small test, enough to see what came before the
+// failure in a large one.
 const lastFaults = 100
 
 // note keeps a fault for the report.
 func (c *chaos) note(f fault) {
 	f.data = timeless(f.data)
-	d := digest(f.kind).text(f.what).text(f.where).number(uint64(f.attempt)).number(uint64(f.by)).bytes(f.data)
+	d := digest(f.kind).text(f.what).text(f.where).number(uint64(f.attempt)).number(uint64(f.by))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.counts[f.kind]++
@@ -54,7 +55,7 @@ func (c *chaos) report(test string) string {
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "chaos: seed %d, %d faults: %s (fingerprint %016x)\n", c.seed, total, strings.Join(counts, ", "), c.sum)
-	fmt.Fprintf(&text, "the same again: motiatest.Chaos(t, %d, ...) in go test -run '%s'\n", c.seed, pattern(test))
+	fmt.Fprintf(&text, "the same again: motiatest.Chaos(t, %d, ...) in GOMAXPROCS=1 go test -run '%s'\n", c.seed, pattern(test))
 	if omitted := total - len(c.last); omitted > 0 {
 		fmt.Fprintf(&text, "    %d faults before these\n", omitted)
 	}

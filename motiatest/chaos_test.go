@@ -72,7 +72,7 @@ func chaosOrders(t *testing.T, seed uint64, faults *motiatest.Faults, orders int
 func TestAFailureSaysWhatChaosDidAndHowToRepeatIt(t *testing.T) {
 	report := chaosOrders(t, 42, &motiatest.Faults{Duplicates: 0.5, Crashes: 0.5}, 3)
 	require.Regexp(t, `^chaos: seed 42, \d+ faults: \d+ duplicates, \d+ crashes \(fingerprint [0-9a-f]{16}\)
-the same again: motiatest.Chaos\(t, 42, ...\) in go test -run '\^Fake\$'
+the same again: motiatest.Chaos\(t, 42, ...\) in GOMAXPROCS=1 go test -run '\^Fake\$'
 (    (message stored twice|change handed over twice|crash before the handler|crash after the handler): .*
 )+$`, report)
 	require.Contains(t, report, `message stored twice: topic "order-created", group "customer-1" {"id":"o-1","email":"o-1@example.com","total":2}`)
@@ -83,7 +83,7 @@ func TestAFailureInASubtestSaysHowToRunOnlyThat(t *testing.T) {
 	f := &fakeTB{name: "TestOrders/all_of_them/seed=17", failed: true}
 	motiatest.Chaos(f, 17, nil)
 	f.cleanups[0]()
-	require.Contains(t, f.output.String(), `in go test -run '^TestOrders$/^all_of_them$/^seed=17$'`)
+	require.Contains(t, f.output.String(), `in GOMAXPROCS=1 go test -run '^TestOrders$/^all_of_them$/^seed=17$'`)
 }
 
 func TestATestThatPassesSaysNothingOfChaos(t *testing.T) {

@@ -17,7 +17,7 @@ const (
 	realPatience = 10 * time.Second
 	// virtualPatience is how long it waits where time costs nothing: longer than flows last.
 	virtualPatience = 30 * 24 * time.Hour
-	// idleInvocations is how many invocations an Idle sits out. A flow that has more of them goes round in circles.
+	// idleInvocations is how many invocations, and refused messages, an Idle sits out. A flow that has more of them goes round in circles.
 	idleInvocations = 20_000
 	// firstPoll and lastPoll are the pauses between looks where time is real and nothing says that there is something to see.
 	firstPoll = time.Millisecond
@@ -30,7 +30,7 @@ const (
 // Schedules do not count, only ticks that have come: to see a later one, let time pass first. Nor do requests whose response has begun,
 // which may be streams without an end, and values with a time to live.
 //
-// An app that makes work for itself is never idle. Idle gives up on it after 20,000 invocations.
+// An app that makes work for itself is never idle. Idle gives up on it after 20,000 invocations, and messages that the backend refuses.
 func (a *App) Idle() {
 	a.Helper()
 	patience := realPatience
@@ -59,7 +59,7 @@ func (a *App) IdleWithin(d time.Duration) {
 		case len(pending) == 0 && a.rec.activity.Load() == before:
 			return
 		case a.rec.tooMuch():
-			a.Fatalf("motiatest: not idle after %d invocations: the steps make work for each other without end; still pending:\n%s", idleInvocations, indent(pending))
+			a.Fatalf("motiatest: not idle after %d invocations and refused messages: the steps make work for each other without end, or the backend takes none; still pending:\n%s", idleInvocations, indent(pending))
 			return
 		case waited >= d:
 			a.Fatalf("motiatest: not idle after %v; still pending:\n%s", d, indent(pending))

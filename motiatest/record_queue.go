@@ -159,6 +159,9 @@ func (q *queue) Publish(ctx context.Context, messages ...driver.Message) error {
 	}
 	r.mu.Unlock()
 	err := q.Queue.Publish(ctx, messages...)
+	if err != nil {
+		r.spend() // what is offered again and again must end too
+	}
 	for _, e := range added {
 		var complete func(*Event)
 		if err == nil || lostAnswer(err) != nil {
