@@ -83,6 +83,12 @@ func (e *hubEvent) encodeRoom() []byte {
 	return out.Append(make([]byte, 0, 160+len(e.data)+len(e.payload)))
 }
 
+// replaces reports whether the event changes what is there into something else, so that a later one makes up for it.
+// For the room protocol an update from or to null is a create or a delete, which its clients need.
+func (e *hubEvent) replaces() bool {
+	return e.kind == EventUpdate && !e.revived && !room.IsNull(e.data)
+}
+
 // changesItem reports whether the event is a change of an item, and not sent or a snapshot.
 func (e *hubEvent) changesItem() bool {
 	return e.kind == EventCreate || e.kind == EventUpdate || e.kind == EventDelete

@@ -18,7 +18,8 @@ import (
 // [StreamConfig.Presence] shows it to others. Several connections with one ID are one member.
 //
 // Everybody who follows the group gets sent events: "presence:join" and "presence:leave" with the Member, and clients
-// on the network "presence:list" with all of them at the start and after a resync. No stream triggers fire.
+// on the network "presence:list" with all of them at the start and after a resync. A client's own join follows the list
+// that it begins with. No stream triggers fire.
 // [StreamName.Members] lists them.
 type Member struct {
 	// ID names the member within the group. Empty: nobody sees it.

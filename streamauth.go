@@ -37,7 +37,7 @@ func (a *App) authenticate(r *http.Request) (principal any, err error) {
 	if a.streamAuth == nil {
 		return nil, nil
 	}
-	return ask(a, r.Context(), "StreamAuth", func(ctx context.Context) (any, error) { return a.streamAuth(ctx, r) })
+	return ask(a, a.Context(r.Context()), "StreamAuth", func(ctx context.Context) (any, error) { return a.streamAuth(ctx, r) })
 }
 
 // mayJoin asks StreamConfig.OnJoin.
@@ -94,8 +94,8 @@ func ask[T any](a *App, ctx context.Context, name string, f func(context.Context
 func refusal(err error, status int, detail string) Problem {
 	var chosen *StatusError
 	if errors.As(err, &chosen) {
-		if p := problemOf(err); p.Status < 500 {
-			return p
+		if chosen.Status >= 400 && chosen.Status <= 599 {
+			return problemOf(err)
 		}
 	}
 	return Problem{Status: status, Detail: detail}

@@ -34,14 +34,22 @@ func (a *App) serveEvents(w http.ResponseWriter, r *http.Request, principal any)
 		return &p
 	}
 	defer a.hasLeft(st, join)
+	if r.Method == http.MethodHead { // it asks whether it might, and is not there
+		beginEvents(w)
+		return nil
+	}
 
 	wake := make(chan struct{}, 1)
-	box := &outbox{limit: a.streamLimits.Buffer, wake: func() {
-		select {
-		case wake <- struct{}{}:
-		default: // it is awake
-		}
-	}}
+	box := &outbox{
+		limit: a.streamLimits.Buffer,
+		wake: func() {
+			select {
+			case wake <- struct{}{}:
+			default: // it is awake
+			}
+		},
+		cut: func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(closeTimeout)) },
+	}
 	s := &subscriber{seat: &seat{box: box, history: st.history.Events > 0, after: lastEventID(r)}}
 	if join.ItemID != "" {
 		s.item = &join.ItemID
@@ -56,6 +64,7 @@ func (a *App) serveEvents(w http.ResponseWriter, r *http.Request, principal any)
 	defer s.close(nil)
 	a.clients.add(box)
 	defer a.clients.drop(box)
+	defer box.fail(errLeft) // from here on nobody touches w
 	defer a.enter(st, join.GroupID, principal)()
 	a.writeEvents(w, r, box, wake)
 	return nil
@@ -91,28 +100,21 @@ func lastEventID(r *http.Request) string {
 
 // writeEvents writes what comes until the client is gone or the stream ends.
 func (a *App) writeEvents(w http.ResponseWriter, r *http.Request, box *outbox, wake <-chan struct{}) {
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
-	if origin := r.Header.Get("Origin"); origin != "" {
-		h.Set("Access-Control-Allow-Origin", origin) // it is allowed
-		h.Set("Access-Control-Allow-Credentials", "true")
-		h.Add("Vary", "Origin")
-	}
-	w.WriteHeader(http.StatusOK)
-	if r.Method == http.MethodHead {
-		return
-	}
 	control := http.NewResponseController(w)
+	beginEvents(w)
 	write := func(texts ...[]byte) bool {
-		_ = control.SetWriteDeadline(time.Now().Add(a.streamLimits.WriteTimeout)) // without it a stalled client is held by the server
+		// Without the deadline a stalled client is held by the server; HTTP/2 ends the stream when it passes, write or no write.
+		_ = control.SetWriteDeadline(time.Now().Add(a.streamLimits.WriteTimeout))
 		for _, text := range texts {
 			if _, err := w.Write(text); err != nil {
 				return false
 			}
 		}
-		return control.Flush() == nil
+		if control.Flush() != nil {
+			return false
+		}
+		_ = control.SetWriteDeadline(time.Time{})
+		return true
 	}
 	alive := time.NewTicker(a.streamLimits.PingInterval)
 	defer alive.Stop()
@@ -121,6 +123,7 @@ func (a *App) writeEvents(w http.ResponseWriter, r *http.Request, box *outbox, w
 	for ok := write([]byte("retry: " + reconnectDelay + "\n\n")); ok; {
 		var err error
 		if batch, err = box.take(batch); err != nil {
+			_ = control.SetWriteDeadline(time.Now().Add(a.streamLimits.WriteTimeout)) // for the end of the response
 			return
 		}
 		if batch != nil {
@@ -139,6 +142,15 @@ func (a *App) writeEvents(w http.ResponseWriter, r *http.Request, box *outbox, w
 			return
 		}
 	}
+}
+
+// beginEvents says that server-sent events follow.
+func beginEvents(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
+	w.WriteHeader(http.StatusOK)
 }
 
 // sseFrame returns the event as a server-sent event.

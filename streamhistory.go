@@ -1,6 +1,7 @@
 package motia
 
 import (
+	"cmp"
 	"crypto/rand"
 	"slices"
 	"strconv"
@@ -45,7 +46,7 @@ type history struct {
 func (h *hub) keepHistoryLocked() {
 	if h.history == nil {
 		h.lingers.Store(true)
-		h.synced = nil // it is older than the history
+		h.synced, h.resynced = nil, nil // they are older than the history
 		h.history = &history{StreamHistory: h.hubs.stream.history, epoch: rand.Text()[:10], since: h.hubs.stamp(time.Now()).UnixNano()}
 	}
 }
@@ -75,16 +76,19 @@ func (e *hubEvent) eventID() string {
 
 // missedLocked returns the events for s after the one with the id, if the history reaches back to it.
 func (h *hub) missedLocked(s *subscriber, after string) ([]*hubEvent, bool) {
+	if h.history == nil {
+		return nil, false
+	}
 	epoch, at, _ := strings.Cut(after, "-")
 	last, err := strconv.ParseInt(at, 36, 64)
-	if err != nil || epoch != h.history.epoch {
+	if err != nil || epoch != h.history.epoch || last > h.hubs.last.Load() { // the last is no id that was ever given out
 		return nil, false
 	}
 	h.history.trim(time.Now())
 	if last < h.history.since {
 		return nil, false
 	}
-	from, _ := slices.BinarySearchFunc(h.history.events, last+1, func(e *hubEvent, t int64) int { return int(e.time.UnixNano() - t) })
+	from, _ := slices.BinarySearchFunc(h.history.events, last+1, func(e *hubEvent, t int64) int { return cmp.Compare(e.time.UnixNano(), t) })
 	var missed []*hubEvent
 	for _, e := range h.history.events[from:] {
 		if s.wants(e) {

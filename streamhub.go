@@ -19,6 +19,7 @@ type hubs struct {
 	app    *App
 	stream *stream
 	last   atomic.Int64 // Unix nanoseconds of the latest event
+	issued atomic.Int64 // the greatest milliseconds that a client may have seen: a hub that comes later begins there
 
 	mu     sync.Mutex
 	closed bool
@@ -44,11 +45,12 @@ type hub struct {
 	byItem map[string][]*subscriber // of one item
 
 	// The following are for clients on the network.
-	latest  int64     // milliseconds of the latest event
-	gone    int64     // milliseconds of the latest event of an item that does not exist now
-	synced  *hubEvent // the snapshot of the group, as long as it is true
-	history *history  // nil until somebody may come back for it
-	members *members  // nil where the stream has no presence
+	latest   int64     // milliseconds of the latest event
+	gone     int64     // milliseconds of the latest event of an item that does not exist now
+	synced   *hubEvent // the snapshot of the group as a sync, as long as it is true
+	resynced *hubEvent // the same as a resync
+	history  *history  // nil until somebody may come back for it
+	members  *members  // nil where the stream has no presence
 }
 
 // hubItem is an item as the hub knows it.
@@ -98,6 +100,8 @@ func (hs *hubs) acquire(group string) (*hub, error) {
 	h := hs.groups[group]
 	if h == nil {
 		h = &hub{hubs: hs, group: group, ready: make(chan struct{}), items: make(map[string]hubItem), byItem: make(map[string][]*subscriber)}
+		h.latest = hs.issued.Load()
+		h.gone = h.latest
 		hs.groups[group] = h
 		if hs.stream.config.Presence != nil {
 			h.members = newMembers()
@@ -189,7 +193,11 @@ func (h *hub) feed(ctx context.Context) error {
 // end closes all subscribers with the error, and lets nobody in any more.
 func (h *hub) end(err error) {
 	h.hubs.mu.Lock()
-	h.forgetLocked()
+	h.lingers.Store(false)
+	if h.linger != nil {
+		h.linger.Stop()
+	}
+	h.stopLocked()
 	h.hubs.mu.Unlock()
 	h.mu.Lock()
 	if h.failed == nil {
@@ -217,12 +225,10 @@ func (h *hub) admit(s *subscriber) error {
 		return h.failed
 	}
 	first := h.firstLocked(s)
-	for _, event := range first {
-		if s.seat != nil {
-			s.seat.put(event)
-		} else {
-			s.events <- event
-		}
+	if s.seat != nil {
+		s.seat.begin(first)
+	} else {
+		s.events <- first[0]
 	}
 	h.addLocked(s)
 	h.mu.Unlock()
@@ -252,7 +258,7 @@ func (h *hub) changed(e driver.Entry) {
 	if e.Deleted && !known {
 		return
 	}
-	millis := e.Time.UnixMilli()
+	millis := max(e.Time.UnixMilli(), h.gone)
 	if h.live {
 		millis = h.millisLocked(id, e.Time)
 	}
@@ -288,7 +294,18 @@ func (h *hub) millisLocked(id string, t time.Time) int64 {
 	} else {
 		h.gone = item.millis
 	}
+	h.hubs.issue(item.millis)
 	return item.millis
+}
+
+// issue notes that clients may see the milliseconds.
+func (hs *hubs) issue(millis int64) {
+	for {
+		issued := hs.issued.Load()
+		if millis <= issued || hs.issued.CompareAndSwap(issued, millis) {
+			return
+		}
+	}
 }
 
 // sent receives sent events.
@@ -308,7 +325,7 @@ func (h *hub) sent(data []byte) {
 }
 
 func (h *hub) sendLocked(event *hubEvent) {
-	h.synced = nil
+	h.synced, h.resynced = nil, nil
 	if h.history != nil {
 		h.history.add(event)
 	}

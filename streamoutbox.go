@@ -1,6 +1,9 @@
 package motia
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // outbox is what waits to be written to one client on the network. It is bounded: when it is full, updates that later
 // ones have superseded are left out, and if that is not enough the groups that overflow are resynchronised, once the
@@ -8,6 +11,7 @@ import "sync"
 type outbox struct {
 	limit int
 	wake  func() // called, with the lock held, when there is something to take and nobody takes; does not wait
+	cut   func() // called likewise when the outbox fails while somebody takes, who may be waiting for the client
 
 	mu      sync.Mutex
 	queue   []parcel
@@ -50,23 +54,29 @@ func (t *seat) offer(event *hubEvent) {
 		return
 	}
 	t.last = event
-	if len(b.queue) >= b.limit && !b.coalesceLocked() {
-		b.lagLocked(t)
-	} else {
-		b.queue = append(b.queue, parcel{t, event})
-	}
-	b.wakeLocked()
+	b.addLocked(t, event)
 }
 
-// put is offer for what must not be left out: the beginning of a subscription.
-func (t *seat) put(event *hubEvent) {
+// begin takes what a subscription begins with, all or none: a client may ask for it again and again without reading, and
+// is resynchronised then. The lock of the hub is held.
+func (t *seat) begin(events []*hubEvent) {
 	b := t.box
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.failed == nil && !t.lagging {
-		b.queue = append(b.queue, parcel{t, event})
-		b.wakeLocked()
+		b.addLocked(t, events...)
 	}
+}
+
+func (b *outbox) addLocked(t *seat, events ...*hubEvent) {
+	if len(b.queue) >= b.limit && !b.coalesceLocked() {
+		b.lagLocked(t)
+	} else {
+		for _, event := range events {
+			b.queue = append(b.queue, parcel{t, event})
+		}
+	}
+	b.wakeLocked()
 }
 
 // answer sends an event to this client alone, and reports whether there is room for it.
@@ -88,6 +98,9 @@ func (b *outbox) fail(err error) {
 	if b.failed == nil {
 		b.failed = err
 		b.queue, b.lagging = nil, nil
+		if b.taking {
+			b.cut()
+		}
 		b.wakeLocked()
 	}
 }
@@ -113,7 +126,7 @@ func (b *outbox) coalesceLocked() bool {
 		p := b.queue[i]
 		key := item{p.event.hub, p.event.item}
 		if p.event.changesItem() {
-			if seen[key] && p.event.kind == EventUpdate {
+			if seen[key] && p.event.replaces() {
 				continue
 			}
 			seen[key] = true
@@ -132,6 +145,18 @@ func (b *outbox) coalesceLocked() bool {
 func (b *outbox) lagLocked(t *seat) {
 	t.lagging = true
 	b.lagging = append(b.lagging, t)
+	b.clearLocked(t)
+}
+
+// forget drops what waits for a seat that the client has left.
+func (b *outbox) forget(t *seat) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.clearLocked(t)
+	b.lagging = slices.DeleteFunc(b.lagging, func(other *seat) bool { return other == t })
+}
+
+func (b *outbox) clearLocked(t *seat) {
 	kept := b.queue[:0]
 	for _, p := range b.queue {
 		if p.seat != t {
@@ -183,13 +208,18 @@ func (t *seat) resync() {
 	h := t.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	t.box.mu.Lock()
-	t.lagging = false
-	t.box.mu.Unlock()
+	var missed []parcel
 	for _, s := range t.subscribers {
-		t.put(h.snapshotLocked(s, EventResync))
+		missed = append(missed, parcel{t, h.snapshotLocked(s, EventResync)})
+		if h.members != nil && s.item == nil {
+			missed = append(missed, parcel{t, h.members.listLocked(h)})
+		}
 	}
-	if h.members != nil && len(t.subscribers) > 0 {
-		t.put(h.members.listLocked(h))
+	b := t.box
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t.lagging = false
+	if b.failed == nil {
+		b.queue = append(b.queue, missed...)
 	}
 }

@@ -16,6 +16,9 @@ import (
 //   - GET /{stream}/{group} and GET /{stream}/{group}/{item}, percent-encoded, are server-sent events (WHATWG HTML),
 //     as a browser's EventSource takes them; package streamclient is a client in Go.
 //
+// Browsers open six HTTP/1.1 connections to a host at most, and each EventSource holds one: where a user may have more of
+// them, serve HTTP/2 or let the page use a WebSocket.
+//
 // [App.ListenAndServe] mounts it at [Options.StreamPath]. Elsewhere strip the prefix:
 //
 //	http.Handle("/streams/", http.StripPrefix("/streams", app.StreamHandler()))
@@ -40,6 +43,12 @@ func (a *App) serveStreams(w http.ResponseWriter, r *http.Request) {
 	if !a.originAllowed(r) {
 		problem(Problem{Status: http.StatusForbidden, Detail: "origin is not allowed"})
 		return
+	}
+	if origin := r.Header.Get("Origin"); origin != "" { // its pages may read the answer, problems too
+		h := w.Header()
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set("Access-Control-Allow-Credentials", "true")
+		h.Add("Vary", "Origin")
 	}
 	principal, err := a.authenticate(r)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,7 +40,8 @@ type socket struct {
 	box    outbox
 	writes sync.WaitGroup
 	ping   *time.Timer
-	busy   atomic.Bool // with a frame, so that pongs are not read
+	busy   atomic.Bool  // with a frame, so that pongs are not read
+	sends  atomic.Int32 // writers, so that a ping has to wait; what bounds that is the write timeout
 
 	// The following belong to the reader.
 	rooms map[StreamJoin]*membership
@@ -62,7 +64,10 @@ var errLeft = errors.New("client has left")
 
 func (a *App) serveSocket(w http.ResponseWriter, r *http.Request, principal any) {
 	hijacked := &hijacker{ResponseWriter: w}
-	conn, err := websocket.Accept(hijacked, r, &websocket.AcceptOptions{
+	if canHijack(w) {
+		w = hijacked
+	} // else Accept answers that it cannot be done
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // originAllowed has checked it
 		Subprotocols:       subprotocols(r),
 	})
@@ -81,6 +86,7 @@ func (a *App) serveSocket(w http.ResponseWriter, r *http.Request, principal any)
 	}
 	c.box.limit = a.streamLimits.Buffer
 	c.box.wake = func() { c.writes.Go(c.write) }
+	c.box.cut = func() { time.AfterFunc(closeTimeout, func() { _ = c.net.Close() }) }
 	a.clients.add(&c.box)
 	c.ping = time.AfterFunc(math.MaxInt64, c.checkAlive)
 	c.ping.Reset(a.streamLimits.PingInterval) // now that checkAlive can see the timer
@@ -100,11 +106,28 @@ func (h *hijacker) Hijack() (conn net.Conn, buffered *bufio.ReadWriter, err erro
 	return conn, buffered, err
 }
 
+// canHijack reports whether a connection can be had from w, as http.ResponseController finds it.
+func canHijack(w http.ResponseWriter) bool {
+	for {
+		switch inner := w.(type) {
+		case http.Hijacker:
+			return true
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = inner.Unwrap()
+		default:
+			return false
+		}
+	}
+}
+
 // read handles the frames of the client until the connection ends.
 func (c *socket) read() {
 	for {
 		kind, text, err := c.conn.Read(context.Background())
-		if err != nil { // also where a frame was too big, which the client has been told
+		if errors.Is(err, websocket.ErrMessageTooBig) { // which the client has been told; it cannot hear it unless the rest is read
+			c.close(websocket.StatusMessageTooBig, "")
+		}
+		if err != nil {
 			return
 		}
 		c.busy.Store(true)
@@ -212,6 +235,7 @@ func (c *socket) drop(key StreamJoin, m *membership) {
 	t := c.seats[group]
 	if t.rooms--; t.rooms == 0 {
 		delete(c.seats, group)
+		c.box.forget(t)
 		t.exit()
 	}
 	key.Principal = c.principal
@@ -239,6 +263,8 @@ func (c *socket) refuse(request room.Request, message string) bool {
 
 // write writes what waits, until nothing does.
 func (c *socket) write() {
+	c.sends.Add(1)
+	defer c.sends.Add(-1)
 	var batch []parcel
 	for {
 		var err error
@@ -279,7 +305,7 @@ func (c *socket) failed(err error) {
 // close ends the connection with a code as in RFC 6455, section 7.4. It returns false: the connection does not go on.
 func (c *socket) close(code websocket.StatusCode, reason string) bool {
 	if len(reason) > maxCloseReason {
-		reason = reason[:maxCloseReason]
+		reason = strings.ToValidUTF8(reason[:maxCloseReason], "")
 	}
 	cut := time.AfterFunc(closeTimeout, func() { _ = c.net.Close() })
 	defer cut.Stop()
@@ -291,7 +317,7 @@ func (c *socket) close(code websocket.StatusCode, reason string) bool {
 func (c *socket) checkAlive() {
 	ctx, cancel := context.WithTimeout(context.Background(), pongTimeout)
 	defer cancel()
-	if err := c.conn.Ping(ctx); err != nil && !c.busy.Load() {
+	if err := c.conn.Ping(ctx); err != nil && !c.busy.Load() && c.sends.Load() == 0 {
 		_ = c.net.Close()
 		return
 	}

@@ -92,7 +92,9 @@ func (h *hub) firstLocked(s *subscriber) []*hubEvent {
 	if s.seat == nil {
 		return []*hubEvent{h.snapshotLocked(s, EventSync)}
 	}
-	s.seat.hub = h
+	if s.seat.hub == nil { // else others may be reading it
+		s.seat.hub = h
+	}
 	if s.seat.history {
 		h.keepHistoryLocked()
 	}
@@ -107,7 +109,7 @@ func (h *hub) firstLocked(s *subscriber) []*hubEvent {
 		}
 		first = missed
 	}
-	if h.members != nil && len(s.seat.subscribers) == 0 {
+	if h.members != nil && s.item == nil {
 		first = append(first, h.members.listLocked(h))
 	}
 	return first
@@ -116,24 +118,30 @@ func (h *hub) firstLocked(s *subscriber) []*hubEvent {
 // snapshotLocked returns the items for s. Those of a Subscription are not sorted yet: that takes time, and needs no
 // lock. Network clients share the snapshot of a group until something happens in it.
 func (h *hub) snapshotLocked(s *subscriber, kind StreamEventType) *hubEvent {
-	shared := s.seat != nil && s.item == nil && kind == EventSync
-	if shared && h.synced != nil {
-		return h.synced
+	var shared **hubEvent
+	switch {
+	case s.seat == nil || s.item != nil:
+	case kind == EventSync:
+		shared = &h.synced
+	default:
+		shared = &h.resynced
+	}
+	if shared != nil && *shared != nil {
+		return *shared
 	}
 	now := time.Now()
 	event := &hubEvent{hub: h, kind: kind, time: h.hubs.stamp(now)}
 	if s.item != nil {
 		event.item = *s.item
+		event.items = []StreamItem[json.RawMessage]{}
 		if item, ok := h.items[*s.item]; ok {
-			event.items = []StreamItem[json.RawMessage]{{*s.item, item.data}}
-			event.millis = item.millis
-		} else {
-			event.items = []StreamItem[json.RawMessage]{}
-			event.millis = h.millisLocked(*s.item, now)
+			event.items = append(event.items, StreamItem[json.RawMessage]{*s.item, item.data})
 		}
+		event.millis = h.millisLocked(*s.item, now) // a client that follows the group may have seen events of the item already
 		return event
 	}
 	event.millis = max(now.UnixMilli(), h.latest)
+	h.hubs.issue(event.millis)
 	event.items = make([]StreamItem[json.RawMessage], 0, len(h.items))
 	for id, item := range h.items {
 		event.items = append(event.items, StreamItem[json.RawMessage]{id, item.data})
@@ -141,8 +149,8 @@ func (h *hub) snapshotLocked(s *subscriber, kind StreamEventType) *hubEvent {
 	if s.seat != nil {
 		event.sort()
 	}
-	if shared {
-		h.synced = event
+	if shared != nil {
+		*shared = event
 	}
 	return event
 }
@@ -151,7 +159,12 @@ func (h *hub) snapshotLocked(s *subscriber, kind StreamEventType) *hubEvent {
 func (h *hub) again(s *subscriber) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !s.closed {
-		s.seat.put(h.snapshotLocked(s, EventSync))
+	if s.closed {
+		return
 	}
+	first := []*hubEvent{h.snapshotLocked(s, EventSync)}
+	if h.members != nil && s.item == nil {
+		first = append(first, h.members.listLocked(h))
+	}
+	s.seat.begin(first)
 }

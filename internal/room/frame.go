@@ -13,7 +13,7 @@ type Event struct {
 	Timestamp int64 // milliseconds since 1970; has to increase strictly with the events of one item
 	Stream    string
 	Group     string
-	Item      string // empty for the whole group
+	Item      string // empty for the whole group, or where that is the id of the item
 	Type      string // sync, create, update, delete or event
 
 	Data    json.RawMessage // the item, for all but event and the sync of a group
@@ -50,7 +50,7 @@ func (e *Event) Append(dst []byte) []byte {
 		dst = append(dst, `,"data":`...)
 		dst = appendValue(dst, e.Payload)
 		dst = append(dst, '}')
-	case e.Item != "":
+	case e.Type != "sync" || e.Item != "": // an item with an empty id has no room of its own
 		dst = append(dst, `","data":`...)
 		dst = appendItem(dst, e.Item, e.Data)
 	default:

@@ -1,0 +1,228 @@
+//go:build unix
+
+package motia_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/motia-go/motia"
+)
+
+// The two ends of the connections are processes of their own: so the time that the server takes can be told from that
+// of the clients, and each has as many open files as a process may have. They are this test binary again, with a part to
+// play; the benchmark talks to them in lines.
+
+// benchPeerPart is the environment variable that names the part.
+const benchPeerPart = "MOTIA_TEST_STREAM_PART"
+
+func TestMain(m *testing.M) {
+	part := os.Getenv(benchPeerPart)
+	if part == "" {
+		os.Exit(m.Run())
+	}
+	var err error
+	switch part {
+	case "floor":
+		err = benchServe(newBenchHub())
+	case "motia":
+		err = benchServe(newBenchNetApp())
+	default:
+		err = benchReadAll(part)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, part+":", err)
+		os.Exit(1)
+	}
+}
+
+// benchPublisher is a server that sends orders to all its clients.
+type benchPublisher interface {
+	serve(net.Listener) error
+	publish(benchTimedOrder) error
+}
+
+// benchTimedOrder is an order that says when it was sent.
+type benchTimedOrder struct {
+	benchOrder
+	At int64 `json:"at"` // Unix nanoseconds
+}
+
+// benchServe is a server, until there are no more commands: "publish n window" sends n orders, of which so many at a time
+// have not been received by all, and answers with its processor time; "memory" answers with the bytes that it uses.
+func benchServe(p benchPublisher) error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- p.serve(listener) }()
+	received := os.NewFile(3, "received") // a byte for every order that all clients have
+	order := benchTimedOrder{}
+	if err := json.Unmarshal([]byte(benchOrderText), &order); err != nil {
+		return err
+	}
+	await := func(n int) error {
+		for range n {
+			if _, err := received.Read(make([]byte, 1)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	fmt.Println(listener.Addr())
+	for commands := bufio.NewScanner(os.Stdin); commands.Scan(); {
+		switch command := strings.Fields(commands.Text()); command[0] {
+		case "publish":
+			n, _ := strconv.Atoi(command[1])
+			window, _ := strconv.Atoi(command[2])
+			before := benchProcessorTime()
+			for i := range n {
+				order.At = time.Now().UnixNano()
+				if err := p.publish(order); err != nil {
+					return err
+				}
+				if i >= window-1 {
+					if err := await(1); err != nil {
+						return err
+					}
+				}
+			}
+			if err := await(min(n, window-1)); err != nil {
+				return err
+			}
+			fmt.Println(int64(benchProcessorTime() - before))
+		case "memory":
+			fmt.Println(heapInUse())
+		case "goroutines":
+			fmt.Println(runtime.NumGoroutine())
+		}
+	}
+	select {
+	case err := <-failed:
+		return err
+	default:
+		return nil
+	}
+}
+
+// benchProcessorTime is what the process has taken of the processors, in the kernel as well.
+func benchProcessorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// benchHub is the floor: a map of connections, for each of which a goroutine writes what comes through a channel.
+type benchHub struct {
+	mu      sync.Mutex
+	items   map[string][]byte
+	clients map[*websocket.Conn]chan []byte
+}
+
+func newBenchHub() *benchHub {
+	return &benchHub{items: make(map[string][]byte), clients: make(map[*websocket.Conn]chan []byte)}
+}
+
+func (h *benchHub) serve(l net.Listener) error {
+	return http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			return
+		}
+		gone, left := context.WithCancel(context.Background())
+		go func() {
+			defer left()
+			for {
+				if _, _, err := conn.Read(context.Background()); err != nil {
+					return
+				}
+			}
+		}()
+		frames := make(chan []byte, 64)
+		h.mu.Lock()
+		h.clients[conn] = frames
+		h.mu.Unlock()
+		defer func() {
+			h.mu.Lock()
+			delete(h.clients, conn)
+			h.mu.Unlock()
+		}()
+		if conn.Write(context.Background(), websocket.MessageText, []byte(`{"type":"sync"}`)) != nil {
+			return
+		}
+		for {
+			select {
+			case frame := <-frames:
+				if conn.Write(context.Background(), websocket.MessageText, frame) != nil {
+					return
+				}
+			case <-gone.Done():
+				return
+			}
+		}
+	}))
+}
+
+func (h *benchHub) publish(order benchTimedOrder) error {
+	data, err := json.Marshal(order)
+	if err != nil {
+		return err
+	}
+	frame := fmt.Appendf(nil, `{"timestamp":%d,"streamName":"orders","groupId":"group","id":"id","event":{"type":"update","data":%s}}`,
+		time.Now().UnixMilli(), data)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.items["id"] = data
+	for _, c := range h.clients {
+		c <- frame
+	}
+	return nil
+}
+
+// benchNetApp is an app that does the same.
+type benchNetApp struct {
+	app  *motia.App
+	host context.Context
+}
+
+const benchTimedOrders motia.StreamName[benchTimedOrder] = "orders"
+
+func newBenchNetApp() *benchNetApp {
+	app := motia.New(&motia.Options{
+		Logger:  slog.New(slog.DiscardHandler),
+		Streams: []motia.StreamConfig{{Name: string(benchTimedOrders)}},
+		// The clients of the benchmark answer no pings, and those that stall stay for the whole time.
+		StreamLimits: motia.StreamLimits{PingInterval: time.Hour, WriteTimeout: time.Hour},
+	})
+	return &benchNetApp{app, app.Context(context.Background())}
+}
+
+func (a *benchNetApp) serve(l net.Listener) error {
+	if err := a.app.Register(); err != nil {
+		return err
+	}
+	return a.app.Serve(context.Background(), l)
+}
+
+func (a *benchNetApp) publish(order benchTimedOrder) error {
+	_, err := benchTimedOrders.Set(a.host, "group", "id", order)
+	return err
+}

@@ -1,0 +1,199 @@
+//go:build unix
+
+package motia_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// BenchmarkStreamServer1000 takes one stored item to 1,000 clients on WebSockets over the loopback interface. The ratio is
+// of the processor time that the server takes, that of the kernel included and that of the clients not.
+func BenchmarkStreamServer1000(b *testing.B) { benchStreamServer(b, 1000, 1) }
+
+// BenchmarkStreamServer1000Burst does the same with up to 32 items under way.
+func BenchmarkStreamServer1000Burst(b *testing.B) { benchStreamServer(b, 1000, 32) }
+
+// BenchmarkStreamServer10000 does the same with 10,000 clients.
+func BenchmarkStreamServer10000(b *testing.B) { benchStreamServer(b, 10_000, 1) }
+
+func benchStreamServer(b *testing.B, clients, window int) {
+	floor, motia := newBenchNetwork(b, "floor", clients, 0), newBenchNetwork(b, "motia", clients, 0)
+	orders := max(4000/clients, window)
+	b.Run("ratio", func(b *testing.B) {
+		var ratios, costs []float64
+		for b.Loop() {
+			x, y := alternate(len(ratios),
+				func() float64 { return floor.publish(b, orders, window) },
+				func() float64 { return motia.publish(b, orders, window) })
+			ratios = append(ratios, y/x)
+			costs = append(costs, y/float64(orders*clients))
+		}
+		b.ReportMetric(quantile(ratios, 0.5), "ratio")
+		b.ReportMetric(quantile(costs, 0.5)/1000, "µs/delivery")
+		b.ReportMetric(0, "ns/op") // of a turn, which says nothing
+	})
+}
+
+// BenchmarkStreamServerStalled is the 99th percentile of the delay of 990 clients: beside ten that do not read, in
+// proportion to what it is beside none.
+func BenchmarkStreamServerStalled(b *testing.B) {
+	const clients, stalled, orders = 990, 10, 10
+	floor, motia := newBenchNetwork(b, "motia", clients, 0), newBenchNetwork(b, "motia", clients, stalled)
+	idle := motia.ask(b, "goroutines")
+	for range 10 { // some were about to end
+		idle = min(idle, motia.ask(b, "goroutines"))
+	}
+	for range 100 { // until those that stall hold a goroutine each, which waits to write
+		motia.publish(b, 100, 16)
+		if motia.ask(b, "goroutines") >= idle+stalled {
+			break
+		}
+	}
+	require.GreaterOrEqual(b, motia.ask(b, "goroutines"), idle+stalled, "of the clients that do not read")
+	motia.publish(b, 1000, 16) // which is more than waits for a client
+	b.Run("ratio", func(b *testing.B) {
+		floor.delays(b)
+		motia.delays(b)
+		var medians, ratios []float64
+		measure := func(n *benchNetwork) func() [2]float64 {
+			return func() [2]float64 {
+				n.publish(b, orders, 1)
+				return n.delays(b)
+			}
+		}
+		for b.Loop() {
+			x, y := alternate(len(ratios), measure(floor), measure(motia))
+			medians = append(medians, y[0]/x[0])
+			ratios = append(ratios, y[1]/x[1])
+		}
+		b.ReportMetric(quantile(medians, 0.5), "p50-ratio")
+		b.ReportMetric(quantile(ratios, 0.5), "ratio")
+		b.ReportMetric(0, "ns/op") // of a turn, which says nothing
+	})
+}
+
+func TestAnIdleClientCostsAtMost30PercentMoreMemoryThanByHand(t *testing.T) {
+	const clients = 500
+	each := func(part string) float64 {
+		n := newBenchNetwork(t, part, clients, 0)
+		n.publish(t, 3, 1)
+		return (n.ask(t, "memory") - n.empty) / clients
+	}
+	floor, motia := each("floor"), each("motia")
+	t.Logf("%.0f bytes, by hand %.0f: %.2f", motia, floor, motia/floor)
+	require.LessOrEqual(t, motia, 1.3*floor)
+}
+
+// alternate measures both, each of them first every other time.
+func alternate[T any](turn int, floor, motia func() T) (x, y T) {
+	if turn%2 == 0 {
+		x = floor()
+		return x, motia()
+	}
+	y = motia()
+	return floor(), y
+}
+
+// benchNetwork is a server, and clients that are connected to it.
+type benchNetwork struct {
+	server, readers *benchPeer
+	empty           float64 // memory of the server without clients
+}
+
+func newBenchNetwork(tb testing.TB, part string, clients, stalled int) *benchNetwork {
+	tb.Helper()
+	var limit syscall.Rlimit
+	require.NoError(tb, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)) // the Go runtime has made the most of it
+	if need := uint64(clients + stalled + 50); uint64(limit.Cur) < need {
+		tb.Fatalf("%d connections need %d open files in each of two processes, and the limit is %d: see ulimit -n", clients+stalled, need, limit.Cur)
+	}
+	received, all, err := os.Pipe()
+	require.NoError(tb, err)
+	defer func() { _, _ = received.Close(), all.Close() }()
+	n := &benchNetwork{server: newBenchPeer(tb, part, received)}
+	address := n.server.answer(tb)
+	n.empty = n.ask(tb, "memory")
+	n.readers = newBenchPeer(tb, fmt.Sprint("read ", address, " ", clients, " ", stalled), all)
+	require.Equal(tb, "connected", n.readers.answer(tb))
+	n.publish(tb, 10, 1)
+	return n
+}
+
+// publish sends orders and returns the processor time of the server in nanoseconds.
+func (n *benchNetwork) publish(tb testing.TB, orders, window int) float64 {
+	tb.Helper()
+	return n.ask(tb, fmt.Sprint("publish ", orders, " ", window))
+}
+
+func (n *benchNetwork) ask(tb testing.TB, command string) float64 {
+	tb.Helper()
+	n.server.tell(tb, command)
+	answer, err := strconv.ParseFloat(n.server.answer(tb), 64)
+	require.NoError(tb, err)
+	return answer
+}
+
+// delays returns the 50th and the 99th percentile of the delays since the last call.
+func (n *benchNetwork) delays(tb testing.TB) (d [2]float64) {
+	tb.Helper()
+	n.readers.tell(tb, "delays")
+	_, err := fmt.Sscan(n.readers.answer(tb), &d[0], &d[1])
+	require.NoError(tb, err)
+	return d
+}
+
+// benchPeer is a process that plays a part.
+type benchPeer struct {
+	part    string
+	in      io.WriteCloser
+	answers *bufio.Scanner
+}
+
+func newBenchPeer(tb testing.TB, part string, extra *os.File) *benchPeer {
+	tb.Helper()
+	program, err := os.Executable()
+	require.NoError(tb, err)
+	process := exec.Command(program)
+	process.Env = append(os.Environ(), benchPeerPart+"="+part)
+	process.ExtraFiles = []*os.File{extra}
+	process.Stderr = os.Stderr
+	in, err := process.StdinPipe()
+	require.NoError(tb, err)
+	out, err := process.StdoutPipe()
+	require.NoError(tb, err)
+	require.NoError(tb, process.Start())
+	tb.Cleanup(func() {
+		_ = in.Close() // which ends it
+		kill := time.AfterFunc(10*time.Second, func() { _ = process.Process.Kill() })
+		defer kill.Stop()
+		if err := process.Wait(); err != nil {
+			tb.Errorf("%s: %v", part, err)
+		}
+	})
+	return &benchPeer{part, in, bufio.NewScanner(out)}
+}
+
+func (p *benchPeer) tell(tb testing.TB, command string) {
+	tb.Helper()
+	_, err := io.WriteString(p.in, command+"\n")
+	require.NoError(tb, err)
+}
+
+func (p *benchPeer) answer(tb testing.TB) string {
+	tb.Helper()
+	if !p.answers.Scan() {
+		tb.Fatalf("%s has ended", p.part)
+	}
+	return strings.TrimSpace(p.answers.Text())
+}

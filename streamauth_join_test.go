@@ -1,0 +1,192 @@
+package motia_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/motia-go/motia"
+)
+
+// authByToken takes the token for the principal.
+func authByToken(_ context.Context, r *http.Request) (any, error) { return motia.StreamToken(r), nil }
+
+func TestARefusedJoinIsAnsweredAndSeesNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		onJoin  func(context.Context) error
+		message string
+	}{
+		"error":     {func(context.Context) error { return errors.New("secret") }, "join is refused"},
+		"panic":     {func(context.Context) error { panic("secret") }, "join is refused"},
+		"timeout":   {func(ctx context.Context) error { <-ctx.Done(); return nil }, "join is refused"},
+		"deaf":      {func(context.Context) error { time.Sleep(time.Hour); return nil }, "join is refused"},
+		"forbidden": {func(context.Context) error { return motia.HTTPError(403, errors.New(`only "members"`)) }, `only \"members\"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var left atomic.Int64
+				app, l, _ := socketApp(t, motia.Options{}, motia.StreamConfig{
+					OnJoin: func(ctx context.Context, join motia.StreamJoin) error {
+						if join.GroupID == "open" {
+							return nil
+						}
+						return c.onJoin(ctx)
+					},
+					OnLeave:  func(context.Context, motia.StreamJoin) { left.Add(1) },
+					Presence: func(any) motia.Member { return motia.Member{ID: "x"} },
+				})
+				socketSet(t, app, "closed", "i", `{"secret":1}`)
+				client := socketDial(t, l)
+				client.join("closed", "")
+				client.join("closed", "i")
+				time.Sleep(20 * time.Second)
+				require.Equal(t, []string{
+					`{"streamName":"notes","groupId":"closed","event":{"type":"event","event":{"type":"error","data":{"message":"` + c.message + `"}}}}`,
+					`{"streamName":"notes","groupId":"closed","id":"i","event":{"type":"event","event":{"type":"error","data":{"message":"` + c.message + `"}}}}`,
+				}, client.texts())
+				socketSet(t, app, "closed", "i", `{"secret":2}`)
+				socketSend(t, app, "closed", "i", "secret", nil)
+				client.leave("closed", "")
+				require.Empty(t, client.texts())
+				members, err := noteStream.Members(app.Context(t.Context()), "closed")
+				require.NoError(t, err)
+				require.Empty(t, members)
+				client.join("open", "")
+				require.Equal(t, []string{"sync", "event presence:list", "event presence:join"}, client.kinds(), "the connection goes on")
+				client.cut()
+				synctest.Wait()
+				require.EqualValues(t, 1, left.Load(), "nobody leaves who has not joined")
+				time.Sleep(time.Hour) // the deaf one ends
+			})
+		})
+	}
+}
+
+func TestAJoinToAnUndeclaredStreamIsAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, l, _ := socketApp(t, motia.Options{}, motia.StreamConfig{})
+		c := socketDial(t, l)
+		c.ask("join", "nots", "g", "i", "s")
+		c.ask("leave", "nots", "g", "i", "s")
+		require.Equal(t, []string{
+			`{"streamName":"nots","groupId":"g","id":"i","event":{"type":"event","event":{"type":"error","data":{"message":"stream is not declared"}}}}`,
+		}, c.texts())
+		c.open()
+	})
+}
+
+func TestOnJoinAndOnLeaveAreCalledOnceForEachRoomWithThePrincipal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := new(events)
+		note := func(what string, j motia.StreamJoin) {
+			calls.add(fmt.Sprintf("%s %s/%s/%s %v", what, j.Stream, j.GroupID, j.ItemID, j.Principal))
+		}
+		app, l, _ := socketApp(t, motia.Options{StreamAuth: authByToken}, motia.StreamConfig{
+			OnJoin: func(ctx context.Context, j motia.StreamJoin) error {
+				note("join", j)
+				if _, _, err := authUsers.Get(ctx, "ann"); err != nil {
+					return err
+				}
+				return nil
+			},
+			OnLeave: func(ctx context.Context, j motia.StreamJoin) {
+				note("leave", j)
+				_, _ = authUsers.Set(ctx, "left", j.ItemID)
+			},
+		})
+		c := socketDial(t, l)
+		c.join("g", "")
+		c.ask("join", "notes", "g", "", "second")
+		c.join("g", "i")
+		c.join("h", "")
+		require.Equal(t, []string{"join notes/g/ query", "join notes/g/i query", "join notes/h/ query"}, calls.all())
+		c.leave("g", "")
+		c.leave("g", "i")
+		c.leave("g", "i")
+		c.leave("never", "")
+		require.Equal(t, []string{"leave notes/g/i query"}, calls.all()[3:], "the second subscription of g is there")
+		left, _, err := authUsers.Get(app.Context(t.Context()), "left")
+		require.NoError(t, err)
+		require.Equal(t, "i", left)
+		c.ask("leave", "notes", "g", "", "second")
+		require.Equal(t, []string{"leave notes/g/ query"}, calls.all()[4:])
+		c.cut()
+		synctest.Wait()
+		require.Equal(t, []string{"leave notes/h/ query"}, calls.all()[5:])
+	})
+}
+
+func TestAnOnLeaveThatPanicsOrHangsHarmsNobodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := new(events)
+		app, l, log := socketApp(t, motia.Options{StreamLimits: motia.StreamLimits{AuthTimeout: time.Second}}, motia.StreamConfig{
+			OnLeave: func(ctx context.Context, j motia.StreamJoin) {
+				calls.add(j.GroupID)
+				if j.GroupID == "hangs" {
+					<-ctx.Done()
+				}
+				panic("secret")
+			},
+		})
+		c, other := socketDial(t, l), socketDial(t, l)
+		c.join("panics", "")
+		c.join("hangs", "")
+		c.join("g", "")
+		other.join("g", "")
+		c.leave("panics", "")
+		c.leave("hangs", "")
+		time.Sleep(time.Minute)
+		c.frames()
+		other.frames()
+		socketSet(t, app, "g", "i", `{}`)
+		require.Equal(t, []string{"i create"}, c.kinds())
+		require.Equal(t, []string{"i create"}, other.kinds())
+		require.Equal(t, []string{"panics", "hangs"}, calls.all())
+		require.Len(t, log.records(t, "OnLeave has failed"), 2)
+	})
+}
+
+// A client that is gone while OnJoin thinks about it has joined and left, and nothing of it stays.
+func TestAClientThatVanishesInTheMiddleOfAJoinLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := new(events)
+		app, l, _ := socketApp(t, motia.Options{}, motia.StreamConfig{
+			OnJoin:   func(context.Context, motia.StreamJoin) error { time.Sleep(time.Second); calls.add("join"); return nil },
+			OnLeave:  func(context.Context, motia.StreamJoin) { calls.add("leave") },
+			Presence: func(any) motia.Member { return motia.Member{ID: "x"} },
+		})
+		c := socketDial(t, l)
+		c.join("g", "")
+		c.cut()
+		require.Empty(t, calls.all())
+		time.Sleep(2 * time.Second)
+		require.Equal(t, []string{"join", "leave"}, calls.all())
+		members, err := noteStream.Members(app.Context(t.Context()), "g")
+		require.NoError(t, err)
+		require.Empty(t, members)
+	})
+}
+
+// The reader is busy with the join: that it reads no pong is not the client's fault.
+func TestASlowOnJoinDoesNotCostTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, l, _ := socketApp(t, motia.Options{StreamLimits: motia.StreamLimits{AuthTimeout: 5 * time.Minute}}, motia.StreamConfig{
+			OnJoin: func(context.Context, motia.StreamJoin) error { time.Sleep(3 * time.Minute); return nil },
+		})
+		l.buffered = true
+		c := socketDial(t, l)
+		c.join("g", "")
+		time.Sleep(4 * time.Minute)
+		c.open()
+		require.Equal(t, []string{"sync"}, c.kinds())
+		time.Sleep(time.Hour)
+		c.open()
+	})
+}

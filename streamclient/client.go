@@ -1,0 +1,112 @@
+package streamclient
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Options configure a [Client]. The zero value consists of defaults only. New copies it.
+type Options struct {
+	// HTTPClient makes the requests; a Transport of its own can renew tokens. Its Timeout is not heeded: subscriptions
+	// have no end. Default: one on http.DefaultTransport.
+	HTTPClient *http.Client
+	// Token, if not empty, is sent as "Authorization: Bearer <token>"; the server finds it with motia.StreamToken.
+	Token string
+	// Header is sent with every request.
+	Header http.Header
+	// MinDelay is how long to wait before the first attempt to reconnect, unless the server says how long (the retry of
+	// server-sent events). Every further attempt waits twice as long, up to MaxDelay, and all of them up to a half less,
+	// at random, so that not all clients of a server come back at once. Retry-After is heeded. Default: 500 ms.
+	MinDelay time.Duration
+	// MaxDelay is the longest delay. Default: 30 s.
+	MaxDelay time.Duration
+	// Silence is how long the server may say nothing at all, until the connection counts as lost. Default: 75 s, for
+	// servers with the default PingInterval of 30 s.
+	Silence time.Duration
+	// MaxEventSize bounds an event, in bytes; the snapshot of a group is one event. Default: 16 MiB.
+	MaxEventSize int
+	// Logger receives why connections were lost and when the next attempt follows. Default: slog.Default() at the time of
+	// New.
+	Logger *slog.Logger
+}
+
+const (
+	defaultMinDelay     = 500 * time.Millisecond
+	defaultMaxDelay     = 30 * time.Second
+	defaultSilence      = 75 * time.Second
+	defaultMaxEventSize = 16 << 20
+)
+
+// Client knows a server. Make one with [New], and follow streams with [Subscribe]. It may be used concurrently; it holds
+// nothing that needs to be closed.
+type Client struct {
+	options Options // with defaults
+	http    http.Client
+	base    *url.URL
+	mistake error // in what New was given
+}
+
+// New returns a client of the [motia.App.StreamHandler] at the URL, for example "https://example.com/streams". A query in
+// it is sent with every request. Nil options mean defaults. Mistakes in either are reported by Subscribe.
+func New(address string, opts *Options) *Client {
+	c := new(Client)
+	if opts != nil {
+		c.options = *opts
+	}
+	o := &c.options
+	if o.HTTPClient != nil {
+		c.http = *o.HTTPClient
+		c.http.Timeout = 0
+	}
+	o.Header = o.Header.Clone()
+	if o.Header == nil {
+		o.Header = make(http.Header)
+	}
+	o.Header.Set("Accept", "text/event-stream")
+	if o.Token != "" {
+		o.Header.Set("Authorization", "Bearer "+o.Token)
+	}
+	if o.MinDelay < 0 || o.MaxDelay < 0 || o.Silence < 0 || o.MaxEventSize < 0 {
+		c.mistake = errors.New("option is negative")
+	}
+	setDefault(&o.MinDelay, defaultMinDelay)
+	setDefault(&o.MaxDelay, defaultMaxDelay)
+	setDefault(&o.Silence, defaultSilence)
+	setDefault(&o.MaxEventSize, defaultMaxEventSize)
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	base, err := url.Parse(address)
+	switch {
+	case err != nil:
+		c.mistake = err
+	case base.Scheme != "http" && base.Scheme != "https" || base.Host == "":
+		c.mistake = fmt.Errorf("%q is not an absolute http or https URL", address)
+	}
+	c.base = base
+	return c
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// url returns the address of a group or an item.
+func (c *Client) url(names ...string) *url.URL {
+	u := *c.base
+	u.Path = strings.TrimSuffix(c.base.Path, "/")
+	u.RawPath = strings.TrimSuffix(c.base.EscapedPath(), "/")
+	for _, name := range names {
+		u.Path += "/" + name
+		u.RawPath += "/" + url.PathEscape(name)
+	}
+	return &u
+}

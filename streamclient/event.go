@@ -1,0 +1,41 @@
+package streamclient
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/motia-go/motia"
+)
+
+// event is an event as the server sends it.
+type event struct {
+	Type      motia.StreamEventType `json:"-"`
+	Timestamp int64                 `json:"timestamp"` // milliseconds
+	ID        string                `json:"id"`        // of the item
+	Name      string                `json:"name"`
+	Data      json.RawMessage       `json:"data"`
+	Payload   json.RawMessage       `json:"payload"`
+	Items     []item                `json:"items"`
+}
+
+type item struct {
+	ID   string          `json:"id"`
+	Data json.RawMessage `json:"data"`
+}
+
+// parseEvent reads an event. Kinds that it does not know, of later servers, are left out: not ok.
+func parseEvent(kind string, data []byte) (e event, ok bool, err error) {
+	e.Type = motia.StreamEventType(kind)
+	switch e.Type {
+	case motia.EventSync, motia.EventResync, motia.EventCreate, motia.EventUpdate, motia.EventDelete, motia.EventSent:
+	default:
+		return event{}, false, nil
+	}
+	if err := json.Unmarshal(data, &e); err != nil {
+		return event{}, false, invalidEvent{fmt.Errorf("event %q is not valid: %w", kind, err)}
+	}
+	if e.Items == nil && (e.Type == motia.EventSync || e.Type == motia.EventResync) {
+		return event{}, false, invalidEvent{fmt.Errorf("event %q has no items", kind)}
+	}
+	return e, true, nil
+}
