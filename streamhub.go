@@ -294,6 +294,7 @@ func (h *hub) millisLocked(id string, t time.Time) int64 {
 	} else {
 		h.gone = item.millis
 	}
+	h.latest = max(h.latest, item.millis) // a sync of the group that comes after it must not be older
 	h.hubs.issue(item.millis)
 	return item.millis
 }

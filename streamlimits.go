@@ -6,7 +6,8 @@ import "time"
 type StreamLimits struct {
 	// FrameSize is the largest frame that a client may send, in bytes. Default: 32 KiB.
 	FrameSize int64
-	// FrameRate is how many frames per second a client may send, with bursts of ten seconds' worth. Default: 100.
+	// FrameRate is how many frames per second a client may send, pings among them, with bursts of ten seconds' worth.
+	// Default: 100.
 	FrameRate int
 	// Joins is how many subscriptions a connection may have. Default: 1,000.
 	Joins int

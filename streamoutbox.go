@@ -7,7 +7,7 @@ import (
 
 // outbox is what waits to be written to one client on the network. It is bounded: when it is full, updates that later
 // ones have superseded are left out, and if that is not enough the groups that overflow are resynchronised, once the
-// client has read the rest.
+// client has read what was taken before.
 type outbox struct {
 	limit int
 	wake  func() // called, with the lock held, when there is something to take and nobody takes; does not wait
@@ -177,12 +177,7 @@ func (b *outbox) take(batch []parcel) ([]parcel, error) {
 		case b.failed != nil:
 			b.mu.Unlock()
 			return nil, b.failed
-		case len(b.queue) > 0:
-			next := b.queue
-			b.queue = batch[:0]
-			b.mu.Unlock()
-			return next, nil
-		case len(b.lagging) > 0:
+		case len(b.lagging) > 0: // first, since other groups may never let the queue become empty
 			seats := b.lagging
 			b.lagging = nil
 			b.mu.Unlock()
@@ -190,6 +185,11 @@ func (b *outbox) take(batch []parcel) ([]parcel, error) {
 				t.resync()
 			}
 			continue
+		case len(b.queue) > 0:
+			next := b.queue
+			b.queue = batch[:0]
+			b.mu.Unlock()
+			return next, nil
 		}
 		b.taking = false
 		if b.queue = batch[:0]; cap(batch) > idleParcels {

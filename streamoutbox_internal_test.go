@@ -116,7 +116,7 @@ func TestAnOutboxMayBeFilledAndEmptiedAtTheSameTime(t *testing.T) {
 			}
 		}
 	})
-	joiner := &subscriber{hub: groups[0].hub, seat: client.seats[groups[0]], item: new(string)} // in a seat that lags now and then
+	joiner := &subscriber{hub: groups[0].hub, seat: client.seats[groups[0]], item: new("none")} // in a seat that lags now and then
 	for range 500 {
 		groups[0].hubs.mu.Lock()
 		groups[0].refs++
@@ -266,4 +266,38 @@ func TestClientsOfAGroupShareItsSnapshots(t *testing.T) {
 		c.take()
 		c.check()
 	}
+}
+
+func TestAGroupThatHasOverflownIsResynchronisedWhileOthersAreBusy(t *testing.T) {
+	busy, quiet := newOutboxGroup("busy"), newOutboxGroup("quiet")
+	client := newOutboxClient(t, 4)
+	client.join(busy, "")
+	client.join(quiet, "")
+	client.take()
+	for range 5 {
+		quiet.send()
+	}
+	busy.write("a", false) // as ever when the client takes
+	require.True(t, client.take())
+	require.Equal(t, 1, client.syncs)
+}
+
+// Clients of the room protocol ignore a sync of the group that is older than a delete.
+func TestTheSyncOfAGroupIsNotOlderThanADeleteThatStandsForTheSyncOfAnItem(t *testing.T) {
+	g := newOutboxGroup("g")
+	client := newOutboxClient(t, 4)
+	client.join(g, "a")
+	client.join(g, "")
+	client.take()
+	for range 100 { // the milliseconds run ahead of the clock
+		g.write("a", false)
+	}
+	g.delete("a")
+	for i := range 5 {
+		g.write(strconv.Itoa(i), false)
+	}
+	require.True(t, client.take())
+	require.Len(t, client.batch, 2)
+	require.Contains(t, string(client.batch[0].event.roomFrame()), `"delete"`)
+	require.GreaterOrEqual(t, client.batch[1].event.millis, client.batch[0].event.millis)
 }

@@ -67,16 +67,18 @@ func (a *App) serveSocket(w http.ResponseWriter, r *http.Request, principal any)
 	if canHijack(w) {
 		w = hijacked
 	} // else Accept answers that it cannot be done
+	var c *socket
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // originAllowed has checked it
 		Subprotocols:       subprotocols(r),
+		OnPingReceived:     func(context.Context, []byte) bool { return c.pinged() },
 	})
 	if err != nil {
 		a.log.InfoContext(r.Context(), "stream client is refused", "error", err)
 		return // Accept has answered
 	}
 	conn.SetReadLimit(a.streamLimits.FrameSize)
-	c := &socket{
+	c = &socket{
 		app:       a,
 		conn:      conn,
 		net:       hijacked.conn,
@@ -137,6 +139,15 @@ func (c *socket) read() {
 			return
 		}
 	}
+}
+
+// pinged reports whether a ping is to be answered. A flood of them cuts the client off.
+func (c *socket) pinged() bool {
+	if c.rate.allow(time.Now(), c.app.streamLimits.FrameRate) {
+		return true
+	}
+	_ = c.net.Close() // a closing handshake cannot begin while a frame is read
+	return false
 }
 
 // handle reports whether the connection goes on.

@@ -275,6 +275,7 @@ func TestFramesThatAreNoneEndTheConnection(t *testing.T) {
 		"close with a bad code":   socketMasked(0x88, "\x00\x01"),
 		"close with half a code":  socketMasked(0x88, "\x03"),
 		"HTTP":                    "GET / HTTP/1.1\r\nHost: motia.test\r\n\r\n",
+		"a flood of pings":        strings.Repeat(socketMasked(0x89, "x"), 1001),
 		"endless fragments":       socketMasked(0x01, "") + strings.Repeat(socketMasked(0x00, strings.Repeat(" ", 1000)), 40),
 		"close in good order":     socketMasked(0x88, "\x03\xe8"),
 		"end":                     "",

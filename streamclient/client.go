@@ -106,7 +106,15 @@ func (c *Client) url(names ...string) *url.URL {
 	u.RawPath = strings.TrimSuffix(c.base.EscapedPath(), "/")
 	for _, name := range names {
 		u.Path += "/" + name
-		u.RawPath += "/" + url.PathEscape(name)
+		u.RawPath += "/" + escape(name)
 	}
 	return &u
+}
+
+// escape makes a segment of a path of the name. Servers and proxies would take "." and ".." for steps in the path.
+func escape(name string) string {
+	if name == "." || name == ".." {
+		return strings.ReplaceAll(name, ".", "%2E")
+	}
+	return url.PathEscape(name)
 }

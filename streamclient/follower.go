@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/motia-go/motia"
@@ -52,7 +53,7 @@ func (f *follower) run(conn *connection) {
 				return
 			}
 			delay := f.delay(attempts, err)
-			o.Logger.WarnContext(f.ctx, "stream connection is lost", "url", f.request.URL.Redacted(), "error", err, "next_attempt_in", delay)
+			o.Logger.WarnContext(f.ctx, "stream connection is lost", "url", f.address(), "error", err, "next_attempt_in", delay)
 			wait := time.NewTimer(delay)
 			select {
 			case <-wait.C:
@@ -79,6 +80,13 @@ func (f *follower) delay(attempts int, err error) time.Duration {
 	return delay - jitter
 }
 
+// address is the URL for the log: the query may hold a token.
+func (f *follower) address() string {
+	u := *f.request.URL
+	u.RawQuery = ""
+	return u.Redacted()
+}
+
 // connect makes a connection.
 func (f *follower) connect() (*connection, error) {
 	ctx, cancel := context.WithCancelCause(f.ctx)
@@ -90,6 +98,10 @@ func (f *follower) connect() (*connection, error) {
 	}
 	response, err := f.client.http.Do(request)
 	if err != nil {
+		var wrapped *url.Error // whose text has the query, and in that perhaps a token
+		if errors.As(err, &wrapped) {
+			err = wrapped.Err
+		}
 		err = conn.cause(err)
 		conn.close()
 		return nil, err
