@@ -47,7 +47,8 @@ type Options struct {
 	// Default: everybody may connect, and is nil.
 	StreamAuth func(ctx context.Context, r *http.Request) (principal any, err error)
 	// StreamOrigins are hosts, or patterns as in path.Match such as "*.example.com", whose pages may connect to
-	// [App.StreamHandler], besides those of the request's own host.
+	// [App.StreamHandler], besides those of the request's own host; with the port if it is not the default. Where cookies say
+	// who the client is, whoever matches can act for it.
 	StreamOrigins []string
 	// StreamLimits bound what clients of [App.StreamHandler] may do.
 	StreamLimits StreamLimits

@@ -19,7 +19,8 @@ import (
 //
 // Everybody who follows the group gets sent events: "presence:join" and "presence:leave" with the Member, and clients
 // on the network "presence:list" with all of them at the start and after a resync. A client's own join follows the list
-// that it begins with. No stream triggers fire.
+// that it begins with. One whose process dies leaves within a minute; one whose line goes dead leaves when that is noticed:
+// by its missing sign of life on a WebSocket, else when the network gives up. No stream triggers fire.
 // [StreamName.Members] lists them.
 type Member struct {
 	// ID names the member within the group. Empty: nobody sees it.
@@ -202,8 +203,11 @@ func (h *hub) expireMembers(now time.Time) {
 	}
 }
 
-// listLocked returns the event that lists the members.
+// listLocked returns the event that lists the members, which clients share until something happens.
 func (m *members) listLocked(h *hub) *hubEvent {
+	if h.listed != nil {
+		return h.listed
+	}
 	all := slices.Collect(maps.Values(m.connections))
 	slices.SortFunc(all, func(a, b attendance) int { return cmp.Compare(a.id, b.id) })
 	list := make([]json.RawMessage, 0, len(m.counts))
@@ -213,7 +217,8 @@ func (m *members) listLocked(h *hub) *hubEvent {
 		}
 	}
 	payload, _ := json.Marshal(list) // it was decoded before
-	return h.presenceLocked("presence:list", payload)
+	h.listed = h.presenceLocked("presence:list", payload)
+	return h.listed
 }
 
 func (h *hub) presenceLocked(name string, payload json.RawMessage) *hubEvent {

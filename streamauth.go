@@ -13,7 +13,7 @@ import (
 // originAllowed protects users from pages of other sites that connect in their name.
 func (a *App) originAllowed(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
-	if origin == "" { // not a page of another site: browsers always send it with those
+	if origin == "" { // no page of another site that could read the answer: browsers send it with those requests
 		return true
 	}
 	u, err := url.Parse(origin)
@@ -74,7 +74,9 @@ func ask[T any](a *App, ctx context.Context, name string, f func(context.Context
 		no := answer{err: fmt.Errorf("%s has not answered", name)}
 		defer func() {
 			if p := recover(); p != nil {
-				no.err = panicError(p)
+				panicked := panicError(p)
+				a.log.ErrorContext(ctx, name+" panicked", "error", panicked, "stack", string(panicked.Stack))
+				no.err = panicked
 			}
 			answers <- no
 		}()

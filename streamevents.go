@@ -123,6 +123,9 @@ func (a *App) writeEvents(w http.ResponseWriter, r *http.Request, box *outbox, w
 	for ok := write([]byte("retry: " + reconnectDelay + "\n\n")); ok; {
 		var err error
 		if batch, err = box.take(batch); err != nil {
+			if !errors.Is(err, ErrShutdown) {
+				a.log.ErrorContext(r.Context(), "stream client is cut off", "error", err)
+			}
 			_ = control.SetWriteDeadline(time.Now().Add(a.streamLimits.WriteTimeout)) // for the end of the response
 			return
 		}

@@ -14,8 +14,8 @@ import (
 type StreamHistory struct {
 	// Events is how many events are kept. Default: 256; negative means none.
 	Events int
-	// Age is how long they are kept, and how long a group without clients is followed for those that come back.
-	// Default: 2 minutes.
+	// Age is how long they are kept, and how long a group without clients is followed for those that come back; no more
+	// than 1,000 such groups are. Default: 2 minutes.
 	Age time.Duration
 }
 
@@ -46,7 +46,7 @@ type history struct {
 func (h *hub) keepHistoryLocked() {
 	if h.history == nil {
 		h.lingers.Store(true)
-		h.synced, h.resynced = nil, nil // they are older than the history
+		h.synced, h.resynced, h.listed = nil, nil, nil // they are older than the history
 		h.history = &history{StreamHistory: h.hubs.stream.history, epoch: rand.Text()[:10], since: h.hubs.stamp(time.Now()).UnixNano()}
 	}
 }

@@ -245,6 +245,32 @@ func TestAGroupGoesOnForThoseThatMayComeBack(t *testing.T) {
 }
 
 // Those who are only there for the present leave nothing behind.
+// There is no end of groups that clients can think of.
+func TestNoMoreThanAThousandGroupsGoOnForThoseThatMayComeBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, watches := sseHistoryApp(t, motia.StreamHistory{Age: time.Minute})
+		s := sseServe(t, app)
+		for i := range 1010 {
+			stream := sseOpen(t, s, fmt.Sprint("/notes/", i))
+			stream.cut()
+		}
+		synctest.Wait()
+		require.EqualValues(t, 1000, watches.running.Load())
+		stream := sseOpen(t, s, "/notes/0") // one comes back
+		sseOpen(t, s, "/notes/another").cut()
+		synctest.Wait()
+		require.EqualValues(t, 1001, watches.running.Load())
+		stream.cut()
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		require.Zero(t, watches.running.Load())
+		sseOpen(t, s, "/notes/0").cut() // there is room again
+		synctest.Wait()
+		require.EqualValues(t, 1, watches.running.Load())
+		time.Sleep(2 * time.Minute)
+	})
+}
+
 func TestAGroupWithoutClientsThatComeBackEndsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, watches := sseHistoryApp(t, motia.StreamHistory{})

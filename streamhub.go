@@ -24,7 +24,12 @@ type hubs struct {
 	mu     sync.Mutex
 	closed bool
 	groups map[string]*hub
+	idle   int // hubs that linger without subscribers
 }
+
+// maxIdleHubs is how many groups of a stream are followed for clients that may come back: there is no end of groups
+// that clients can think of.
+const maxIdleHubs = 1000
 
 // hub follows one group of a stream through one watch of the backend and hands its events to all subscribers.
 type hub struct {
@@ -51,6 +56,7 @@ type hub struct {
 	resynced *hubEvent // the same as a resync
 	history  *history  // nil until somebody may come back for it
 	members  *members  // nil where the stream has no presence
+	listed   *hubEvent // the list of the members, as long as it is true
 }
 
 // hubItem is an item as the hub knows it.
@@ -111,9 +117,7 @@ func (hs *hubs) acquire(group string) (*hub, error) {
 		hs.app.subscriptions.Go(func() { h.run(running) })
 	}
 	h.refs++
-	if h.linger != nil {
-		h.linger.Stop()
-	}
+	h.wakeLocked()
 	return h, nil
 }
 
@@ -124,17 +128,28 @@ func (h *hub) release() {
 	if h.refs--; h.refs > 0 {
 		return
 	}
-	if !h.lingers.Load() {
+	if !h.lingers.Load() || h.hubs.idle == maxIdleHubs {
 		h.stopLocked()
 		return
 	}
+	h.hubs.idle++
 	h.linger = time.AfterFunc(h.hubs.stream.history.Age, func() {
 		h.hubs.mu.Lock()
 		defer h.hubs.mu.Unlock()
 		if h.refs == 0 {
+			h.wakeLocked()
 			h.stopLocked()
 		}
 	})
+}
+
+// wakeLocked ends the time in which a hub has no subscribers and lingers, if it does. The lock is that of the hubs.
+func (h *hub) wakeLocked() {
+	if h.linger != nil {
+		h.linger.Stop()
+		h.linger = nil
+		h.hubs.idle--
+	}
 }
 
 // stopLocked ends a hub that nobody needs. The lock is that of the hubs.
@@ -194,9 +209,7 @@ func (h *hub) feed(ctx context.Context) error {
 func (h *hub) end(err error) {
 	h.hubs.mu.Lock()
 	h.lingers.Store(false)
-	if h.linger != nil {
-		h.linger.Stop()
-	}
+	h.wakeLocked()
 	h.stopLocked()
 	h.hubs.mu.Unlock()
 	h.mu.Lock()
@@ -223,6 +236,10 @@ func (h *hub) admit(s *subscriber) error {
 	if h.failed != nil {
 		h.mu.Unlock()
 		return h.failed
+	}
+	if s.seat != nil && s.seat.hub != nil && s.seat.hub != h { // which has failed, and is about to end the client
+		h.mu.Unlock()
+		return driver.ErrClosed
 	}
 	first := h.firstLocked(s)
 	if s.seat != nil {
@@ -326,7 +343,7 @@ func (h *hub) sent(data []byte) {
 }
 
 func (h *hub) sendLocked(event *hubEvent) {
-	h.synced, h.resynced = nil, nil
+	h.synced, h.resynced, h.listed = nil, nil, nil
 	if h.history != nil {
 		h.history.add(event)
 	}

@@ -4,7 +4,7 @@ import "time"
 
 // StreamLimits bound what a client of [App.StreamHandler] may do and cost. Zero fields have their defaults.
 type StreamLimits struct {
-	// FrameSize is the largest frame that a client may send, in bytes. Default: 32 KiB.
+	// FrameSize is the largest frame that a client may send, in bytes: the names of a room fit into it. Default: 4 KiB.
 	FrameSize int64
 	// FrameRate is how many frames per second a client may send, pings among them, with bursts of ten seconds' worth.
 	// Default: 100.
@@ -13,7 +13,8 @@ type StreamLimits struct {
 	Joins int
 	// Buffer is how many events a client may lag behind before it is resynchronised. Default: 256.
 	Buffer int
-	// PingInterval is how often clients are asked for a sign of life, which they have 10 seconds to give. Default: 30 s.
+	// PingInterval is how often clients on WebSockets are asked for a sign of life, which they have 10 seconds to give, and
+	// how often those of server-sent events get a comment. Default: 30 s.
 	PingInterval time.Duration
 	// WriteTimeout is how long a client may take to receive what waits for it; then it is cut off. Default: 10 s.
 	WriteTimeout time.Duration
@@ -22,7 +23,7 @@ type StreamLimits struct {
 }
 
 func (l StreamLimits) withDefaults() StreamLimits {
-	setDefault(&l.FrameSize, 32<<10)
+	setDefault(&l.FrameSize, 4<<10)
 	setDefault(&l.FrameRate, 100)
 	setDefault(&l.Joins, 1000)
 	setDefault(&l.Buffer, 256)

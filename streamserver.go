@@ -16,6 +16,10 @@ import (
 //   - GET /{stream}/{group} and GET /{stream}/{group}/{item}, percent-encoded, are server-sent events (WHATWG HTML),
 //     as a browser's EventSource takes them; package streamclient is a client in Go.
 //
+// An item that is missing is not announced to WebSocket clients, as their protocol has it: one that was deleted while a
+// client was away stays on its screen if it follows the item alone, and not the group. An EventSource reconnects by itself when
+// a connection is lost, but gives up on an answer such as 503: make a new one then.
+//
 // Browsers open six HTTP/1.1 connections to a host at most, and each EventSource holds one: where a user may have more of
 // them, serve HTTP/2 or let the page use a WebSocket.
 //
@@ -49,6 +53,12 @@ func (a *App) serveStreams(w http.ResponseWriter, r *http.Request) {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Allow-Credentials", "true")
 		h.Add("Vary", "Origin")
+		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" { // a preflight, which has no credentials
+			h.Set("Access-Control-Allow-Methods", "GET, HEAD")
+			h.Set("Access-Control-Allow-Headers", "Authorization, Cache-Control, Last-Event-ID")
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
 	}
 	principal, err := a.authenticate(r)
 	if err != nil {

@@ -92,8 +92,19 @@ func (a *App) serveSocket(w http.ResponseWriter, r *http.Request, principal any)
 	a.clients.add(&c.box)
 	c.ping = time.AfterFunc(math.MaxInt64, c.checkAlive)
 	c.ping.Reset(a.streamLimits.PingInterval) // now that checkAlive can see the timer
+	a.clients.count.Go(c.serve)               // the goroutine of the request has a large stack, which it may give back
+}
+
+// serve owns the connection until its end.
+func (c *socket) serve() {
+	defer c.end()
+	defer func() {
+		if v := recover(); v != nil { // a mistake of ours; net/http would not let it end the process either
+			err := panicError(v)
+			c.app.log.Error("stream client is cut off", "error", err, "stack", string(err.Stack))
+		}
+	}()
 	c.read()
-	c.end()
 }
 
 // hijacker lets serveSocket see the connection below the WebSocket.
@@ -350,11 +361,14 @@ func (c *socket) end() {
 
 // rate is a token bucket. The zero value is full.
 type rate struct {
+	mu    sync.Mutex // pings may be read by who closes the connection
 	last  time.Time
 	spent float64
 }
 
 func (r *rate) allow(now time.Time, perSecond int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.spent = max(0, r.spent-now.Sub(r.last).Seconds()*float64(perSecond))
 	r.last = now
 	r.spent++

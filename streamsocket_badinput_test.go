@@ -59,9 +59,9 @@ func TestAClientThatBreaksTheProtocolIsClosedWithACodeThatSaysWhy(t *testing.T) 
 		"no stream":           {websocket.MessageText, `{"type":"join","data":{"groupId":"g"}}`, 1007, "frame lacks streamName"},
 		"no group":            {websocket.MessageText, `{"type":"leave","data":{"streamName":"notes"}}`, 1007, "frame lacks groupId"},
 		"number for a name":   {websocket.MessageText, `{"type":"join","data":{"streamName":"notes","groupId":7}}`, 1007, "frame is not a JSON object as the protocol has it"},
-		"deeply nested":       {websocket.MessageText, `{"x":` + strings.Repeat("[", 30_000), 1007, "frame is not a JSON object as the protocol has it"},
+		"deeply nested":       {websocket.MessageText, `{"x":` + strings.Repeat("[", 3_000), 1007, "frame is not a JSON object as the protocol has it"},
 		"binary":              {websocket.MessageBinary, `{"type":"join","data":{"streamName":"notes","groupId":"g"}}`, 1003, "frame is not text"},
-		"too big":             {websocket.MessageText, strings.Repeat(" ", 32<<10+1), 1009, "read limited at 32769 bytes"},
+		"too big":             {websocket.MessageText, strings.Repeat(" ", 4<<10+1), 1009, "read limited at 4097 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -39,7 +39,7 @@ type KV interface {
 }
 
 // Key names an entry: a scope within a bucket, an id within the scope. Buckets are few and known at start: "state",
-// and one for each stream.
+// and one or two for each stream.
 type Key struct {
 	Bucket string
 	Scope  string

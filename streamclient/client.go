@@ -99,16 +99,18 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// url returns the address of a group or an item.
-func (c *Client) url(names ...string) *url.URL {
-	u := *c.base
-	u.Path = strings.TrimSuffix(c.base.Path, "/")
-	u.RawPath = strings.TrimSuffix(c.base.EscapedPath(), "/")
+// url returns the address of a group or an item, and the end of its path that says which.
+func (c *Client) url(names ...string) (u *url.URL, room string) {
+	copied := *c.base
+	u = &copied
+	var plain string
 	for _, name := range names {
-		u.Path += "/" + name
-		u.RawPath += "/" + escape(name)
+		plain += "/" + name
+		room += "/" + escape(name)
 	}
-	return &u
+	u.Path = strings.TrimSuffix(c.base.Path, "/") + plain
+	u.RawPath = strings.TrimSuffix(c.base.EscapedPath(), "/") + room
+	return u, room
 }
 
 // escape makes a segment of a path of the name. Servers and proxies would take "." and ".." for steps in the path.

@@ -19,7 +19,7 @@
 // A subscription outlives its connections. When one is lost, or the server falls silent, the next attempt follows after
 // a while, see [Options.MinDelay], until there is one again. Then either the events that were missed follow, or a new
 // snapshot (resync) comes in their place: there is never a silent gap, and nothing comes twice. What ends a subscription
-// is its context, Close, an event that is too large or not valid, and the refusal of the server, an [Error]: for example
+// is its context, Close, an event that is too large or not valid, and the refusal of the server, an *[Error]: for example
 // because the token has expired or the user may not see the group any more.
 //
 // A program that reads slowly slows down nobody but itself: the server leaves out updates that later ones have

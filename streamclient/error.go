@@ -36,8 +36,8 @@ func (e *Error) Error() string {
 // errSilent says why a connection was given up.
 var errSilent = errors.New("server is silent")
 
-// invalidEvent is the error of an event that can never be read, so that to reconnect would not help.
-type invalidEvent struct{ error }
+// invalidAnswer is the error of what can never be read, such as an event that is too large: to reconnect would not help.
+type invalidAnswer struct{ error }
 
 // final reports whether the error ends a subscription: another attempt would meet it again.
 func final(err error) bool {
@@ -45,7 +45,7 @@ func final(err error) bool {
 	if errors.As(err, &refused) {
 		return refused.Status < 500 && refused.Status != http.StatusTooManyRequests && refused.Status != http.StatusRequestTimeout
 	}
-	var invalid invalidEvent
+	var invalid invalidAnswer
 	return errors.As(err, &invalid)
 }
 

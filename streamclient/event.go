@@ -32,10 +32,10 @@ func parseEvent(kind string, data []byte) (e event, ok bool, err error) {
 		return event{}, false, nil
 	}
 	if err := json.Unmarshal(data, &e); err != nil {
-		return event{}, false, invalidEvent{fmt.Errorf("event %q is not valid: %w", kind, err)}
+		return event{}, false, invalidAnswer{fmt.Errorf("event %q is not valid: %w", kind, err)}
 	}
 	if e.Items == nil && (e.Type == motia.EventSync || e.Type == motia.EventResync) {
-		return event{}, false, invalidEvent{fmt.Errorf("event %q has no items", kind)}
+		return event{}, false, invalidAnswer{fmt.Errorf("event %q has no items", kind)}
 	}
 	return e, true, nil
 }

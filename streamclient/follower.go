@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/motia-go/motia"
@@ -17,6 +18,7 @@ import (
 type follower struct {
 	client  *Client
 	request *http.Request
+	room    string          // the end of its path
 	ctx     context.Context // ends the subscription
 	cancel  context.CancelCauseFunc
 	events  chan event // closed at the end
@@ -110,6 +112,10 @@ func (f *follower) connect() (*connection, error) {
 	if err := refusal(response); err != nil {
 		conn.close()
 		return nil, err
+	}
+	if final := response.Request; final != nil && !strings.HasSuffix(final.URL.EscapedPath(), f.room) {
+		conn.close()
+		return nil, invalidAnswer{errors.New("server redirects to another path")} // as http.ServeMux does where a name is empty
 	}
 	conn.timer.Stop()
 	return conn, nil

@@ -99,7 +99,7 @@ func (p *parser) readLine() ([]byte, error) {
 		}
 		p.line = append(p.line, chunk[:end]...)
 		if len(p.line)+len(p.data) > p.limit {
-			return nil, invalidEvent{fmt.Errorf("event is larger than %d bytes", p.limit)}
+			return nil, invalidAnswer{fmt.Errorf("event is larger than %d bytes", p.limit)}
 		}
 		if end == len(chunk) {
 			_, _ = p.r.Discard(end)

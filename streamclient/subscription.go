@@ -38,7 +38,7 @@ type Subscription[T any] struct {
 //	messages, err := streamclient.Subscribe[Message](ctx, client, "chat", "room-1")
 //
 // It returns once there is a connection. There is one attempt, so that what is wrong from the start is seen at once: the
-// error is an [Error] if the server has answered. Later connections that are lost are replaced; what the server
+// error is an *[Error] if the server has answered. Later connections that are lost are replaced; what the server
 // then answers with a 4xx status, other than 408 and 429, ends the subscription.
 func Subscribe[T any](ctx context.Context, client *Client, stream motia.StreamName[T], group string, opts ...Option) (*Subscription[T], error) {
 	f, err := client.follow(ctx, string(stream), group, opts)
@@ -65,8 +65,9 @@ func (c *Client) follow(ctx context.Context, stream, group string, opts []Option
 	case len(s.items) == 1 && s.items[0] == "":
 		return nil, errors.New("item is empty")
 	}
-	f := &follower{client: c, events: make(chan event)}
-	f.request = &http.Request{Method: http.MethodGet, URL: c.url(append([]string{stream, group}, s.items...)...), Header: c.options.Header}
+	address, room := c.url(append([]string{stream, group}, s.items...)...)
+	f := &follower{client: c, events: make(chan event), room: room}
+	f.request = &http.Request{Method: http.MethodGet, URL: address, Header: c.options.Header}
 	f.ctx, f.cancel = context.WithCancelCause(ctx)
 	conn, err := f.connect()
 	if err != nil {

@@ -1,0 +1,40 @@
+package motia_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/motia-go/motia"
+)
+
+// A browser asks before it sends a header such as Authorization to another origin, and asks without it.
+func TestAPreflightIsAnsweredForAllowedOrigins(t *testing.T) {
+	app := motia.New(&motia.Options{
+		Streams:       []motia.StreamConfig{{Name: "notes"}},
+		StreamOrigins: []string{"app.example.com"},
+		StreamAuth: func(ctx context.Context, r *http.Request) (any, error) {
+			return nil, errors.New("no token")
+		},
+	})
+	for origin, status := range map[string]int{"https://app.example.com": 204, "https://evil.example": 403, "": 401} {
+		r := httptest.NewRequest(http.MethodOptions, "/notes/g", nil)
+		r.Header.Set("Access-Control-Request-Method", "GET")
+		if origin != "" {
+			r.Header.Set("Origin", origin)
+		}
+		w := httptest.NewRecorder()
+		app.StreamHandler().ServeHTTP(w, r)
+		require.Equal(t, status, w.Code, origin)
+		if status == 204 {
+			require.Equal(t, origin, w.Header().Get("Access-Control-Allow-Origin"))
+			require.Contains(t, w.Header().Get("Access-Control-Allow-Headers"), "Authorization")
+		} else {
+			require.Empty(t, w.Header().Get("Access-Control-Allow-Headers"))
+		}
+	}
+}
