@@ -171,6 +171,7 @@ func (h *hub) memberChanged(e driver.Entry) {
 	}
 	_, known := m.connections[e.Key.ID]
 	m.connections[e.Key.ID] = attendance{member.ID, e.Value, e.Expires}
+	h.listed = nil
 	if known {
 		return // it goes on
 	}
@@ -187,6 +188,7 @@ func (h *hub) memberLostLocked(connection string) {
 		return
 	}
 	delete(m.connections, connection)
+	h.listed = nil
 	if m.counts[lost.id]--; m.counts[lost.id] == 0 {
 		delete(m.counts, lost.id)
 		h.sendLocked(h.presenceLocked("presence:leave", lost.member))

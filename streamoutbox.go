@@ -210,9 +210,8 @@ func (t *seat) resync() {
 	defer h.mu.Unlock()
 	var missed []parcel
 	for _, s := range t.subscribers {
-		missed = append(missed, parcel{t, h.snapshotLocked(s, EventResync)})
-		if h.members != nil && s.item == nil {
-			missed = append(missed, parcel{t, h.members.listLocked(h)})
+		for _, event := range h.stateLocked(s, EventResync) {
+			missed = append(missed, parcel{t, event})
 		}
 	}
 	b := t.box
