@@ -141,7 +141,7 @@ func (b *binding) result(inv *Invocation, attempt int, err error) driver.Result 
 		return driver.Result{Outcome: driver.Release}
 	case errors.As(err, &permanent):
 		return b.dead(inv, err)
-	case attempt > b.queue.MaxRetries:
+	case attempt >= b.queue.MaxAttempts:
 		b.logFailure(inv, slog.LevelError, "step failed, retries are used up: message is dead-lettered", err)
 		return driver.Result{Outcome: driver.Retry, Error: err.Error()}
 	}
@@ -162,7 +162,7 @@ func (b *binding) expired(d *driver.Delivery) {
 	inv.Step, inv.step, inv.Trigger = b.step.config.Name, b.step, b.info
 	inv.Trigger.Attempt = d.Attempt
 	err := errors.New("visibility timeout passed") // how long it was may have been changed by the handler
-	if d.Attempt > b.queue.MaxRetries {
+	if d.Attempt >= b.queue.MaxAttempts {
 		b.logFailure(inv, slog.LevelError, "step failed, retries are used up: message is dead-lettered", err)
 		return
 	}

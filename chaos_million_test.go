@@ -43,7 +43,7 @@ func TestAMillionMessagesSurviveChaosInOrder(t *testing.T) {
 		app := motia.New(&motia.Options{Backend: backend, Logger: slog.New(slog.DiscardHandler)})
 		require.NoError(t, app.Register(motia.QueueStep(motia.StepConfig{
 			Name:     "million",
-			Triggers: []motia.Trigger{millionTopic.Trigger(motia.QueueConfig{Concurrency: 64, MaxRetries: millionRetries, VisibilityTimeout: time.Minute})},
+			Triggers: []motia.Trigger{millionTopic.Trigger(motia.QueueConfig{Concurrency: 64, MaxAttempts: millionRetries + 1, VisibilityTimeout: time.Minute})},
 		}, m.handle)))
 		stop := start(t, app)
 

@@ -20,10 +20,10 @@ type matchCtx = motia.FlowContext[motia.None, *matchDoc]
 
 var matchTriggers = []motia.Trigger{
 	motia.HTTP("POST", "/docs/:id"),
-	motia.Queue("docs", motia.QueueConfig{MaxRetries: motia.NoRetries}),
+	motia.Queue("docs", motia.QueueConfig{MaxAttempts: 1}),
 	motia.Cron("30 * * * *"),
-	motia.State(motia.InScope("docs"), motia.QueueConfig{MaxRetries: motia.NoRetries}),
-	motia.Stream("docs", motia.QueueConfig{MaxRetries: motia.NoRetries}),
+	motia.State(motia.InScope("docs"), motia.QueueConfig{MaxAttempts: 1}),
+	motia.Stream("docs", motia.QueueConfig{MaxAttempts: 1}),
 }
 
 // matchFire fires a step with all five kinds of trigger, once each in the order of matchTriggers, and returns the

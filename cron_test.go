@@ -156,11 +156,11 @@ func TestAFailedTickIsADeadLetterWithoutRetries(t *testing.T) {
 		attempts int
 	}{
 		{motia.QueueConfig{}, 1},
-		{motia.QueueConfig{MaxRetries: 2, Backoff: func(int) time.Duration { return time.Second }}, 3},
+		{motia.QueueConfig{MaxAttempts: 3, Backoff: func(int) time.Duration { return time.Second }}, 3},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var traces, attempts events
-			app, _ := newApp(t, &motia.Options{Queue: motia.QueueConfig{MaxRetries: 9, Delay: time.Hour}}, cronStep("0 1 1 1 *", func(ctx *cronCtx, _ time.Time) error {
+			app, _ := newApp(t, &motia.Options{Queue: motia.QueueConfig{MaxAttempts: 10, Delay: time.Hour}}, cronStep("0 1 1 1 *", func(ctx *cronCtx, _ time.Time) error {
 				traces.add(ctx.TraceID)
 				attempts.add(fmt.Sprint(ctx.Trigger.Attempt))
 				return errBoom

@@ -14,7 +14,7 @@ import (
 
 // deadFail is a step on the topic t whose messages die at once while broken is true.
 func deadFail(name string, broken *bool, got *events, opts ...motia.TriggerOption) motia.Step {
-	opts = append(opts, motia.QueueConfig{MaxRetries: motia.NoRetries})
+	opts = append(opts, motia.QueueConfig{MaxAttempts: 1})
 	return queueStep(name, "t", func(ctx *queueCtx, data string) error {
 		got.add(fmt.Sprint(name, data, ctx.Trigger.Attempt))
 		if *broken {
@@ -54,7 +54,7 @@ func TestADeadLetterKeepsEverythingAboutTheMessage(t *testing.T) {
 			traces.add(ctx.TraceID)
 			time.Sleep(time.Second)
 			return fmt.Errorf("attempt %d: %w", ctx.Trigger.Attempt, errBoom)
-		}, motia.QueueConfig{MaxRetries: 1, Backoff: func(int) time.Duration { return time.Minute }}))
+		}, motia.QueueConfig{MaxAttempts: 2, Backoff: func(int) time.Duration { return time.Minute }}))
 		began := time.Now()
 		require.NoError(t, enqueueFrom(t, app, []string{"t#"}, func(ctx *motia.FlowContext[any, motia.None]) error {
 			traces.add(ctx.TraceID)

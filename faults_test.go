@@ -110,7 +110,7 @@ func TestFault5ThePolicyOfATriggerIsItsOwn(t *testing.T) {
 			seen.add(fmt.Sprint(time.Since(began), " for ", time.Until(deadline)))
 			return errors.New("no")
 		}, motia.QueueConfig{
-			MaxRetries: 2, Delay: time.Minute, VisibilityTimeout: time.Hour,
+			MaxAttempts: 3, Delay: time.Minute, VisibilityTimeout: time.Hour,
 			Backoff: func(attempt int) time.Duration { return time.Duration(attempt) * 10 * time.Second },
 		}))
 		start(t, app)

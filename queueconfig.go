@@ -13,8 +13,9 @@ import (
 type QueueConfig struct {
 	// Type is Standard or FIFO. FIFO also orders messages without a group among themselves. Default: Standard.
 	Type QueueType
-	// MaxRetries is the number of attempts after the first. Default: 3, for cron triggers none. [NoRetries] means none.
-	MaxRetries int
+	// MaxAttempts is how often a message is tried in all, the first attempt included; then it becomes a dead letter. 1
+	// means no retries. Default: 4, for cron triggers 1.
+	MaxAttempts int
 	// VisibilityTimeout bounds an attempt: it is the deadline of the handler's context, and when it has passed the
 	// attempt has failed and the message is retried, whether or not the handler has returned.
 	// [FlowContext.ExtendVisibility] moves it. Default: 15 minutes.
@@ -42,12 +43,9 @@ const (
 	FIFO     QueueType = "fifo"     // messages without a group are in order as well, as if they had one
 )
 
-// NoRetries as MaxRetries means that the first attempt is the only one.
-const NoRetries = -1
-
 // The defaults of QueueConfig.
 const (
-	defaultMaxRetries  = 3
+	defaultMaxAttempts = 4
 	defaultVisibility  = 15 * time.Minute
 	defaultConcurrency = 10
 	defaultBackoffBase = time.Second
@@ -72,15 +70,14 @@ func (c QueueConfig) validate() []error {
 	for _, field := range []struct {
 		name  string
 		value int64
-		least int64
 	}{
-		{"MaxRetries", int64(c.MaxRetries), NoRetries},
-		{"VisibilityTimeout", int64(c.VisibilityTimeout), 0},
-		{"Delay", int64(c.Delay), 0},
-		{"Concurrency", int64(c.Concurrency), 0},
-		{"MaxPending", int64(c.MaxPending), 0},
+		{"MaxAttempts", int64(c.MaxAttempts)},
+		{"VisibilityTimeout", int64(c.VisibilityTimeout)},
+		{"Delay", int64(c.Delay)},
+		{"Concurrency", int64(c.Concurrency)},
+		{"MaxPending", int64(c.MaxPending)},
 	} {
-		if field.value < field.least {
+		if field.value < 0 {
 			mistakes = append(mistakes, fmt.Errorf("QueueConfig.%s is negative: %d", field.name, field.value))
 		}
 	}
@@ -97,8 +94,8 @@ func (c QueueConfig) or(defaults QueueConfig) QueueConfig {
 	if c.Type == "" {
 		c.Type = defaults.Type
 	}
-	if c.MaxRetries == 0 {
-		c.MaxRetries = defaults.MaxRetries
+	if c.MaxAttempts == 0 {
+		c.MaxAttempts = defaults.MaxAttempts
 	}
 	if c.VisibilityTimeout == 0 {
 		c.VisibilityTimeout = defaults.VisibilityTimeout
@@ -125,13 +122,13 @@ func (t *Trigger) resolve(app QueueConfig) QueueConfig {
 	}
 	library := QueueConfig{
 		Type:              Standard,
-		MaxRetries:        defaultMaxRetries,
+		MaxAttempts:       defaultMaxAttempts,
 		VisibilityTimeout: defaultVisibility,
 		Concurrency:       defaultConcurrency,
 	}
 	if t.kind == TriggerCron {
 		// The app's defaults are meant for messages; a tick that fails has its next one.
-		app.MaxRetries, app.Delay, app.Type = NoRetries, 0, ""
+		app.MaxAttempts, app.Delay, app.Type = 1, 0, ""
 	}
 	c := t.queue.or(app).or(library)
 	if t.kind == TriggerCron && t.overlap != OverlapAllow {
@@ -141,9 +138,6 @@ func (t *Trigger) resolve(app QueueConfig) QueueConfig {
 			c.MaxPending = 2
 		}
 	}
-	if c.MaxRetries == NoRetries {
-		c.MaxRetries = 0
-	}
 	return c
 }
 
@@ -151,7 +145,7 @@ func (t *Trigger) resolve(app QueueConfig) QueueConfig {
 func (c QueueConfig) subscription() driver.SubscriptionConfig {
 	return driver.SubscriptionConfig{
 		Retry: driver.RetryPolicy{
-			MaxRetries: c.MaxRetries,
+			MaxRetries: c.MaxAttempts - 1,
 			Base:       defaultBackoffBase,
 			Cap:        defaultBackoffCap,
 			Factor:     defaultFactor,

@@ -77,7 +77,7 @@ func TestEveryMistakeIsReportedWithItsStepAndTrigger(t *testing.T) {
 		"topic of another type":     {regStep[int]("s", regTopic.Trigger()), `0 (queue "reg-topic")`, "payload is motia_test.httpSmall, but the step's input is int"},
 		"scope of another type":     {regStep[int]("s", regScope.Trigger()), `0 (state "reg-scope")`, "payload is motia_test.httpSmall, but the step's input is int"},
 		"stream of another type":    {regStep[int]("s", regStream.Trigger()), `0 (stream "reg-stream")`, "payload is motia_test.httpSmall, but the step's input is int"},
-		"negative retries":          {regStep[httpSmall]("s", motia.Queue("t", motia.QueueConfig{MaxRetries: -2})), `0 (queue "t")`, "QueueConfig.MaxRetries is negative: -2"},
+		"negative attempts":         {regStep[httpSmall]("s", motia.Queue("t", motia.QueueConfig{MaxAttempts: -1})), `0 (queue "t")`, "QueueConfig.MaxAttempts is negative: -1"},
 		"negative visibility":       {regStep[httpSmall]("s", motia.Queue("t", motia.QueueConfig{VisibilityTimeout: -1})), `0 (queue "t")`, "QueueConfig.VisibilityTimeout is negative: -1"},
 		"negative delay":            {regStep[httpSmall]("s", motia.Queue("t", motia.QueueConfig{Delay: -time.Second})), `0 (queue "t")`, "QueueConfig.Delay is negative"},
 		"negative concurrency":      {regStep[httpSmall]("s", motia.Queue("t", motia.QueueConfig{Concurrency: -1})), `0 (queue "t")`, "QueueConfig.Concurrency is negative: -1"},
@@ -179,7 +179,7 @@ func TestEverythingWrongAtOnceIsReportedAtOnceAndNothingIsRegistered(t *testing.
 func TestMistakesInOptionsAreReportedByRegister(t *testing.T) {
 	app := motia.New(&motia.Options{
 		Streams:         []motia.StreamConfig{{}, {Name: "a"}, {Name: "a"}, {Name: "\xff"}},
-		Queue:           motia.QueueConfig{MaxRetries: -2},
+		Queue:           motia.QueueConfig{MaxAttempts: -1},
 		Middleware:      []func(http.Handler) http.Handler{nil},
 		StepMiddleware:  []motia.StepMiddleware{nil},
 		MaxBodySize:     -1,
@@ -190,7 +190,7 @@ func TestMistakesInOptionsAreReportedByRegister(t *testing.T) {
 	err := app.Register()
 	require.Len(t, regMistakes(t, err), 10, err)
 	for _, want := range []string{
-		"Options.Streams[0] has no name", `Options.Streams[2]: stream "a" is declared twice`, "Options.Streams[3]: name", "Options.Queue: QueueConfig.MaxRetries is negative",
+		"Options.Streams[0] has no name", `Options.Streams[2]: stream "a" is declared twice`, "Options.Streams[3]: name", "Options.Queue: QueueConfig.MaxAttempts is negative",
 		"Options.Middleware[0] is nil", "Options.StepMiddleware[0] is nil", "Options.MaxBodySize is negative", "Options.MaxValueSize is negative",
 		"Options.ShutdownTimeout is negative", "Options.Backend lacks its Queue, KV or Bus",
 	} {

@@ -55,7 +55,7 @@ func TestAFailedMessageIsRetriedThreeTimesWithExponentialBackoff(t *testing.T) {
 }
 
 func TestBackoffIsCappedAndJittered(t *testing.T) {
-	pauses, _ := retryTimes(t, motia.QueueConfig{}, motia.QueueConfig{MaxRetries: 30}, alwaysBoom)
+	pauses, _ := retryTimes(t, motia.QueueConfig{}, motia.QueueConfig{MaxAttempts: 31}, alwaysBoom)
 	require.Len(t, pauses, 30)
 	different := make(map[time.Duration]bool)
 	for _, pause := range pauses[9:] { // 2^9 s is over 5 minutes
@@ -74,11 +74,11 @@ func TestTheTriggersPolicyComesBeforeTheAppsAndThatBeforeTheDefault(t *testing.T
 		app, trigger motia.QueueConfig
 		want         []time.Duration
 	}{
-		{"retries of the app", motia.QueueConfig{MaxRetries: 1, Backoff: second}, motia.QueueConfig{}, []time.Duration{time.Second}},
-		{"retries of the trigger", motia.QueueConfig{MaxRetries: 1, Backoff: second}, motia.QueueConfig{MaxRetries: 2}, []time.Duration{time.Second, time.Second}},
-		{"backoff of the trigger", motia.QueueConfig{MaxRetries: 2, Backoff: second}, motia.QueueConfig{Backoff: minute}, []time.Duration{time.Minute, 2 * time.Minute}},
-		{"no retries by the app", motia.QueueConfig{MaxRetries: motia.NoRetries}, motia.QueueConfig{}, nil},
-		{"no retries by the trigger", motia.QueueConfig{MaxRetries: 5}, motia.QueueConfig{MaxRetries: motia.NoRetries}, nil},
+		{"retries of the app", motia.QueueConfig{MaxAttempts: 2, Backoff: second}, motia.QueueConfig{}, []time.Duration{time.Second}},
+		{"retries of the trigger", motia.QueueConfig{MaxAttempts: 2, Backoff: second}, motia.QueueConfig{MaxAttempts: 3}, []time.Duration{time.Second, time.Second}},
+		{"backoff of the trigger", motia.QueueConfig{MaxAttempts: 3, Backoff: second}, motia.QueueConfig{Backoff: minute}, []time.Duration{time.Minute, 2 * time.Minute}},
+		{"no retries by the app", motia.QueueConfig{MaxAttempts: 1}, motia.QueueConfig{}, nil},
+		{"no retries by the trigger", motia.QueueConfig{MaxAttempts: 6}, motia.QueueConfig{MaxAttempts: 1}, nil},
 		{"backoff below zero", motia.QueueConfig{}, motia.QueueConfig{Backoff: func(int) time.Duration { return -time.Hour }}, []time.Duration{0, 0, 0}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -90,7 +90,7 @@ func TestTheTriggersPolicyComesBeforeTheAppsAndThatBeforeTheDefault(t *testing.T
 }
 
 func TestABackoffThatPanicsFallsBackToTheDefault(t *testing.T) {
-	pauses, letters := retryTimes(t, motia.QueueConfig{}, motia.QueueConfig{MaxRetries: 1, Backoff: func(int) time.Duration { panic("no idea") }}, alwaysBoom)
+	pauses, letters := retryTimes(t, motia.QueueConfig{}, motia.QueueConfig{MaxAttempts: 2, Backoff: func(int) time.Duration { panic("no idea") }}, alwaysBoom)
 	require.Len(t, pauses, 1)
 	require.LessOrEqual(t, pauses[0], time.Second)
 	require.GreaterOrEqual(t, pauses[0], 800*time.Millisecond)
@@ -186,7 +186,7 @@ func TestAPanicWithAnErrorKeepsItsChain(t *testing.T) {
 }
 
 func TestAHandlerThatEndsItsGoroutineIsAFailedAttempt(t *testing.T) {
-	pauses, letters := retryTimes(t, motia.QueueConfig{}, motia.QueueConfig{MaxRetries: 1}, func(int) error {
+	pauses, letters := retryTimes(t, motia.QueueConfig{}, motia.QueueConfig{MaxAttempts: 2}, func(int) error {
 		runtime.Goexit()
 		return nil
 	})
@@ -204,7 +204,7 @@ func TestAnErrorWhoseTextPanicsIsAFailedAttempt(t *testing.T) {
 		app, _ := newApp(t, nil, queueStep("s", "t", func(*queueCtx, string) error {
 			var none *brokenError
 			return none
-		}, motia.QueueConfig{MaxRetries: motia.NoRetries}))
+		}, motia.QueueConfig{MaxAttempts: 1}))
 		start(t, app)
 		queueSend(t, app, "t", "x")
 		synctest.Wait()

@@ -323,9 +323,9 @@ func runGoroutines() (n int) {
 }
 
 func TestMistakesInOptionsEndRunBeforeItBegins(t *testing.T) {
-	app := motia.New(&motia.Options{ShutdownTimeout: -1, Queue: motia.QueueConfig{MaxRetries: -2, Concurrency: -1, Type: "lifo"}})
+	app := motia.New(&motia.Options{ShutdownTimeout: -1, Queue: motia.QueueConfig{MaxAttempts: -1, Concurrency: -1, Type: "lifo"}})
 	for _, err := range []error{app.Run(t.Context()), app.Register()} {
-		for _, mistake := range []string{"Options.ShutdownTimeout is negative", "QueueConfig.MaxRetries is negative: -2", "QueueConfig.Concurrency is negative: -1", `unknown queue type "lifo"`} {
+		for _, mistake := range []string{"Options.ShutdownTimeout is negative", "QueueConfig.MaxAttempts is negative: -1", "QueueConfig.Concurrency is negative: -1", `unknown queue type "lifo"`} {
 			require.ErrorContains(t, err, mistake)
 		}
 	}
@@ -367,7 +367,7 @@ func TestAHandlerThatEndsWithTheShutdownsErrorBurnsNoAttempt(t *testing.T) {
 		backend.Close = nil // the second app goes on with it
 		newOne := func(handler func(*queueCtx) error) *motia.App {
 			app, _ := newApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "live"}}},
-				queueStep("follow", "t", func(ctx *queueCtx, _ string) error { return handler(ctx) }, motia.QueueConfig{MaxRetries: motia.NoRetries}))
+				queueStep("follow", "t", func(ctx *queueCtx, _ string) error { return handler(ctx) }, motia.QueueConfig{MaxAttempts: 1}))
 			return app
 		}
 		first := newOne(func(ctx *queueCtx) error {

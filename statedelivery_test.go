@@ -53,7 +53,7 @@ func TestChangesOfAKeyReachATriggerInTheirOrder(t *testing.T) {
 			last[in.Key] = current
 			count++
 			return nil
-		}, motia.State(motia.QueueConfig{MaxRetries: 50, Concurrency: 16}))
+		}, motia.State(motia.QueueConfig{MaxAttempts: 51, Concurrency: 16}))
 		app, _ := newApp(t, nil, watch)
 		start(t, app)
 		var group sync.WaitGroup
@@ -96,7 +96,7 @@ func TestAFailingStateTriggerIsRetriedThenDeadLetteredAndHoldsBackOnlyItsKey(t *
 				return errors.New("no good")
 			}
 			return nil
-		}, motia.State(motia.QueueConfig{MaxRetries: 2}))
+		}, motia.State(motia.QueueConfig{MaxAttempts: 3}))
 		app, _ := newApp(t, nil, watch)
 		start(t, app)
 		state := stateOf(t, app)

@@ -119,7 +119,7 @@ func TestStreamTriggersAreNarrowedToGroupAndItem(t *testing.T) {
 func TestEventsOfAnItemReachATriggerInTheirOrderThroughRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen events
-		step := motia.StreamStep(motia.StepConfig{Name: "watch", Triggers: []motia.Trigger{noteStream.Trigger(motia.QueueConfig{MaxRetries: 1})}},
+		step := motia.StreamStep(motia.StepConfig{Name: "watch", Triggers: []motia.Trigger{noteStream.Trigger(motia.QueueConfig{MaxAttempts: 2})}},
 			func(in *noteItemInput, ctx *noteItemFlow) error {
 				seen.add(fmt.Sprintf("%s #%d", noteText(*in), ctx.Trigger.Attempt))
 				if in.ItemID == "bad" && in.Event.Type == motia.EventCreate {

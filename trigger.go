@@ -84,7 +84,7 @@ func Queue(topic string, opts ...TriggerOption) Trigger {
 // Across daylight saving: a fixed time that does not exist runs once at the following instant, a fixed time that occurs
 // twice runs once, and intervals (a `*` in the minute or hour field) run on both passes.
 //
-// Failed ticks are not retried unless a [QueueConfig] with MaxRetries is given; they become dead letters.
+// Failed ticks are not retried unless a [QueueConfig] says so by MaxAttempts; they become dead letters.
 func Cron(expression string, opts ...TriggerOption) Trigger {
 	return newTrigger(Trigger{kind: TriggerCron, expression: expression}, opts)
 }

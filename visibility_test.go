@@ -67,7 +67,7 @@ func TestAHandlerThatNeverReturnsDoesNotBlockItsQueue(t *testing.T) {
 				<-never
 			}
 			return nil
-		}, motia.QueueConfig{VisibilityTimeout: time.Minute, Concurrency: 1, MaxRetries: 1}))
+		}, motia.QueueConfig{VisibilityTimeout: time.Minute, Concurrency: 1, MaxAttempts: 2}))
 		start(t, app)
 		queueSend(t, app, "t", "stuck")
 		queueSend(t, app, "t", "after")
@@ -101,7 +101,7 @@ func TestExtendVisibilityMovesTheDeadline(t *testing.T) {
 			require.NoError(t, ctx.ExtendVisibility(time.Second)) // may be shortened as well
 			<-ctx.Done()
 			return ctx.Err()
-		}, motia.QueueConfig{VisibilityTimeout: time.Minute, MaxRetries: motia.NoRetries}))
+		}, motia.QueueConfig{VisibilityTimeout: time.Minute, MaxAttempts: 1}))
 		start(t, app)
 		queueSend(t, app, "t", "")
 		time.Sleep(501 * time.Second)
@@ -128,7 +128,7 @@ func TestAVisibilityTimeoutIsLoggedWithItsAttempt(t *testing.T) {
 		app, log := newApp(t, nil, queueStep("slow", "t", func(*queueCtx, string) error {
 			time.Sleep(90 * time.Second) // does not heed its context
 			return nil
-		}, motia.QueueConfig{MaxRetries: 1, VisibilityTimeout: time.Minute}))
+		}, motia.QueueConfig{MaxAttempts: 2, VisibilityTimeout: time.Minute}))
 		start(t, app)
 		queueSend(t, app, "t", "x")
 		time.Sleep(time.Hour)

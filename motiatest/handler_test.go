@@ -178,7 +178,7 @@ func TestInvokeTellsWhatBecomesOfAFailure(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			step := motia.QueueStep(motia.StepConfig{
 				Name:     "fails",
-				Triggers: []motia.Trigger{OrderCreated.Trigger(motia.QueueConfig{MaxRetries: 2})},
+				Triggers: []motia.Trigger{OrderCreated.Trigger(motia.QueueConfig{MaxAttempts: 3})},
 			}, func(Order, *motia.FlowContext[motia.None, Order]) error { return c.fail() })
 			in := motiatest.Queue(OrderCreated, tea)
 			in.Attempt = c.attempt

@@ -33,7 +33,7 @@ func TestRetriesPassInVirtualTime(t *testing.T) {
 
 func TestExhaustedRetriesLeaveADeadLetterAndAnIdleApp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app := motiatest.Run(t, nil, failing(100, motia.QueueConfig{MaxRetries: 2}))
+		app := motiatest.Run(t, nil, failing(100, motia.QueueConfig{MaxAttempts: 3}))
 		motiatest.Enqueue(app, OrderCreated, tea)
 		app.Idle()
 		n, err := app.DeadLetters().Count(t.Context(), motia.DeadLetterQuery{})
@@ -61,7 +61,7 @@ func TestVisibilityTimeoutsPassInVirtualTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := motia.QueueStep(motia.StepConfig{
 			Name:     "slow",
-			Triggers: []motia.Trigger{OrderCreated.Trigger(motia.QueueConfig{VisibilityTimeout: time.Hour, MaxRetries: 1})},
+			Triggers: []motia.Trigger{OrderCreated.Trigger(motia.QueueConfig{VisibilityTimeout: time.Hour, MaxAttempts: 2})},
 		}, func(_ Order, ctx *motia.FlowContext[motia.None, Order]) error {
 			<-ctx.Done()
 			return nil // too late to count
@@ -168,7 +168,7 @@ func TestRedrivenDeadLettersAreWaitedFor(t *testing.T) {
 		down.Store(true)
 		charge := motia.QueueStep(motia.StepConfig{
 			Name:     "charge",
-			Triggers: []motia.Trigger{OrderCreated.Trigger(motia.QueueConfig{MaxRetries: motia.NoRetries})},
+			Triggers: []motia.Trigger{OrderCreated.Trigger(motia.QueueConfig{MaxAttempts: 1})},
 		}, func(Order, *motia.FlowContext[motia.None, Order]) error {
 			if down.Load() {
 				return errors.New("down")

@@ -13,7 +13,7 @@ import (
 func TestThoseWhoFollowAnOrderSeeEveryChangeUntilItIsCompleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := openShop(t, nil)
-		id := declinedOrder(chargeRetries + 1)
+		id := declinedOrder(chargeAttempts)
 		s.place(orderOf(id, "ada"))
 		settle()
 		answers := make(chan string)

@@ -13,16 +13,16 @@ import (
 // Two steps listen to order-created. Each gets every message, they run side by side, and each merges its result into
 // the order. When the last one has done so, completeOrder fires. No step knows of another.
 
-// chargeRetries is how often a declined charge is tried again.
-const chargeRetries = 2
+// chargeAttempts is how often a charge is tried before it is given up.
+const chargeAttempts = 3
 
-// charge takes the money. It fails as often as -fail-rate says; after the retries the message is a dead letter.
+// charge takes the money. It fails as often as -fail-rate says; after the last attempt the message is a dead letter.
 func (s *service) charge() motia.Step {
 	return motia.QueueStep(motia.StepConfig{
 		Name: "charge",
 		Triggers: []motia.Trigger{OrderCreated.Trigger(motia.QueueConfig{
-			MaxRetries: chargeRetries,
-			Backoff:    motia.ExponentialBackoff(200*time.Millisecond, 5*time.Second),
+			MaxAttempts: chargeAttempts,
+			Backoff:     motia.ExponentialBackoff(200*time.Millisecond, 5*time.Second),
 		})},
 	}, func(order Order, ctx *motia.FlowContext[motia.None, Order]) error {
 		stored, err := findOrder(ctx, order.ID)

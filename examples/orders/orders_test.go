@@ -61,14 +61,14 @@ func TestAnOrderWithoutAnIDIsGivenOne(t *testing.T) {
 func TestADeclinedChargeIsRetriedThenDeadLetteredAndCompletesAfterARedrive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := openShop(t, nil)
-		id := declinedOrder(chargeRetries + 1)
+		id := declinedOrder(chargeAttempts)
 		s.place(orderOf(id, "ada"))
 		settle()
 
 		order := s.order(id)
 		require.Equal(t, Pending, order.Status)
 		require.Equal(t, 1, order.CompletedSteps, "the stock is reserved nonetheless")
-		require.Equal(t, chargeRetries+1, order.ChargeAttempts)
+		require.Equal(t, chargeAttempts, order.ChargeAttempts)
 		require.Equal(t, errDeclined.Error(), order.Problem)
 
 		letters := s.deadLetters()
@@ -76,7 +76,7 @@ func TestADeclinedChargeIsRetriedThenDeadLetteredAndCompletesAfterARedrive(t *te
 		letter := letters[0]
 		require.Equal(t, "charge", letter.Step)
 		require.Equal(t, "ada", letter.MessageGroupID)
-		require.Len(t, letter.Attempts, chargeRetries+1)
+		require.Len(t, letter.Attempts, chargeAttempts)
 		for i, attempt := range letter.Attempts {
 			require.Equal(t, errDeclined.Error(), attempt.Error)
 			if i > 0 {
@@ -114,14 +114,14 @@ func TestDeadLettersAreRedrivenByID(t *testing.T) {
 			attempts[l.MessageGroupID] = len(l.Attempts)
 		}
 		other := map[string]string{"ada": "bob", "bob": "ada"}[letter.MessageGroupID]
-		require.Equal(t, map[string]int{letter.MessageGroupID: 2 * (chargeRetries + 1), other: chargeRetries + 1}, attempts)
+		require.Equal(t, map[string]int{letter.MessageGroupID: 2 * chargeAttempts, other: chargeAttempts}, attempts)
 	})
 }
 
 func TestOrdersOfOneCustomerAreChargedInTurnAndHoldUpNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := openShop(t, nil)
-		slow := declinedOrder(chargeRetries)
+		slow := declinedOrder(chargeAttempts - 1)
 		s.place(orderOf(slow, "ada"))
 		for _, order := range []NewOrder{orderOf("order-paid-at-once-1", "ada"), orderOf("order-paid-at-once-2", "bob")} {
 			order.ID = paidAtOnce(order.ID)

@@ -34,7 +34,7 @@ var createOrder = motia.HTTPStep(motia.StepConfig{
 // A single-trigger queue step with its own retry policy.
 var sendEmail = motia.QueueStep(motia.StepConfig{
 	Name:     "send-email",
-	Triggers: []motia.Trigger{SendEmail.Trigger(motia.QueueConfig{MaxRetries: 5, VisibilityTimeout: time.Minute})},
+	Triggers: []motia.Trigger{SendEmail.Trigger(motia.QueueConfig{MaxAttempts: 5, VisibilityTimeout: time.Minute})},
 }, func(email Email, ctx *motia.FlowContext[motia.None, Email]) error {
 	ctx.Logger.Info("sending", "to", email.To)
 	return nil

@@ -12,7 +12,7 @@ func showMistakes(t *transcript) {
 		Name: "wrong",
 		Triggers: []motia.Trigger{
 			motia.HTTP("POST", "no-slash"),
-			SendEmail.Trigger(motia.QueueConfig{MaxRetries: -5}),
+			SendEmail.Trigger(motia.QueueConfig{MaxAttempts: -5}),
 			motia.Cron("61 * * * *"),
 			motia.Stream("no-such-stream"),
 		},

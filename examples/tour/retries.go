@@ -15,8 +15,8 @@ const Parcels motia.Topic[string] = "parcels"
 var deliver = motia.QueueStep(motia.StepConfig{
 	Name: "deliver",
 	Triggers: []motia.Trigger{Parcels.Trigger(motia.QueueConfig{
-		MaxRetries: 2,
-		Backoff:    motia.ExponentialBackoff(50*time.Millisecond, time.Second),
+		MaxAttempts: 3,
+		Backoff:     motia.ExponentialBackoff(50*time.Millisecond, time.Second),
 	})},
 }, func(address string, ctx *motia.FlowContext[motia.None, string]) error {
 	switch {
