@@ -15,6 +15,7 @@ import (
 	"github.com/go-playground/validator/v10"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/inflight"
 	"github.com/motia-go/motia/internal/payload"
 )
 
@@ -98,7 +99,7 @@ type App struct {
 
 	buffers       payload.Buffers                 // of bodies
 	messages      sync.Pool                       // *[1]driver.Message, for calls of Publish
-	flight        flight                          // HTTP invocations
+	requests      inflight.Gate                   // HTTP requests
 	handlers      atomic.Pointer[context.Context] // what queue handlers run in; nil before Run
 	subscriptions sync.WaitGroup                  // of streams
 	clients       streamClients                   // of StreamHandler

@@ -31,11 +31,11 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		traceID = trace.NewTraceID()
 	}
 	w.Header()[traceHeader] = []string{traceID}
-	if !a.flight.enter() {
+	if !a.requests.Enter() {
 		writeProblem(w, r, shuttingDown, traceID)
 		return
 	}
-	defer a.flight.leave()
+	defer a.requests.Leave()
 	a.handler.ServeHTTP(w, r)
 }
 

@@ -124,6 +124,7 @@ type runner struct {
 	drain    chan struct{}           // closed to end consuming
 	handlers context.Context         // what handlers run in
 	cutOff   context.CancelCauseFunc // cancels handlers
+	requests <-chan struct{}         // closed when no request is under way any more; nil before the shutdown
 	server   *http.Server
 	served   chan struct{} // closed when the server has no connections any more, or unserve was called
 	unserve  context.CancelFunc
@@ -267,7 +268,7 @@ func (r *runner) failure() error {
 
 // refuse lets no requests in any more.
 func (r *runner) refuse() {
-	r.app.flight.close()
+	r.requests = r.app.requests.Close()
 	if r.server == nil {
 		return
 	}
@@ -304,7 +305,7 @@ func (r *runner) wait(ctx context.Context) bool {
 	ended := make(chan struct{})
 	go func() { // ends when the handlers do
 		defer close(ended)
-		r.app.flight.wait(ctx)
+		<-r.requests
 		r.work.Wait()
 		r.app.clients.wait()
 	}()
