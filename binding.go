@@ -2,7 +2,6 @@ package motia
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +13,7 @@ import (
 	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/route"
 	"github.com/motia-go/motia/internal/schedule"
+	"github.com/motia-go/motia/internal/tick"
 )
 
 // binding is one trigger of one step at work.
@@ -98,9 +98,8 @@ func (b *binding) decode(c call, d *driver.Delivery) (wanted bool, err error) {
 		}
 		return true, c.setQueue(d, t.topic)
 	case TriggerCron:
-		var tick time.Time
-		err := json.Unmarshal(d.Data, &tick)
-		c.setCron(tick.In(b.schedule.Zone()))
+		at, err := tick.At(d.Data)
+		c.setCron(at.In(b.schedule.Zone()))
 		return true, err
 	case TriggerState:
 		change, err := decodeStateChange(d.Data)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/motiatest"
 )
 
 type cronCtx = motia.FlowContext[motia.None, motia.None]
@@ -196,7 +197,7 @@ func TestTicksThatFindNoRoomAreLogged(t *testing.T) {
 		}))
 		start(t, app)
 		time.Sleep(2*time.Minute + time.Second)
-		records := log.records(t, "tick is left out: the previous run has not finished")
+		records := log.records(t, "tick skipped: the previous run has not finished")
 		require.Len(t, records, 1)
 		require.Equal(t, "tick", records[0]["step"])
 		require.Equal(t, "2000-01-01T00:02:00Z", records[0]["tick"])
@@ -248,5 +249,25 @@ func TestTenThousandSchedulesIdleOnOneGoroutine(t *testing.T) {
 		require.Zero(t, ticks.Load())
 		time.Sleep(24 * time.Hour)
 		require.Equal(t, int32(len(triggers)), ticks.Load(), "each fired once a day")
+	})
+}
+
+func TestATickThatTheBackendDoesNotTakeIsOfferedAgainAndFiresOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ticks []time.Time
+		daily := motia.CronStep(motia.StepConfig{Name: "daily", Triggers: []motia.Trigger{motia.Cron("@daily")}},
+			func(ctx *motia.FlowContext[motia.None, motia.None]) error {
+				ticks = append(ticks, time.Now().Truncate(time.Hour)) // within the minute
+				return nil
+			})
+		app, log := newApp(t, &motia.Options{Backend: motiatest.Chaos(t, 1, &motiatest.Faults{FailedWrites: 0.5})}, daily)
+		stop := start(t, app)
+		time.Sleep(100*24*time.Hour + time.Hour)
+		require.NoError(t, stop())
+		require.Len(t, ticks, 100)
+		for i, at := range ticks {
+			require.Equal(t, time.Date(2000, 1, 2+i, 0, 0, 0, 0, time.UTC), at.UTC())
+		}
+		require.Empty(t, log.records(t, "tick lost: it could not be enqueued"))
 	})
 }

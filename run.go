@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/motia-go/motia/driver"
-	"github.com/motia-go/motia/internal/schedule"
+	"github.com/motia-go/motia/internal/tick"
 )
 
 // graceAfterCancel is how long Run still waits for handlers whose contexts it has cancelled, and for the driver to
@@ -181,17 +181,17 @@ func (r *runner) startRelays(ctx context.Context) {
 }
 
 func (r *runner) startSchedules(ctx context.Context) {
-	var schedules schedule.Runner
-	any := false
+	c := tick.Config{Publish: r.app.backend.Queue.Publish, Log: r.app.log}
 	for _, b := range r.app.bindings {
 		if b.trigger.kind == TriggerCron {
-			any = true
-			schedules.Add(b.schedule, func(tick time.Time) { r.tick(ctx, b, tick) })
+			c.Schedules = append(c.Schedules, tick.Schedule{
+				Times: b.schedule,
+				Topic: cronTopic(b.subscription),
+				Attrs: []any{"step", b.step.config.Name, "trigger", b.trigger.String()},
+			})
 		}
 	}
-	if any {
-		r.work.Go(func() { schedules.Run(ctx) })
-	}
+	r.work.Go(func() { tick.Run(ctx, c) })
 }
 
 func (r *runner) startServer(listener net.Listener) {

@@ -157,8 +157,8 @@ type Overlap string
 
 // The overlap policies.
 const (
-	OverlapSkip  Overlap = "skip"  // the default: the tick is left out
-	OverlapQueue Overlap = "queue" // one tick waits for the run to finish, further ones are left out
+	OverlapSkip  Overlap = "skip"  // the default: the tick is skipped
+	OverlapQueue Overlap = "queue" // one tick waits for the run to finish, further ones are skipped
 	OverlapAllow Overlap = "allow" // ticks run side by side, up to the trigger's Concurrency
 )
 
