@@ -14,9 +14,10 @@
 // [StateStep] and [StreamStep] if it has one kind of trigger. Its triggers are made with [HTTP], [Queue], [Cron],
 // [State] and [Stream]. Steps are values; there is no registry, and several apps can live in one process.
 //
-// A handler has two type parameters: what it enqueues, and the payload that all of its triggers carry. Payloads are
-// decoded from JSON and validated by their `validate` tags before the handler runs, whatever the trigger. [None]
-// stands for nothing in either place.
+// A handler takes its input and a *[Ctx], whose type parameter is the payload that all of its triggers carry, or [None].
+// Payloads are decoded from JSON and validated by their `validate` tags before the handler runs, whatever the trigger.
+// Ctx is a [FlowContext] for handlers that enqueue to typed topics; the full form has a second type parameter for those
+// that enqueue by name.
 //
 // Names with a type belong in constants. [Topic], [Scope] and [StreamName] tie a name to the type of what it carries,
 // so that producers and consumers cannot disagree:

@@ -13,7 +13,7 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// Message is what [FlowContext.Enqueue] sends.
+// Message is what [FlowContext.Enqueue] and [EnqueueAll] send. Typed ones are made by [Topic.Message].
 type Message[T any] struct {
 	Topic string
 	Data  T // encoded as JSON before Enqueue returns
@@ -30,17 +30,38 @@ type Message[T any] struct {
 // Enqueue sends the messages, all or none of them. The topics must be declared in the step's Enqueues, otherwise it
 // returns *[UndeclaredTopicError]. When it returns nil every subscribed step will get the messages, at least once. What is
 // sent is not validated: the steps that consume it do so by their own input type. Several messages at once need a backend
-// that can take them so, as the one in memory can; others return [ErrNotAtomic].
+// that publishes atomically, as the one in memory does; others return [ErrNotAtomic].
+//
+// The typed forms are [Topic.Enqueue] for one message and [EnqueueAll] for several. They do not depend on TEnqueue.
 func (c *FlowContext[E, T]) Enqueue(messages ...Message[E]) error {
 	inv := c.inv
 	if inv == nil {
 		return ErrNoInvocation
 	}
+	if _, none := any((*E)(nil)).(*None); none && len(messages) > 0 { // a Message[None] without data does compile
+		return inv.enqueueError(messages[0].Topic, errors.New("the step's TEnqueue is None"))
+	}
+	return enqueueAll(c, inv, messages)
+}
+
+// EnqueueAll sends messages of several types, all or none of them, from the invocation that ctx belongs to, whatever
+// its TEnqueue is:
+//
+//	err := motia.EnqueueAll(ctx, OrderCreated.Message(order), SendEmail.Message(email))
+//
+// It is the typed form of [FlowContext.Enqueue] and returns the same errors, and [ErrNoInvocation] outside of an
+// invocation.
+func EnqueueAll(ctx context.Context, messages ...Message[any]) error {
+	inv, err := invocationOf(ctx)
+	if err != nil {
+		return err
+	}
+	return enqueueAll(ctx, inv, messages)
+}
+
+func enqueueAll[E any](ctx context.Context, inv *Invocation, messages []Message[E]) error {
 	if len(messages) == 0 {
 		return nil
-	}
-	if _, none := any((*E)(nil)).(*None); none { // a Message[None] without data does compile
-		return inv.enqueueError(messages[0].Topic, errors.New("the step's TEnqueue is None"))
 	}
 	if len(messages) > 1 && !inv.app.backend.Features.AtomicPublish {
 		return inv.enqueueError(messages[0].Topic, ErrNotAtomic)
@@ -53,7 +74,7 @@ func (c *FlowContext[E, T]) Enqueue(messages ...Message[E]) error {
 			return err
 		}
 	}
-	return inv.publish(c, out)
+	return inv.publish(ctx, out)
 }
 
 // Topic is a typed topic name, declared as a constant:
@@ -61,8 +82,8 @@ func (c *FlowContext[E, T]) Enqueue(messages ...Message[E]) error {
 //	const OrderCreated motia.Topic[Order] = "order-created"
 type Topic[T any] string
 
-// Enqueue sends data to the topic from the invocation that ctx belongs to. It is the typed form of
-// [FlowContext.Enqueue] and returns the same errors, and [ErrNoInvocation] outside of an invocation.
+// Enqueue sends data to the topic from the invocation that ctx belongs to, whatever its TEnqueue is. It is the typed
+// form of [FlowContext.Enqueue] and returns the same errors, and [ErrNoInvocation] outside of an invocation.
 func (t Topic[T]) Enqueue(ctx context.Context, data T, opts ...EnqueueOption) error {
 	inv, err := invocationOf(ctx)
 	if err != nil {
@@ -85,9 +106,9 @@ func (t Topic[T]) Enqueue(ctx context.Context, data T, opts ...EnqueueOption) er
 	return err
 }
 
-// Message returns a message for [FlowContext.Enqueue], which sends several of them, of different types, all or none:
+// Message returns a message for [EnqueueAll], which sends several of them, of different types, all or none:
 //
-//	err := ctx.Enqueue(OrderCreated.Message(order), SendEmail.Message(email))
+//	err := motia.EnqueueAll(ctx, OrderCreated.Message(order), SendEmail.Message(email))
 func (t Topic[T]) Message(data T, opts ...EnqueueOption) Message[any] {
 	o := enqueueOptions(opts)
 	return Message[any]{Topic: string(t), Data: data, MessageGroupID: o.group, Delay: o.delay, ID: o.id}

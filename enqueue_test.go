@@ -40,45 +40,54 @@ func TestSeveralMessagesAreEnqueuedAllOrNone(t *testing.T) {
 	}{
 		"all good":                     {messages: good},
 		"undeclared topic":             {messages: append(good[:2:2], motia.Message[any]{Topic: "c"}), err: `undeclared topic "c"`},
+		"undeclared topic in between":  {messages: messages{good[0], {Topic: "c"}, good[1]}, err: `undeclared topic "c"`},
 		"empty topic":                  {messages: append(good[:2:2], motia.Message[any]{}), err: `undeclared topic ""`},
 		"data that does not encode":    {messages: append(good[:2:2], motia.Message[any]{Topic: "b", Data: func() {}}), err: `motia: enqueue "b" from step "sender": json`},
 		"number that does not encode":  {messages: append(good[:2:2], motia.Message[any]{Topic: "b", Data: math.NaN()}), err: "NaN"},
 		"negative delay":               {messages: append(good[:2:2], motia.Message[any]{Topic: "b", Delay: -1}), err: "delay is negative: -1ns"},
 		"no room on one of two topics": {messages: good, fill: true, err: "queue is full"},
 	}
+	ways := map[string]func(*motia.FlowContext[any, motia.None], messages) error{
+		"Enqueue": func(ctx *motia.FlowContext[any, motia.None], all messages) error { return ctx.Enqueue(all...) },
+		"EnqueueAll": func(ctx *motia.FlowContext[any, motia.None], all messages) error {
+			return motia.EnqueueAll(ctx, all...)
+		},
+	}
 	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var got events
-				record := func(topic string, opts ...motia.TriggerOption) motia.Step {
-					return queueStep("on-"+topic, topic, func(_ *motia.FlowContext[motia.None, any], data any) error {
-						got.add(fmt.Sprint(topic, data))
-						return nil
-					}, opts...)
-				}
-				app, _ := newApp(t, nil, record("a"), record("b", motia.QueueConfig{MaxPending: 2}))
-				if c.fill {
-					queueSend(t, app, "b", "before")
-					queueSend(t, app, "b", "before")
-				}
-				err := enqueueFrom(t, app, []string{"a", "b"}, func(ctx *motia.FlowContext[any, motia.None]) error {
-					return ctx.Enqueue(c.messages...)
+		for way, enqueue := range ways {
+			t.Run(way+", "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var got events
+					record := func(topic string, opts ...motia.TriggerOption) motia.Step {
+						return queueStep("on-"+topic, topic, func(_ *motia.FlowContext[motia.None, any], data any) error {
+							got.add(fmt.Sprint(topic, data))
+							return nil
+						}, opts...)
+					}
+					app, _ := newApp(t, nil, record("a"), record("b", motia.QueueConfig{MaxPending: 2}))
+					if c.fill {
+						queueSend(t, app, "b", "before")
+						queueSend(t, app, "b", "before")
+					}
+					err := enqueueFrom(t, app, []string{"a", "b"}, func(ctx *motia.FlowContext[any, motia.None]) error {
+						return enqueue(ctx, c.messages)
+					})
+					start(t, app)
+					synctest.Wait()
+					switch {
+					case c.err == "":
+						require.NoError(t, err)
+						require.ElementsMatch(t, []string{"a1", "b2", "a3"}, got.all())
+					case c.fill:
+						require.ErrorIs(t, err, motia.ErrQueueFull)
+						require.Equal(t, []string{"bbefore", "bbefore"}, got.all())
+					default:
+						require.ErrorContains(t, err, c.err)
+						require.Empty(t, got.all())
+					}
 				})
-				start(t, app)
-				synctest.Wait()
-				switch {
-				case c.err == "":
-					require.NoError(t, err)
-					require.ElementsMatch(t, []string{"a1", "b2", "a3"}, got.all())
-				case c.fill:
-					require.ErrorIs(t, err, motia.ErrQueueFull)
-					require.Equal(t, []string{"bbefore", "bbefore"}, got.all())
-				default:
-					require.ErrorContains(t, err, c.err)
-					require.Empty(t, got.all())
-				}
 			})
-		})
+		}
 	}
 }
 
@@ -90,12 +99,13 @@ func TestAnUndeclaredTopicIsATypedErrorThatListsTheDeclaredOnes(t *testing.T) {
 			return nil
 		}))
 		declared := []string{"a", "b"}
-		var typed error
+		var typed, all error
 		err := enqueueFrom(t, app, declared, func(ctx *motia.FlowContext[any, motia.None]) error {
 			typed = motia.Topic[string]("secret").Enqueue(ctx, "x")
+			all = motia.EnqueueAll(ctx, motia.Topic[string]("secret").Message("x"))
 			return ctx.Enqueue(motia.Message[any]{Topic: "secret"})
 		})
-		for _, err := range []error{err, typed} {
+		for _, err := range []error{err, typed, all} {
 			var undeclared *motia.UndeclaredTopicError
 			require.ErrorAs(t, err, &undeclared)
 			require.Equal(t, &motia.UndeclaredTopicError{Step: "sender", Topic: "secret", Declared: declared}, undeclared)
@@ -341,6 +351,11 @@ func TestTypedMessagesOfSeveralTopicsAreSentTogether(t *testing.T) {
 			}, func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 				return motia.Response{}, ctx.Enqueue(numbers.Message(1, motia.InGroup("g")), words.Message("one", motia.WithID("w")))
 			}),
+			motia.HTTPStep(motia.StepConfig{
+				Name: "send-all", Triggers: []motia.Trigger{motia.HTTP("POST", "/all")}, Enqueues: motia.Topics(numbers, words),
+			}, func(_ *motia.HTTPInput[motia.None], ctx *motia.Ctx[motia.None]) (motia.Response, error) {
+				return motia.Response{}, motia.EnqueueAll(ctx, numbers.Message(2, motia.InGroup("h")), words.Message("two", motia.WithID("x")))
+			}),
 			motia.NewStep(motia.StepConfig{Name: "numbers", Triggers: []motia.Trigger{numbers.Trigger()}},
 				func(in motia.Input[int], ctx *motia.FlowContext[motia.None, int]) (motia.Response, error) {
 					message := in.(*motia.QueueInput[int])
@@ -355,9 +370,28 @@ func TestTypedMessagesOfSeveralTopicsAreSentTogether(t *testing.T) {
 				}))
 		start(t, app)
 		require.Equal(t, 204, do(t, app, "POST", "/", "").Code)
+		require.Equal(t, 204, do(t, app, "POST", "/all", "").Code)
+		require.NoError(t, motia.EnqueueAll(app.Context(t.Context()), words.Message("three", motia.WithID("y")), numbers.Message(3)))
 		synctest.Wait()
-		require.ElementsMatch(t, []string{"1 g", "one w"}, got.all())
+		require.ElementsMatch(t, []string{"1 g", "one w", "2 h", "two x", "3 ", "three y"}, got.all())
 	})
+}
+
+func TestNoMessagesAreEnqueuedWithoutAnError(t *testing.T) {
+	app, _ := newApp(t, nil)
+	require.NoError(t, motia.EnqueueAll(app.Context(t.Context())))
+	require.NoError(t, enqueueFrom(t, app, nil, func(ctx *motia.FlowContext[any, motia.None]) error {
+		require.NoError(t, motia.EnqueueAll(ctx))
+		return ctx.Enqueue()
+	}))
+}
+
+func TestOutsideOfAnInvocationNothingIsEnqueued(t *testing.T) {
+	const topic = motia.Topic[int]("t")
+	require.ErrorIs(t, topic.Enqueue(t.Context(), 1), motia.ErrNoInvocation)
+	require.ErrorIs(t, motia.EnqueueAll(t.Context(), topic.Message(1)), motia.ErrNoInvocation)
+	require.ErrorIs(t, motia.EnqueueAll(&motia.Ctx[int]{}, topic.Message(1)), motia.ErrNoInvocation)
+	require.ErrorIs(t, new(motia.FlowContext[int, int]).Enqueue(motia.Message[int]{}), motia.ErrNoInvocation)
 }
 
 func TestSeveralMessagesNeedABackendThatTakesThemTogether(t *testing.T) {
@@ -368,6 +402,8 @@ func TestSeveralMessagesNeedABackendThatTakesThemTogether(t *testing.T) {
 	}, func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 		err := ctx.Enqueue(motia.Message[any]{Topic: "a"}, motia.Message[any]{Topic: "b"})
 		require.ErrorIs(t, err, motia.ErrNotAtomic)
+		require.ErrorIs(t, motia.EnqueueAll(ctx, motia.Message[any]{Topic: "a"}, motia.Message[any]{Topic: "b"}), motia.ErrNotAtomic)
+		require.NoError(t, motia.EnqueueAll(ctx, motia.Message[any]{Topic: "a"}))
 		return motia.Response{}, ctx.Enqueue(motia.Message[any]{Topic: "a"})
 	}))
 	require.Equal(t, 204, do(t, app, "POST", "/", "").Code)

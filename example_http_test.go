@@ -17,7 +17,7 @@ func ExampleHTTPStep() {
 	defer run(app, motia.HTTPStep(motia.StepConfig{
 		Name:     "get-order",
 		Triggers: []motia.Trigger{motia.HTTP("GET", "/customers/:customer/orders/{id}")},
-	}, func(in *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
+	}, func(in *motia.HTTPInput[motia.None], ctx *motia.Ctx[motia.None]) (motia.Response, error) {
 		return motia.Response{Body: map[string]any{
 			"customer": in.Request.PathParams["customer"],
 			"id":       in.Request.PathParams["id"],
@@ -35,7 +35,7 @@ func ExampleProblem() {
 	defer run(app, motia.HTTPStep(motia.StepConfig{
 		Name:     "place-order",
 		Triggers: []motia.Trigger{motia.HTTP("POST", "/orders")},
-	}, func(*motia.HTTPInput[Order], *motia.FlowContext[motia.None, Order]) (motia.Response, error) {
+	}, func(*motia.HTTPInput[Order], *motia.Ctx[Order]) (motia.Response, error) {
 		return motia.Response{}, nil
 	}))()
 
@@ -61,7 +61,7 @@ func ExampleHTTPError() {
 	defer run(app, motia.HTTPStep(motia.StepConfig{
 		Name:     "get-order",
 		Triggers: []motia.Trigger{motia.HTTP("GET", "/orders/:id")},
-	}, func(in *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
+	}, func(in *motia.HTTPInput[motia.None], ctx *motia.Ctx[motia.None]) (motia.Response, error) {
 		order, found, err := Orders.Get(ctx, in.Request.PathParams["id"])
 		if err == nil && !found {
 			err = motia.HTTPError(http.StatusNotFound, errors.New("no such order"))
@@ -85,7 +85,7 @@ func ExampleResponseStream_Send() {
 	defer run(app, motia.HTTPStep(motia.StepConfig{
 		Name:     "progress",
 		Triggers: []motia.Trigger{motia.HTTP("GET", "/progress")},
-	}, func(in *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
+	}, func(in *motia.HTTPInput[motia.None], ctx *motia.Ctx[motia.None]) (motia.Response, error) {
 		for percent := 50; percent <= 100; percent += 50 {
 			event := motia.ServerSentEvent{Event: "progress", Data: map[string]int{"percent": percent}}
 			if err := in.Response.Send(event); err != nil {
@@ -123,7 +123,7 @@ func ExampleUse() {
 	defer run(app, motia.HTTPStep(motia.StepConfig{
 		Name:     "secret",
 		Triggers: []motia.Trigger{motia.HTTP("GET", "/secret", motia.Use(needsKey))},
-	}, func(*motia.HTTPInput[motia.None], *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
+	}, func(*motia.HTTPInput[motia.None], *motia.Ctx[motia.None]) (motia.Response, error) {
 		return motia.Response{Body: "the answer"}, nil
 	}))()
 
@@ -141,7 +141,7 @@ func ExampleWhen() {
 	defer run(app, motia.HTTPStep(motia.StepConfig{
 		Name:     "large-order",
 		Triggers: []motia.Trigger{motia.HTTP("POST", "/large-orders", large)},
-	}, func(*motia.HTTPInput[Order], *motia.FlowContext[motia.None, Order]) (motia.Response, error) {
+	}, func(*motia.HTTPInput[Order], *motia.Ctx[Order]) (motia.Response, error) {
 		return motia.Response{}, nil
 	}))()
 

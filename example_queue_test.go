@@ -16,7 +16,7 @@ func ExampleTopic_Enqueue() {
 	defer run(app, motia.QueueStep(motia.StepConfig{
 		Name:     "pay-order",
 		Triggers: []motia.Trigger{OrderPlaced.Trigger()},
-	}, func(order Order, ctx *motia.FlowContext[motia.None, Order]) error {
+	}, func(order Order, ctx *motia.Ctx[Order]) error {
 		handled <- order.ID
 		return nil
 	}))()
@@ -54,6 +54,38 @@ func ExampleFlowContext_Enqueue() {
 	// 204
 }
 
+// EnqueueAll sends to several topics, all or none of them. What is not declared in Enqueues is not sent to.
+func ExampleEnqueueAll() {
+	const SendEmail motia.Topic[string] = "send-email"
+	sent := make(chan string, 1)
+	app := motia.New(&motia.Options{Logger: quiet})
+	defer run(app, motia.HTTPStep(motia.StepConfig{
+		Name:     "place-order",
+		Triggers: []motia.Trigger{motia.HTTP("POST", "/orders")},
+		Enqueues: motia.Topics(OrderPlaced, SendEmail),
+	}, func(in *motia.HTTPInput[Order], ctx *motia.Ctx[Order]) (motia.Response, error) {
+		order := in.Request.Body
+		err := motia.EnqueueAll(ctx, SendEmail.Message("this is not sent"), OrderPaid.Message(order))
+		fmt.Println(err)
+		return motia.Response{}, motia.EnqueueAll(ctx,
+			OrderPlaced.Message(order, motia.InGroup("customer-7")),
+			SendEmail.Message("thank you for "+order.ID))
+	}), motia.QueueStep(motia.StepConfig{
+		Name:     "send-email",
+		Triggers: []motia.Trigger{SendEmail.Trigger()},
+	}, func(text string, ctx *motia.Ctx[string]) error {
+		sent <- text
+		return nil
+	}))()
+
+	request(app, "POST", "/orders", `{"id":"o-1","total":30}`)
+	fmt.Println(<-sent)
+	// Output:
+	// motia: step "place-order" enqueues to undeclared topic "order-paid"; declared: "order-placed", "send-email"
+	// 204
+	// thank you for o-1
+}
+
 // A handler says that an error is final with Permanent. What was given up can be looked at and redriven.
 func ExampleApp_DeadLetters() {
 	paid := make(chan string)
@@ -62,7 +94,7 @@ func ExampleApp_DeadLetters() {
 	defer run(app, motia.QueueStep(motia.StepConfig{
 		Name:     "pay-order",
 		Triggers: []motia.Trigger{OrderPlaced.Trigger()},
-	}, func(order Order, ctx *motia.FlowContext[motia.None, Order]) error {
+	}, func(order Order, ctx *motia.Ctx[Order]) error {
 		if !cardWorks {
 			defer close(paid)
 			return motia.Permanent(errors.New("card is expired"))
@@ -99,7 +131,7 @@ func ExampleRetryAfter() {
 	defer run(app, motia.QueueStep(motia.StepConfig{
 		Name:     "pay-order",
 		Triggers: []motia.Trigger{OrderPlaced.Trigger()},
-	}, func(order Order, ctx *motia.FlowContext[motia.None, Order]) error {
+	}, func(order Order, ctx *motia.Ctx[Order]) error {
 		attempts <- ctx.Trigger.Attempt
 		if ctx.Trigger.Attempt == 1 {
 			return motia.RetryAfter(time.Millisecond, errors.New("rate limit"))
@@ -121,7 +153,7 @@ func ExampleCronStep() {
 	stop := run(app, motia.CronStep(motia.StepConfig{
 		Name:     "summary",
 		Triggers: []motia.Trigger{motia.Cron("* * * * * *", motia.InZone("Europe/Berlin"))},
-	}, func(ctx *motia.FlowContext[motia.None, motia.None]) error {
+	}, func(ctx *motia.Ctx[motia.None]) error {
 		ticks <- true
 		return nil
 	}))

@@ -15,7 +15,7 @@ func ExampleStateManager() {
 	defer run(app, motia.HTTPStep(motia.StepConfig{
 		Name:     "visit",
 		Triggers: []motia.Trigger{motia.HTTP("GET", "/pages/:page")},
-	}, func(in *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
+	}, func(in *motia.HTTPInput[motia.None], ctx *motia.Ctx[motia.None]) (motia.Response, error) {
 		change, err := ctx.State.Update("visits", in.Request.PathParams["page"], motia.Increment("count", 1))
 		return motia.Response{Body: change.New}, err
 	}))()
@@ -131,7 +131,7 @@ func ExampleStateStep() {
 	defer run(app, motia.StateStep(motia.StepConfig{
 		Name:     "watch-orders",
 		Triggers: []motia.Trigger{Orders.Trigger()},
-	}, func(in *motia.StateInput[Order], ctx *motia.FlowContext[motia.None, Order]) error {
+	}, func(in *motia.StateInput[Order], ctx *motia.Ctx[Order]) error {
 		switch in.Type {
 		case motia.Created:
 			seen <- fmt.Sprint(in.Type, " ", in.Key, " ", in.New.Total)

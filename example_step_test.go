@@ -18,7 +18,7 @@ func ExampleFlowContext_Match() {
 	defer run(app, motia.NewStep(motia.StepConfig{
 		Name:     "process-order",
 		Triggers: []motia.Trigger{motia.HTTP("POST", "/process"), OrderPlaced.Trigger()},
-	}, func(in motia.Input[Order], ctx *motia.FlowContext[motia.None, Order]) (motia.Response, error) {
+	}, func(in motia.Input[Order], ctx *motia.Ctx[Order]) (motia.Response, error) {
 		return ctx.Match(motia.MatchHandlers[Order]{
 			HTTP: func(in *motia.HTTPInput[Order]) (motia.Response, error) {
 				return motia.Response{Body: "from " + in.Request.Path}, nil
@@ -44,7 +44,7 @@ func ExampleFlowContext_GetData() {
 	defer run(app, motia.NewStep(motia.StepConfig{
 		Name:     "process-order",
 		Triggers: []motia.Trigger{motia.HTTP("POST", "/process"), OrderPlaced.Trigger()},
-	}, func(in motia.Input[Order], ctx *motia.FlowContext[motia.None, Order]) (motia.Response, error) {
+	}, func(in motia.Input[Order], ctx *motia.Ctx[Order]) (motia.Response, error) {
 		order := ctx.GetData()
 		if request, ok := ctx.Is.HTTP(in); ok {
 			return motia.Response{Body: request.Request.Method + " " + order.ID}, nil
@@ -58,7 +58,7 @@ func ExampleFlowContext_GetData() {
 
 // Register reports every mistake at once.
 func ExampleApp_Register() {
-	handler := func(Order, *motia.FlowContext[motia.None, Order]) error { return nil }
+	handler := func(Order, *motia.Ctx[Order]) error { return nil }
 	app := motia.New(nil)
 	err := app.Register(
 		motia.QueueStep(motia.StepConfig{Name: "pay-order"}, handler),
@@ -66,7 +66,7 @@ func ExampleApp_Register() {
 		motia.CronStep(motia.StepConfig{
 			Name:     "summary",
 			Triggers: []motia.Trigger{motia.Cron("0 2 * * *", motia.InZone("Europe/Atlantis"))},
-		}, func(*motia.FlowContext[motia.None, motia.None]) error { return nil }),
+		}, func(*motia.Ctx[motia.None]) error { return nil }),
 	)
 	fmt.Println(err)
 	var mistake *motia.StepError
@@ -86,7 +86,7 @@ func ExampleApp_Validate() {
 		Name:     "pay-order",
 		Triggers: []motia.Trigger{OrderPlaced.Trigger()},
 		Enqueues: motia.Topics(OrderPaid),
-	}, func(order Order, ctx *motia.FlowContext[motia.None, Order]) error {
+	}, func(order Order, ctx *motia.Ctx[Order]) error {
 		return OrderPaid.Enqueue(ctx, order)
 	}))
 	fmt.Println(err)
@@ -110,7 +110,7 @@ func ExampleStepMiddleware() {
 	defer run(app, motia.HTTPStep(motia.StepConfig{
 		Name:     "place-order",
 		Triggers: []motia.Trigger{motia.HTTP("POST", "/orders")},
-	}, func(in *motia.HTTPInput[Order], ctx *motia.FlowContext[motia.None, Order]) (motia.Response, error) {
+	}, func(in *motia.HTTPInput[Order], ctx *motia.Ctx[Order]) (motia.Response, error) {
 		return motia.Response{Status: 201}, nil
 	}))()
 
@@ -135,7 +135,7 @@ func ExampleLogHandler() {
 	stop := run(app, motia.HTTPStep(motia.StepConfig{
 		Name:     "place-order",
 		Triggers: []motia.Trigger{motia.HTTP("POST", "/orders")},
-	}, func(in *motia.HTTPInput[Order], ctx *motia.FlowContext[motia.None, Order]) (motia.Response, error) {
+	}, func(in *motia.HTTPInput[Order], ctx *motia.Ctx[Order]) (motia.Response, error) {
 		logger.InfoContext(ctx, "order placed", "id", in.Request.Body.ID)
 		return motia.Response{Status: 201}, nil
 	}))

@@ -55,7 +55,7 @@ func ExampleStreamStep() {
 	defer run(app, motia.StreamStep(motia.StepConfig{
 		Name:     "audit",
 		Triggers: []motia.Trigger{LiveOrders.Trigger(motia.InGroup("customer-7"))},
-	}, func(in *motia.StreamInput[Order], ctx *motia.FlowContext[motia.None, Order]) error {
+	}, func(in *motia.StreamInput[Order], ctx *motia.Ctx[Order]) error {
 		seen <- fmt.Sprint(in.Event.Type, " ", in.GroupID, " ", in.ItemID)
 		return nil
 	}))()

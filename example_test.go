@@ -66,7 +66,7 @@ func Example() {
 		Name:     "place-order",
 		Triggers: []motia.Trigger{motia.HTTP("POST", "/orders")},
 		Enqueues: motia.Topics(OrderPlaced),
-	}, func(in *motia.HTTPInput[Order], ctx *motia.FlowContext[motia.None, Order]) (motia.Response, error) {
+	}, func(in *motia.HTTPInput[Order], ctx *motia.Ctx[Order]) (motia.Response, error) {
 		order := in.Request.Body
 		return motia.Response{Status: http.StatusCreated, Body: order}, OrderPlaced.Enqueue(ctx, order)
 	})
@@ -75,7 +75,7 @@ func Example() {
 	pay := motia.QueueStep(motia.StepConfig{
 		Name:     "pay-order",
 		Triggers: []motia.Trigger{OrderPlaced.Trigger()},
-	}, func(order Order, ctx *motia.FlowContext[motia.None, Order]) error {
+	}, func(order Order, ctx *motia.Ctx[Order]) error {
 		handled <- fmt.Sprintf("paying %d for %s", order.Total, order.ID)
 		return nil
 	})

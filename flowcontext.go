@@ -14,8 +14,10 @@ import (
 // of the message has passed, or when a shutdown runs out of patience. It must not be used after the handler has
 // returned; until then its methods may be called concurrently.
 //
-// TEnqueue is the type of the data that Enqueue takes: any for several types, [None] for a step that enqueues
-// nothing, which the compiler then checks. TInput is the type of the payload.
+// TInput is the type of the payload. TEnqueue is the type of the data that the method Enqueue takes: any for several
+// types, or [None] if the handler does not call it, which the compiler then checks. TEnqueue governs nothing else:
+// [Topic.Enqueue] and [EnqueueAll] work with any TEnqueue. What they may send to is governed by the Enqueues of the
+// step, as it is for Enqueue. Most handlers enqueue to typed topics only, and take a *[Ctx].
 //
 // It is a struct, not an interface, and only the library makes working ones: for host code there is [App.Context],
 // for tests of handlers package motiatest.
@@ -106,6 +108,12 @@ func (c *FlowContext[E, T]) ExtendVisibility(d time.Duration) error {
 	return c.inv.lease.Extend(c, d)
 }
 
-// None says that there is nothing: as TEnqueue, that a step enqueues nothing, which the compiler then checks; as TInput,
-// that it has no payload, so that none is decoded. No value but nil has this type.
+// Ctx is the [FlowContext] of a handler that enqueues to typed topics or not at all, with the payload T:
+//
+//	func(order Order, ctx *motia.Ctx[Order]) error
+type Ctx[T any] = FlowContext[None, T]
+
+// None stands for no data. As TInput it says that a step has no payload: none is decoded. As TEnqueue it says that the
+// handler does not call [FlowContext.Enqueue], which the compiler then checks. It says nothing about typed topics: what
+// [Topic.Enqueue] and [EnqueueAll] may send to is governed by the Enqueues of the step. No value but nil has this type.
 type None interface{ none() }

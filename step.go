@@ -50,8 +50,8 @@ type Response struct {
 
 // NewStep makes a step for any mix of triggers.
 //
-// TEnqueue is the type of what the handler enqueues, any for several types, or [None]. TInput is the type of the
-// payload, the same for all triggers; it is decoded from JSON and validated by its `validate` tags (see
+// TEnqueue is the type of what the handler sends by [FlowContext.Enqueue], or [None]; with typed topics it is None, see
+// [Ctx]. TInput is the type of the payload, the same for all triggers; it is decoded from JSON and validated by its `validate` tags (see
 // go-playground/validator) before the handler runs. With None as TInput, payloads are not decoded.
 //
 // An error from the handler means a failed attempt; a value beside it is ignored.

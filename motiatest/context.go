@@ -9,10 +9,12 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// NewContext returns what a handler that enqueues TEnqueue takes beside the input, and the app that it works in, where its effects
+// NewContext returns what a handler takes beside the input, and the app that it works in, where its effects
 // can be looked at. Given an *[App] for t it works in that; otherwise in a new one without steps. TInput follows from the input:
 //
-//	ctx, app := motiatest.NewContext[Email](t, motiatest.Queue(OrderCreated, order))
+//	ctx, app := motiatest.NewContext[motia.None](t, motiatest.Queue(OrderCreated, order))
+//
+// TEnqueue is that of the handler's context, [motia.None] for one that takes a *[motia.Ctx].
 //
 // The handler is called as the plain function it is. So there is no validation, it may enqueue to any topic, and its visibility timeout
 // does not pass. For all that there is [Invoke].

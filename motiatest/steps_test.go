@@ -39,7 +39,7 @@ func withLive() *motia.Options {
 	return &motia.Options{Streams: []motia.StreamConfig{{Name: string(Live)}}}
 }
 
-func handleCreate(in *motia.HTTPInput[Order], ctx *motia.FlowContext[motia.None, Order]) (motia.Response, error) {
+func handleCreate(in *motia.HTTPInput[Order], ctx *motia.Ctx[Order]) (motia.Response, error) {
 	order := in.Request.Body
 	if _, err := Orders.Set(ctx, order.ID, order, motia.IfRevision(0)); err != nil {
 		if errors.Is(err, motia.ErrConflict) {
@@ -83,7 +83,7 @@ var publishStatus = motia.StateStep(motia.StepConfig{
 		change, ok := in.(*motia.StateInput[Status])
 		return ok && change.New != nil && change.New.Status != "draft"
 	}))},
-}, func(in *motia.StateInput[Status], ctx *motia.FlowContext[motia.None, Status]) error {
+}, func(in *motia.StateInput[Status], ctx *motia.Ctx[Status]) error {
 	if _, err := Live.Set(ctx, "all", in.Key, *in.New); err != nil {
 		return err
 	}
@@ -93,14 +93,14 @@ var publishStatus = motia.StateStep(motia.StepConfig{
 var mail = motia.QueueStep(motia.StepConfig{
 	Name:     "mail",
 	Triggers: []motia.Trigger{SendEmail.Trigger()},
-}, func(email Email, ctx *motia.FlowContext[motia.None, Email]) error { return nil })
+}, func(email Email, ctx *motia.Ctx[Email]) error { return nil })
 
 // failing returns a step that fails its first so many attempts.
 func failing(times int, config motia.QueueConfig) motia.Step {
 	return motia.QueueStep(motia.StepConfig{
 		Name:     "charge",
 		Triggers: []motia.Trigger{OrderCreated.Trigger(config)},
-	}, func(_ Order, ctx *motia.FlowContext[motia.None, Order]) error {
+	}, func(_ Order, ctx *motia.Ctx[Order]) error {
 		if ctx.Trigger.Attempt <= times {
 			return errors.New("card service is down")
 		}

@@ -16,7 +16,7 @@ import (
 var addNote = motia.HTTPStep(motia.StepConfig{
 	Name:     "add-note",
 	Triggers: []motia.Trigger{motia.HTTP("POST", "/boards/:board/notes")},
-}, func(in *motia.HTTPInput[NewNote], ctx *motia.FlowContext[motia.None, NewNote]) (motia.Response, error) {
+}, func(in *motia.HTTPInput[NewNote], ctx *motia.Ctx[NewNote]) (motia.Response, error) {
 	board, name, err := whereAndWho(in.Request.PathParams, in.Request.QueryParams)
 	if err != nil {
 		return motia.Response{}, err
@@ -36,7 +36,7 @@ var addNote = motia.HTTPStep(motia.StepConfig{
 var changeNote = motia.HTTPStep(motia.StepConfig{
 	Name:     "change-note",
 	Triggers: []motia.Trigger{motia.HTTP("PATCH", "/boards/:board/notes/:note")},
-}, func(in *motia.HTTPInput[NoteChange], ctx *motia.FlowContext[motia.None, NoteChange]) (motia.Response, error) {
+}, func(in *motia.HTTPInput[NoteChange], ctx *motia.Ctx[NoteChange]) (motia.Response, error) {
 	board, _, err := whereAndWho(in.Request.PathParams, in.Request.QueryParams)
 	if err != nil {
 		return motia.Response{}, err
@@ -62,7 +62,7 @@ var changeNote = motia.HTTPStep(motia.StepConfig{
 var deleteNote = motia.HTTPStep(motia.StepConfig{
 	Name:     "delete-note",
 	Triggers: []motia.Trigger{motia.HTTP("DELETE", "/boards/:board/notes/:note")},
-}, func(in *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
+}, func(in *motia.HTTPInput[motia.None], ctx *motia.Ctx[motia.None]) (motia.Response, error) {
 	board, _, err := whereAndWho(in.Request.PathParams, in.Request.QueryParams)
 	if err != nil {
 		return motia.Response{}, err
@@ -74,7 +74,7 @@ var deleteNote = motia.HTTPStep(motia.StepConfig{
 var sendTyping = motia.HTTPStep(motia.StepConfig{
 	Name:     "send-typing",
 	Triggers: []motia.Trigger{motia.HTTP("POST", "/boards/:board/notes/:note/typing")},
-}, func(in *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
+}, func(in *motia.HTTPInput[motia.None], ctx *motia.Ctx[motia.None]) (motia.Response, error) {
 	board, name, err := whereAndWho(in.Request.PathParams, in.Request.QueryParams)
 	if err != nil {
 		return motia.Response{}, err

@@ -15,7 +15,7 @@ var page embed.FS
 var servePage = motia.HTTPStep(motia.StepConfig{
 	Name:     "serve-page",
 	Triggers: []motia.Trigger{motia.HTTP("GET", "/"), motia.HTTP("GET", "/page/:file")},
-}, func(in *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
+}, func(in *motia.HTTPInput[motia.None], ctx *motia.Ctx[motia.None]) (motia.Response, error) {
 	file := in.Request.PathParams["file"]
 	if file == "" {
 		file = "index.html"

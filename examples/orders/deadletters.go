@@ -11,7 +11,7 @@ func (s *service) listDeadLetters() motia.Step {
 	return motia.HTTPStep(motia.StepConfig{
 		Name:     "list-dead-letters",
 		Triggers: []motia.Trigger{motia.HTTP("GET", "/dead-letters")},
-	}, func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
+	}, func(_ *motia.HTTPInput[motia.None], ctx *motia.Ctx[motia.None]) (motia.Response, error) {
 		letters, err := s.app.DeadLetters().List(ctx, motia.DeadLetterQuery{})
 		if err != nil {
 			return motia.Response{}, err
@@ -29,7 +29,7 @@ func (s *service) redrive() motia.Step {
 	return motia.HTTPStep(motia.StepConfig{
 		Name:     "redrive-dead-letters",
 		Triggers: []motia.Trigger{motia.HTTP("POST", "/dead-letters/redrive")},
-	}, func(input *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
+	}, func(input *motia.HTTPInput[motia.None], ctx *motia.Ctx[motia.None]) (motia.Response, error) {
 		ids := input.Request.QueryParams["id"]
 		redriven, err := len(ids), error(nil)
 		if len(ids) > 0 {

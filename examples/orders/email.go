@@ -8,7 +8,7 @@ func (s *service) sendEmail() motia.Step {
 	return motia.QueueStep(motia.StepConfig{
 		Name:     "send-email",
 		Triggers: []motia.Trigger{SendEmail.Trigger()},
-	}, func(email Email, ctx *motia.FlowContext[motia.None, Email]) error {
+	}, func(email Email, ctx *motia.Ctx[Email]) error {
 		if s.mailed.first(email.Template + "/" + email.OrderID) {
 			ctx.Logger.Info("email sent", "to", email.To, "template", email.Template, "order", email.OrderID)
 		}

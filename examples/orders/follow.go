@@ -6,7 +6,7 @@ import "github.com/motia-go/motia"
 var publishStatus = motia.StateStep(motia.StepConfig{
 	Name:     "publish-status",
 	Triggers: []motia.Trigger{Orders.Trigger()},
-}, func(input *motia.StateInput[Order], ctx *motia.FlowContext[motia.None, Order]) error {
+}, func(input *motia.StateInput[Order], ctx *motia.Ctx[Order]) error {
 	if input.New == nil {
 		_, _, err := Live.Delete(ctx, input.Old.Customer.ID, input.Key)
 		return err
@@ -36,7 +36,7 @@ func (s LiveStatus) isLaterThan(other LiveStatus) bool {
 var followOrder = motia.HTTPStep(motia.StepConfig{
 	Name:     "follow-order",
 	Triggers: []motia.Trigger{motia.HTTP("GET", "/orders/:id/events")},
-}, func(input *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
+}, func(input *motia.HTTPInput[motia.None], ctx *motia.Ctx[motia.None]) (motia.Response, error) {
 	order, err := findOrder(ctx, input.Request.PathParams["id"])
 	if err != nil {
 		return motia.Response{}, err

@@ -24,7 +24,7 @@ func (s *service) charge() motia.Step {
 			MaxAttempts: chargeAttempts,
 			Backoff:     motia.ExponentialBackoff(200*time.Millisecond, 5*time.Second),
 		})},
-	}, func(order Order, ctx *motia.FlowContext[motia.None, Order]) error {
+	}, func(order Order, ctx *motia.Ctx[Order]) error {
 		stored, err := findOrder(ctx, order.ID)
 		if err != nil {
 			return err
@@ -45,7 +45,7 @@ func (s *service) charge() motia.Step {
 var reserveStock = motia.QueueStep(motia.StepConfig{
 	Name:     "reserve-stock",
 	Triggers: []motia.Trigger{OrderCreated.Trigger()},
-}, func(order Order, ctx *motia.FlowContext[motia.None, Order]) error {
+}, func(order Order, ctx *motia.Ctx[Order]) error {
 	stored, err := findOrder(ctx, order.ID)
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ var completeOrder = motia.StateStep(motia.StepConfig{
 	Name:     "complete-order",
 	Triggers: []motia.Trigger{Orders.Trigger(motia.When(allPartsDone))},
 	Enqueues: motia.Topics(SendEmail),
-}, func(input *motia.StateInput[Order], ctx *motia.FlowContext[Email, Order]) error {
+}, func(input *motia.StateInput[Order], ctx *motia.Ctx[Order]) error {
 	order := ctx.GetData()
 	if _, err := Orders.Update(ctx, order.ID, motia.Set("status", Completed)); err != nil {
 		return err

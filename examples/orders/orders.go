@@ -18,7 +18,7 @@ var createOrder = motia.HTTPStep(motia.StepConfig{
 	Name:     "create-order",
 	Triggers: []motia.Trigger{motia.HTTP("POST", "/orders")},
 	Enqueues: motia.Topics(OrderCreated, SendEmail),
-}, func(input *motia.HTTPInput[NewOrder], ctx *motia.FlowContext[any, NewOrder]) (motia.Response, error) {
+}, func(input *motia.HTTPInput[NewOrder], ctx *motia.Ctx[NewOrder]) (motia.Response, error) {
 	order := Order{NewOrder: input.Request.Body, Status: Pending}
 	order.Total = order.total()
 	if order.ID == "" {
@@ -38,7 +38,7 @@ var createOrder = motia.HTTPStep(motia.StepConfig{
 	// ones side by side. Should it fail, the order stays: whether the messages are on their way cannot be known, and the client's next request
 	// goes on from here.
 	group := motia.InGroup(order.Customer.ID)
-	err = ctx.Enqueue(
+	err = motia.EnqueueAll(ctx,
 		OrderCreated.Message(order, group, motia.WithID("created/"+order.ID)),
 		SendEmail.Message(order.email("order-received"), group, motia.WithID("received/"+order.ID)),
 	)
@@ -64,7 +64,7 @@ func sameOrder(ctx context.Context, order Order) (Order, error) {
 var getOrder = motia.HTTPStep(motia.StepConfig{
 	Name:     "get-order",
 	Triggers: []motia.Trigger{motia.HTTP("GET", "/orders/:id")},
-}, func(input *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
+}, func(input *motia.HTTPInput[motia.None], ctx *motia.Ctx[motia.None]) (motia.Response, error) {
 	order, err := findOrder(ctx, input.Request.PathParams["id"])
 	return motia.Response{Body: order}, err
 })

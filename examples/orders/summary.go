@@ -14,7 +14,7 @@ func (s *service) summarise() motia.Step {
 	return motia.CronStep(motia.StepConfig{
 		Name:     "summarise",
 		Triggers: []motia.Trigger{motia.Cron(s.summary)},
-	}, func(ctx *motia.FlowContext[motia.None, motia.None]) error {
+	}, func(ctx *motia.Ctx[motia.None]) error {
 		orders, completed := 0, 0
 		revenue := make(map[string]int64)
 		for order, err := range Orders.All(ctx) {

@@ -21,7 +21,7 @@ func TestEveryPaidOrderIsCompletedExactlyOnceAndTheTotalsAddUp(t *testing.T) {
 		witness := motia.StateStep(motia.StepConfig{
 			Name:     "witness",
 			Triggers: []motia.Trigger{Orders.Trigger()},
-		}, func(input *motia.StateInput[Order], ctx *motia.FlowContext[motia.None, Order]) error {
+		}, func(input *motia.StateInput[Order], ctx *motia.Ctx[Order]) error {
 			if input.Old != nil && input.Old.Status == Pending && input.New.Status == Completed {
 				times, _ := completions.LoadOrStore(input.Key, 0)
 				completions.Store(input.Key, times.(int)+1) // changes of one key come one after the other

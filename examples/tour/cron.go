@@ -13,7 +13,7 @@ func showCron(t *transcript) {
 	everySecond := motia.NewStep(motia.StepConfig{
 		Name:     "every-second",
 		Triggers: []motia.Trigger{motia.HTTP("POST", "/now"), motia.Cron("@every 1s")},
-	}, func(input motia.Input[UserSync], ctx *motia.FlowContext[motia.None, UserSync]) (motia.Response, error) {
+	}, func(input motia.Input[UserSync], ctx *motia.Ctx[UserSync]) (motia.Response, error) {
 		return ctx.Match(motia.MatchHandlers[UserSync]{
 			Cron: func() error {
 				tick, ok := ctx.Is.Cron(input)

@@ -35,18 +35,20 @@ var createOrder = motia.HTTPStep(motia.StepConfig{
 var sendEmail = motia.QueueStep(motia.StepConfig{
 	Name:     "send-email",
 	Triggers: []motia.Trigger{SendEmail.Trigger(motia.QueueConfig{MaxAttempts: 5, VisibilityTimeout: time.Minute})},
-}, func(email Email, ctx *motia.FlowContext[motia.None, Email]) error {
+}, func(email Email, ctx *motia.Ctx[Email]) error {
 	ctx.Logger.Info("sending", "to", email.To)
 	return nil
 })
 
-// A topic that is not declared is an error, and nothing is sent. With None as TEnqueue it would not even compile.
+// EnqueueAll sends all of the messages or none. Here it is none: a topic that the step does not declare is an error.
 var forgetfulStep = motia.HTTPStep(motia.StepConfig{
 	Name:     "forgetful-step",
 	Triggers: []motia.Trigger{motia.HTTP("POST", "/forgetful")},
 	Enqueues: motia.Topics(SendEmail),
-}, func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
-	err := ctx.Enqueue(motia.Message[any]{Topic: "user-sync", Data: UserSync{UserID: "7"}})
+}, func(_ *motia.HTTPInput[motia.None], ctx *motia.Ctx[motia.None]) (motia.Response, error) {
+	err := motia.EnqueueAll(ctx,
+		SendEmail.Message(Email{To: "ada@example.com", Template: "forgotten"}),
+		motia.Topic[UserSync]("user-sync").Message(UserSync{UserID: "7"}))
 	var undeclared *motia.UndeclaredTopicError
 	if errors.As(err, &undeclared) {
 		return motia.Response{Body: undeclared.Error()}, nil

@@ -8,7 +8,7 @@ import (
 var processOrder = motia.NewStep(motia.StepConfig{
 	Name:     "process-order",
 	Triggers: []motia.Trigger{motia.HTTP("POST", "/process"), OrderCreated.Trigger()},
-}, func(input motia.Input[Order], ctx *motia.FlowContext[motia.None, Order]) (motia.Response, error) {
+}, func(input motia.Input[Order], ctx *motia.Ctx[Order]) (motia.Response, error) {
 	ctx.Logger.Info("step triggered", "type", ctx.Trigger.Type, "method", ctx.Trigger.Method, "path", ctx.Trigger.Path)
 	order := ctx.GetData() // HTTP body or queue payload
 	if _, ok := ctx.Is.HTTP(input); ok {

@@ -13,7 +13,7 @@ import (
 var processPayment = motia.HTTPStep(motia.StepConfig{
 	Name:     "process-payment",
 	Triggers: []motia.Trigger{motia.HTTP("POST", "/payments")},
-}, func(input *motia.HTTPInput[Order], ctx *motia.FlowContext[motia.None, Order]) (motia.Response, error) {
+}, func(input *motia.HTTPInput[Order], ctx *motia.Ctx[Order]) (motia.Response, error) {
 	body := input.Request.Body
 	ctx.Logger.Info("processing payment", "amount", body.Amount, "currency", body.Currency)
 	if err := chargeCard(ctx, ctx.TraceID, body); err != nil {

@@ -14,7 +14,7 @@ var syncUser = motia.NewStep(motia.StepConfig{
 		motia.Queue("user-sync"),
 		motia.Cron("0 2 * * *"), // daily at 2 AM
 	},
-}, func(input motia.Input[UserSync], ctx *motia.FlowContext[motia.None, UserSync]) (motia.Response, error) {
+}, func(input motia.Input[UserSync], ctx *motia.Ctx[UserSync]) (motia.Response, error) {
 	return ctx.Match(motia.MatchHandlers[UserSync]{
 		HTTP: func(req *motia.HTTPInput[UserSync]) (motia.Response, error) {
 			id := req.Request.PathParams["id"]
@@ -35,7 +35,7 @@ func sync(string) error { return nil }
 var lonelyStep = motia.NewStep(motia.StepConfig{
 	Name:     "lonely-step",
 	Triggers: []motia.Trigger{motia.HTTP("POST", "/lonely"), motia.Queue("user-sync")},
-}, func(input motia.Input[UserSync], ctx *motia.FlowContext[motia.None, UserSync]) (motia.Response, error) {
+}, func(input motia.Input[UserSync], ctx *motia.Ctx[UserSync]) (motia.Response, error) {
 	// the form for handlers that return values of their own type
 	text, err := motia.Match(ctx, motia.MatchResult[UserSync, string]{
 		Queue: func(data UserSync) (string, error) { return "user " + data.UserID, nil },

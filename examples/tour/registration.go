@@ -16,7 +16,7 @@ func showMistakes(t *transcript) {
 			motia.Cron("61 * * * *"),
 			motia.Stream("no-such-stream"),
 		},
-	}, func(order Order, ctx *motia.FlowContext[motia.None, Order]) error { return nil })
+	}, func(order Order, ctx *motia.Ctx[Order]) error { return nil })
 	err := t.app.Register(wrong)
 	t.printf("Register(wrong):\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
 }

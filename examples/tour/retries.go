@@ -18,7 +18,7 @@ var deliver = motia.QueueStep(motia.StepConfig{
 		MaxAttempts: 3,
 		Backoff:     motia.ExponentialBackoff(50*time.Millisecond, time.Second),
 	})},
-}, func(address string, ctx *motia.FlowContext[motia.None, string]) error {
+}, func(address string, ctx *motia.Ctx[string]) error {
 	switch {
 	case address == "nowhere":
 		return motia.Permanent(errors.New("no such address"))

@@ -13,7 +13,7 @@ import (
 var trackVisits = motia.HTTPStep(motia.StepConfig{
 	Name:     "track-visits",
 	Triggers: []motia.Trigger{motia.HTTP("GET", "/page/:pageId")},
-}, func(input *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
+}, func(input *motia.HTTPInput[motia.None], ctx *motia.Ctx[motia.None]) (motia.Response, error) {
 	pageID := input.Request.PathParams["pageId"]
 	var current Visit
 	if _, err := ctx.State.Get("page-visits", pageID, &current); err != nil {
@@ -30,7 +30,7 @@ var trackVisits = motia.HTTPStep(motia.StepConfig{
 var countVisits = motia.HTTPStep(motia.StepConfig{
 	Name:     "count-visits",
 	Triggers: []motia.Trigger{motia.HTTP("GET", "/count/{pageId}")},
-}, func(input *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
+}, func(input *motia.HTTPInput[motia.None], ctx *motia.Ctx[motia.None]) (motia.Response, error) {
 	change, err := Visits.Update(ctx, input.Request.PathParams["pageId"],
 		motia.Increment("count", 1),
 		motia.Set("lastVisit", time.Now().UnixMilli()),
@@ -45,7 +45,7 @@ var countVisits = motia.HTTPStep(motia.StepConfig{
 var useState = motia.HTTPStep(motia.StepConfig{
 	Name:     "use-state",
 	Triggers: []motia.Trigger{motia.HTTP("POST", "/state")},
-}, func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
+}, func(_ *motia.HTTPInput[motia.None], ctx *motia.Ctx[motia.None]) (motia.Response, error) {
 	var out strings.Builder
 	show := func(what string, result any, err error) {
 		text, _ := json.Marshal(result) // of plain data
@@ -109,7 +109,7 @@ var popularPage = motia.StateStep(motia.StepConfig{
 		change, ok := input.(*motia.StateInput[Visit])
 		return ok && change.Old != nil && change.New != nil && change.Old.Count < 3 && change.New.Count >= 3
 	}))},
-}, func(change *motia.StateInput[Visit], ctx *motia.FlowContext[motia.None, Visit]) error {
+}, func(change *motia.StateInput[Visit], ctx *motia.Ctx[Visit]) error {
 	ctx.Logger.Info("page is popular", "change", change.Type, "page", change.Key, "before", change.Old.Count, "now", ctx.GetData().Count)
 	return nil
 })

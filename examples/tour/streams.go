@@ -11,7 +11,7 @@ import (
 var updateDocument = motia.HTTPStep(motia.StepConfig{
 	Name:     "update-document",
 	Triggers: []motia.Trigger{motia.HTTP("PUT", "/documents/:id")},
-}, func(input *motia.HTTPInput[Document], ctx *motia.FlowContext[motia.None, Document]) (motia.Response, error) {
+}, func(input *motia.HTTPInput[Document], ctx *motia.Ctx[Document]) (motia.Response, error) {
 	id, updates := input.Request.PathParams["id"], input.Request.Body
 	documents := ctx.Streams.Get("documents")
 	_, err := documents.Update("workspace-1", id,
@@ -28,7 +28,7 @@ var updateDocument = motia.HTTPStep(motia.StepConfig{
 var documentChanged = motia.StreamStep(motia.StepConfig{
 	Name:     "document-changed",
 	Triggers: []motia.Trigger{Documents.Trigger(motia.InGroup("workspace-1"))},
-}, func(input *motia.StreamInput[Document], ctx *motia.FlowContext[motia.None, Document]) error {
+}, func(input *motia.StreamInput[Document], ctx *motia.Ctx[Document]) error {
 	ctx.Logger.Info("document", "id", input.ItemID, "event", input.Event.Type, "content", ctx.GetData().Content, "sent", input.Event.Name)
 	return nil
 })
