@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -14,15 +12,13 @@ import (
 
 	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/tick"
+	"github.com/motia-go/motia/internal/webserver"
 )
 
 // graceAfterCancel is how long Run still waits for handlers whose contexts it has cancelled, and for the driver to
 // give back their messages: longer than the second that a driver may wait itself. It returns without the handlers
 // that do not heed their context: nothing can stop them.
 const graceAfterCancel = 2 * time.Second
-
-// flushTimeout is how long responses that are complete may take to leave for slow clients.
-const flushTimeout = 500 * time.Millisecond
 
 // Run runs the steps until ctx ends, and then shuts down: it takes no further messages, ticks and requests, ends all
 // subscriptions to streams, lets running handlers finish for up to [Options.ShutdownTimeout], then cancels their
@@ -47,13 +43,6 @@ func (a *App) ListenAndServe(ctx context.Context, addr string) error {
 func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	return a.run(ctx, listener)
 }
-
-// Time limits of the HTTP server that keep idle or malicious clients from holding connections for ever. Bodies and
-// responses have none, since they may stream.
-const (
-	readHeaderTimeout = 10 * time.Second
-	idleTimeout       = 2 * time.Minute
-)
 
 func (a *App) run(ctx context.Context, listener net.Listener) error {
 	err := a.start(listener != nil)
@@ -125,9 +114,7 @@ type runner struct {
 	handlers context.Context         // what handlers run in
 	cutOff   context.CancelCauseFunc // cancels handlers
 	requests <-chan struct{}         // closed when no request is under way any more; nil before the shutdown
-	server   *http.Server
-	served   chan struct{} // closed when the server has no connections any more, or unserve was called
-	unserve  context.CancelFunc
+	server   *webserver.Server       // nil without a listener
 
 	work       sync.WaitGroup // consumers, schedules, server
 	relays     sync.WaitGroup // which outlive the work
@@ -195,19 +182,12 @@ func (r *runner) startSchedules(ctx context.Context) {
 }
 
 func (r *runner) startServer(listener net.Listener) {
-	r.server = &http.Server{
-		Handler:           r.app.withStreams(),
-		ReadHeaderTimeout: readHeaderTimeout,
-		IdleTimeout:       idleTimeout,
-		ErrorLog:          slog.NewLogLogger(r.app.logHandler, slog.LevelError),
-		BaseContext:       func(net.Listener) context.Context { return context.WithValue(r.handlers, servedKey{}, true) },
-	}
-	r.goWork("serve", func() error {
-		if err := r.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
+	r.server = webserver.New(webserver.Config{
+		Handler: r.app.withStreams(),
+		Context: context.WithValue(r.handlers, servedKey{}, true),
+		Log:     r.app.logHandler,
 	})
+	r.goWork("serve", func() error { return r.server.Serve(listener) })
 }
 
 // shutDown ends everything in order; ctx has ended, or something has failed.
@@ -219,7 +199,10 @@ func (r *runner) shutDown(ctx context.Context) error {
 	defer done()
 	close(r.drain)
 	a.endStreams() // else a handler that follows a stream would be waited for in vain
-	r.refuse()
+	r.requests = a.requests.Close()
+	if r.server != nil {
+		r.server.Drain()
+	}
 	var late error
 	ended := r.wait(patience)
 	if !ended {
@@ -231,7 +214,9 @@ func (r *runner) shutDown(ctx context.Context) error {
 		defer done()
 		ended = r.wait(grace)
 	}
-	r.closeServer(ended)
+	if r.server != nil {
+		r.server.Close(ended)
+	}
 	r.stopRelays()
 	r.relays.Wait()
 	a.logLeft(ctx)
@@ -264,40 +249,6 @@ func (r *runner) failure() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.failed
-}
-
-// refuse lets no requests in any more.
-func (r *runner) refuse() {
-	r.requests = r.app.requests.Close()
-	if r.server == nil {
-		return
-	}
-	r.served = make(chan struct{})
-	ctx, unserve := context.WithCancel(context.Background())
-	r.unserve = unserve
-	go func() { // ends in closeServer
-		defer close(r.served)
-		_ = r.server.Shutdown(ctx) // an error of closing the listener changes nothing any more
-	}()
-}
-
-// closeServer closes the connections that are still open. Where requests have ended, their responses get a moment to
-// leave; connections that have never sent a request, as browsers open them ahead, are not worth waiting for.
-func (r *runner) closeServer(ended bool) {
-	if r.server == nil {
-		return
-	}
-	if ended {
-		flushed := time.NewTimer(flushTimeout)
-		defer flushed.Stop()
-		select {
-		case <-r.served:
-		case <-flushed.C:
-		}
-	}
-	r.unserve()
-	_ = r.server.Close()
-	<-r.served
 }
 
 // wait waits for the consumers, relays, schedules and requests to end, and reports whether they did before ctx.
