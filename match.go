@@ -43,7 +43,7 @@ type MatchHandlers[T any] struct {
 
 // Match calls the handler for the trigger that fired, else Default, else it logs a warning and returns *[NoHandlerError].
 func (c *FlowContext[E, T]) Match(h MatchHandlers[T]) (Response, error) {
-	return Match(c, MatchResult[T, Response]{
+	return Match(c, MatchHandlersOf[T, Response]{
 		HTTP:    h.HTTP,
 		Queue:   withoutResult(h.Queue),
 		Cron:    withoutResult0(h.Cron),
@@ -53,8 +53,8 @@ func (c *FlowContext[E, T]) Match(h MatchHandlers[T]) (Response, error) {
 	})
 }
 
-// MatchResult are the handlers of [Match]: like [MatchHandlers], with a result of any type from each.
-type MatchResult[T, R any] struct {
+// MatchHandlersOf are the handlers of [Match]: [MatchHandlers] that return a result of type R each.
+type MatchHandlersOf[T, R any] struct {
 	HTTP    func(*HTTPInput[T]) (R, error)
 	Queue   func(T) (R, error)
 	Cron    func() (R, error)
@@ -64,7 +64,7 @@ type MatchResult[T, R any] struct {
 }
 
 // Match is [FlowContext.Match] for handlers that return a value of their own type.
-func Match[R, E, T any](ctx *FlowContext[E, T], h MatchResult[T, R]) (R, error) {
+func Match[R, E, T any](ctx *FlowContext[E, T], h MatchHandlersOf[T, R]) (R, error) {
 	switch in := ctx.input.(type) {
 	case *HTTPInput[T]:
 		if h.HTTP != nil {
@@ -98,7 +98,7 @@ func Match[R, E, T any](ctx *FlowContext[E, T], h MatchResult[T, R]) (R, error) 
 	return zero, err
 }
 
-func (h MatchResult[T, R]) available() []string {
+func (h MatchHandlersOf[T, R]) available() []string {
 	var names []string
 	for _, handler := range []struct {
 		kind TriggerType

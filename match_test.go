@@ -87,7 +87,7 @@ func TestMatchWithoutAnyHandlerIsATypedErrorAndAWarning(t *testing.T) {
 func TestMatchWithAResultOfAnyType(t *testing.T) {
 	var got queueList[int]
 	status, _, _ := matchFire(t, func(in motia.Input[*matchDoc], ctx *matchCtx) (motia.Response, error) {
-		n, err := motia.Match(ctx, motia.MatchResult[*matchDoc, int]{
+		n, err := motia.Match(ctx, motia.MatchHandlersOf[*matchDoc, int]{
 			HTTP:    func(in *motia.HTTPInput[*matchDoc]) (int, error) { return 10 + in.Request.Body.N, nil },
 			Queue:   func(d *matchDoc) (int, error) { return 20 + d.N, nil },
 			Cron:    func() (int, error) { return 30, nil },

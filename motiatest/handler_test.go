@@ -49,7 +49,7 @@ func TestTheContextOfAPlainHandlerKnowsItsInput(t *testing.T) {
 		require.Equal(t, c.trigger, ctx.Trigger)
 		require.Len(t, ctx.TraceID, 32)
 		require.NoError(t, ctx.Err())
-		kind, err := motia.Match(ctx, motia.MatchResult[Status, motia.TriggerType]{
+		kind, err := motia.Match(ctx, motia.MatchHandlersOf[Status, motia.TriggerType]{
 			HTTP:   func(*motia.HTTPInput[Status]) (motia.TriggerType, error) { return motia.TriggerHTTP, nil },
 			Queue:  func(Status) (motia.TriggerType, error) { return motia.TriggerQueue, nil },
 			Cron:   func() (motia.TriggerType, error) { return motia.TriggerCron, nil },

@@ -37,7 +37,7 @@ var lonelyStep = motia.NewStep(motia.StepConfig{
 	Triggers: []motia.Trigger{motia.HTTP("POST", "/lonely"), motia.Queue("user-sync")},
 }, func(input motia.Input[UserSync], ctx *motia.Ctx[UserSync]) (motia.Response, error) {
 	// the form for handlers that return values of their own type
-	text, err := motia.Match(ctx, motia.MatchResult[UserSync, string]{
+	text, err := motia.Match(ctx, motia.MatchHandlersOf[UserSync, string]{
 		Queue: func(data UserSync) (string, error) { return "user " + data.UserID, nil },
 	})
 	if none, ok := errors.AsType[*motia.NoHandlerError](err); ok {
