@@ -121,11 +121,13 @@ func (t Topic[T]) Trigger(opts ...TriggerOption) Trigger {
 
 func (t Topic[T]) topic() string { return string(t) }
 
-// Topics lists typed topics for [StepConfig.Enqueues].
+// Topics lists typed topics for [StepConfig.Enqueues]. Nil counts as an empty topic, which [App.Register] refuses.
 func Topics(topics ...interface{ topic() string }) []string {
 	names := make([]string, len(topics))
 	for i, t := range topics {
-		names[i] = t.topic()
+		if t != nil {
+			names[i] = t.topic()
+		}
 	}
 	return names
 }

@@ -51,6 +51,7 @@ func TestEveryMistakeIsReportedWithItsStepAndTrigger(t *testing.T) {
 	}{
 		"no name":                   {regStep[httpSmall]("", ok), "", "argument 0 has no name"},
 		"no trigger":                {regStep[httpSmall]("s"), "", "has no trigger"},
+		"nil topic":                 {motia.HTTPStep(motia.StepConfig{Name: "s", Triggers: []motia.Trigger{ok}, Enqueues: motia.Topics(regTopic, nil)}, func(*motia.HTTPInput[int], *motia.Ctx[int]) (motia.Response, error) { return motia.Response{}, nil }), "", "declares an empty topic"},
 		"zero step":                 {motia.Step{}, "", "argument 0 is the zero Step; make steps with NewStep"},
 		"zero trigger":              {regStep[httpSmall]("s", motia.Trigger{}), "0 (the zero Trigger)", "make triggers with HTTP, Queue, Cron, State or Stream"},
 		"nil handler":               {motia.NewStep[motia.None, httpSmall](motia.StepConfig{Name: "s", Triggers: []motia.Trigger{ok}}, nil), "", "handler is nil"},
