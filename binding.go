@@ -131,8 +131,8 @@ func (b *binding) result(inv *Invocation, attempt int, err error) driver.Result 
 	if err == nil || err == errNotAccepted { // ours, never wrapped
 		return driver.Result{}
 	}
-	var permanent *permanentError
-	var after *retryAfterError
+	var permanent *PermanentError
+	var after *RetryAfterError
 	switch {
 	case b.app.cutOff() || errors.Is(err, ErrShutdown) || errors.Is(inv.ctx.Err(), context.DeadlineExceeded):
 		// The shutdown has disturbed the attempt, so its failure says nothing about the message. After the visibility
@@ -146,7 +146,7 @@ func (b *binding) result(inv *Invocation, attempt int, err error) driver.Result 
 	}
 	result := driver.Result{Outcome: driver.Retry, Error: err.Error()}
 	if errors.As(err, &after) {
-		result.Outcome, result.Delay = driver.RetryAfter, after.delay
+		result.Outcome, result.Delay = driver.RetryAfter, max(after.Delay, 0)
 	} else if b.queue.Backoff != nil {
 		result.Outcome, result.Delay = driver.RetryAfter, b.backoff(inv, attempt)
 	}

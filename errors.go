@@ -155,37 +155,52 @@ func (e *StatusError) Unwrap() error { return e.Err }
 // detail of the problem. Other errors answer 500 and keep their text to themselves. A nil err leaves the detail out.
 func HTTPError(status int, err error) error { return &StatusError{Status: status, Err: err} }
 
-// Permanent says that retrying is useless: a message whose handler returns it becomes a dead letter at once. The
-// chain of err stays intact for errors.Is and errors.As. Permanent(nil) is nil.
+// PermanentError is an error that no retry can mend, made by [Permanent].
+type PermanentError struct{ Err error }
+
+func (e *PermanentError) Error() string {
+	if e.Err == nil {
+		return "permanent failure"
+	}
+	return e.Err.Error()
+}
+
+func (e *PermanentError) Unwrap() error { return e.Err }
+
+// Permanent says that retrying is useless: a message whose handler returns it becomes a dead letter at once. It makes a
+// *[PermanentError], so the chain of err stays intact for errors.Is and errors.As, and middleware can tell. Permanent(nil)
+// is nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &permanentError{err}
+	return &PermanentError{err}
 }
 
-type permanentError struct{ err error }
+// RetryAfterError is a failure whose next attempt is due after Delay, made by [RetryAfter].
+type RetryAfterError struct {
+	Delay time.Duration
+	Err   error
+}
 
-func (e *permanentError) Error() string { return e.err.Error() }
-func (e *permanentError) Unwrap() error { return e.err }
+func (e *RetryAfterError) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("retry after %v", e.Delay)
+	}
+	return e.Err.Error()
+}
+
+func (e *RetryAfterError) Unwrap() error { return e.Err }
 
 // RetryAfter says when the failed attempt is repeated, in place of the backoff of the trigger. It counts as an
-// attempt. The chain of err stays intact for errors.Is and errors.As. RetryAfter(d, nil) is nil; a negative d is
-// zero.
+// attempt. It makes a *[RetryAfterError], so the chain of err stays intact for errors.Is and errors.As, and middleware can
+// tell. RetryAfter(d, nil) is nil; a negative d is zero.
 func RetryAfter(d time.Duration, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &retryAfterError{max(d, 0), err}
+	return &RetryAfterError{max(d, 0), err}
 }
-
-type retryAfterError struct {
-	delay time.Duration
-	err   error
-}
-
-func (e *retryAfterError) Error() string { return e.err.Error() }
-func (e *retryAfterError) Unwrap() error { return e.err }
 
 func quoteAll(names []string) string {
 	if len(names) == 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/motia-go/motia"
@@ -122,6 +123,37 @@ func ExampleApp_DeadLetters() {
 	// Output:
 	// pay-order card is expired {"id":"o-1","total":30,"paid":false}
 	// paid: o-1
+}
+
+// A middleware counts the failures that no retry can mend.
+func ExamplePermanentError() {
+	var failures atomic.Int64
+	counted := make(chan int64, 1)
+	count := func(ctx context.Context, inv *motia.Invocation, next motia.StepFunc) (motia.Response, error) {
+		response, err := next(ctx)
+		var permanent *motia.PermanentError
+		if errors.As(err, &permanent) {
+			fmt.Println(inv.Step, "has failed for good:", permanent.Err)
+			counted <- failures.Add(1)
+		}
+		return response, err
+	}
+	app := motia.New(&motia.Options{Logger: quiet, StepMiddleware: []motia.StepMiddleware{count}})
+	defer run(app, motia.QueueStep(motia.StepConfig{
+		Name:     "pay-order",
+		Triggers: []motia.Trigger{OrderPlaced.Trigger()},
+	}, func(order Order, ctx *motia.Ctx[Order]) error {
+		return fmt.Errorf("pay %s: %w", order.ID, motia.Permanent(errors.New("card is expired")))
+	}))()
+
+	ctx := app.Context(context.Background())
+	if err := OrderPlaced.Enqueue(ctx, Order{ID: "o-1", Total: 30}); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(<-counted)
+	// Output:
+	// pay-order has failed for good: card is expired
+	// 1
 }
 
 // RetryAfter chooses when the attempt is repeated, in place of the trigger's backoff.

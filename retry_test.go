@@ -1,6 +1,7 @@
 package motia_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -122,6 +123,47 @@ func TestRetryAfterChoosesTheDelayCountsAndKeepsItsChain(t *testing.T) {
 	require.Equal(t, []time.Duration{0, 0, 0}, pauses)
 	pauses, _ = retryTimes(t, motia.QueueConfig{}, motia.QueueConfig{}, func(int) error { return motia.Permanent(motia.RetryAfter(time.Hour, errBoom)) })
 	require.Empty(t, pauses, "permanent is permanent")
+}
+
+func TestMiddlewareCanTellHowAStepFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seen events
+		watch := func(ctx context.Context, _ *motia.Invocation, next motia.StepFunc) (motia.Response, error) {
+			response, err := next(ctx)
+			var permanent *motia.PermanentError
+			var after *motia.RetryAfterError
+			switch {
+			case errors.As(err, &permanent):
+				seen.add(fmt.Sprint("permanent: ", permanent.Err))
+			case errors.As(err, &after):
+				seen.add(fmt.Sprint("after ", after.Delay, ": ", after.Err))
+			}
+			return response, err
+		}
+		app, _ := newApp(t, &motia.Options{StepMiddleware: []motia.StepMiddleware{watch}}, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
+			switch ctx.Trigger.Attempt {
+			case 1:
+				return fmt.Errorf("rate limit: %w", motia.RetryAfter(time.Minute, errBoom))
+			case 2:
+				return &motia.RetryAfterError{Delay: -time.Hour} // made by hand
+			}
+			return fmt.Errorf("charge: %w", motia.Permanent(errBoom))
+		}))
+		start(t, app)
+		queueSend(t, app, "t", "")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Equal(t, []string{"after 1m0s: boom", "after -1h0m0s: <nil>", "permanent: boom"}, seen.all())
+		letters, err := app.DeadLetters().List(t.Context(), motia.DeadLetterQuery{})
+		require.NoError(t, err)
+		require.Len(t, letters, 1)
+		var texts []string
+		for _, attempt := range letters[0].Attempts {
+			texts = append(texts, attempt.Error)
+		}
+		require.Equal(t, []string{"rate limit: boom", "retry after -1h0m0s", "charge: boom"}, texts)
+	})
+	require.EqualError(t, new(motia.PermanentError), "permanent failure")
 }
 
 func TestAFailingMessageHoldsBackOnlyItsGroup(t *testing.T) {
