@@ -282,7 +282,7 @@ func (a *App) running() []string {
 
 // logLeft tells of messages that stay in the queues.
 func (a *App) logLeft(ctx context.Context) {
-	stats, ok := a.backend.Queue.(driver.Stats)
+	stats, ok := a.backend.Queue.(driver.StatsReader)
 	if !ok {
 		return
 	}

@@ -188,15 +188,15 @@ type Attempt struct {
 	Error   string
 }
 
-// Stats tells how much a subscription holds. It is optional for a [Queue].
-type Stats interface {
+// StatsReader tells how much a subscription holds. It is optional for a [Queue].
+type StatsReader interface {
 	Stats(ctx context.Context, subscription string) (SubscriptionStats, error)
 }
 
 // SubscriptionStats counts the messages of a subscription at one moment.
 type SubscriptionStats struct {
-	Ready   int // may be delivered now, or wait behind others of their group
-	Delayed int // wait for their time: delayed messages and retries
-	Running int // are with a handler
-	Dead    int
+	Ready   int `json:"ready"`   // may be delivered now, or wait behind others of their group
+	Delayed int `json:"delayed"` // wait for their time: delayed messages and retries
+	Running int `json:"running"` // are with a handler
+	Dead    int `json:"dead"`
 }

@@ -215,7 +215,7 @@ func TestAMessageThatWaitsWhenTheIntakeEndsIsGivenBackUnharmed(t *testing.T) {
 			return driver.Result{}
 		}))
 		require.Equal(t, time.Second, time.Since(start))
-		stats, err := b.Queue.(driver.Stats).Stats(t.Context(), "s")
+		stats, err := b.Queue.(driver.StatsReader).Stats(t.Context(), "s")
 		require.NoError(t, err)
 		require.Equal(t, driver.SubscriptionStats{Ready: 1}, stats)
 	})
@@ -326,7 +326,7 @@ func TestAWriteThatFailsMayHaveBeenMade(t *testing.T) {
 			}
 		}
 	}
-	stats, err := b.Queue.(driver.Stats).Stats(t.Context(), "s")
+	stats, err := b.Queue.(driver.StatsReader).Stats(t.Context(), "s")
 	require.NoError(t, err)
 	made["publish"], made["send"] = stats.Ready, heard
 	for what, n := range made {

@@ -15,7 +15,7 @@ import (
 type memoryQueue interface {
 	driver.Queue
 	driver.DeadLetters
-	driver.Stats
+	driver.StatsReader
 }
 
 // chaosQueue is the queue of a Chaos backend.

@@ -115,7 +115,7 @@ func (a *App) pending() ([]string, error) {
 		return nil, fmt.Errorf("the handler of step %q has ended its goroutine, as t.FailNow and testify's require do: in handlers use t.Error or assert", exited)
 	}
 	if len(subscriptions) > 0 {
-		stats, ok := a.options.Backend.Queue.(driver.Stats)
+		stats, ok := a.options.Backend.Queue.(driver.StatsReader)
 		if !ok {
 			return nil, fmt.Errorf("cannot tell whether the app is idle: the backend's queue has no Stats")
 		}

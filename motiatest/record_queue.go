@@ -92,14 +92,14 @@ type queue struct {
 func (r *recorder) queue(inner driver.Queue) driver.Queue {
 	q := &queue{inner, r}
 	letters, administers := inner.(driver.DeadLetters)
-	stats, counts := inner.(driver.Stats)
+	stats, counts := inner.(driver.StatsReader)
 	switch {
 	case administers && counts:
 		return struct {
 			*queue
 			driver.DeadLetters
-			counter
-		}{q, letters, counter{stats}}
+			driver.StatsReader
+		}{q, letters, stats}
 	case administers:
 		return struct {
 			*queue
@@ -108,17 +108,10 @@ func (r *recorder) queue(inner driver.Queue) driver.Queue {
 	case counts:
 		return struct {
 			*queue
-			counter
-		}{q, counter{stats}}
+			driver.StatsReader
+		}{q, stats}
 	}
 	return q
-}
-
-// counter is a driver.Stats that can be embedded: the interface has the name of its method.
-type counter struct{ stats driver.Stats }
-
-func (c counter) Stats(ctx context.Context, subscription string) (driver.SubscriptionStats, error) {
-	return c.stats.Stats(ctx, subscription)
 }
 
 func (q *queue) Bind(ctx context.Context, topic, id string, config driver.SubscriptionConfig) error {

@@ -144,7 +144,7 @@ const (
 	needDistributed = "Features.Distributed"
 	needDurable     = "Features.Durable"
 	needDead        = "driver.DeadLetters"
-	needStats       = "driver.Stats"
+	needStats       = "driver.StatsReader"
 	needUpdater     = "driver.Updater"
 	needLog         = "driver.ChangeLog"
 	needClose       = "Backend.Close"
@@ -165,7 +165,7 @@ func (x *trial) claimed(need string) bool {
 	case needDead:
 		_, ok = b.Queue.(driver.DeadLetters)
 	case needStats:
-		_, ok = b.Queue.(driver.Stats)
+		_, ok = b.Queue.(driver.StatsReader)
 	case needUpdater:
 		_, ok = b.KV.(driver.Updater)
 	case needLog:

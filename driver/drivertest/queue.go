@@ -2,7 +2,7 @@ package drivertest
 
 import "testing"
 
-// TestQueue runs the cases of [driver.Queue] and, where they are implemented, [driver.DeadLetters] and [driver.Stats].
+// TestQueue runs the cases of [driver.Queue] and, where they are implemented, [driver.DeadLetters] and [driver.StatsReader].
 func TestQueue(t *testing.T, h Harness) {
 	t.Helper()
 	runCases(t, queueCases(), h)

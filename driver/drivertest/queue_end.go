@@ -188,7 +188,7 @@ func queueContext(x *trial) {
 		_, errs["Dead"] = d.Dead(ctx, sub, "", 1)
 		_, errs["CountDead"] = d.CountDead(ctx, sub)
 	}
-	if s, ok := q.(driver.Stats); ok {
+	if s, ok := q.(driver.StatsReader); ok {
 		_, errs["Stats"] = s.Stats(ctx, sub)
 	}
 	for method, err := range errs {
@@ -217,7 +217,7 @@ func queueClosed(x *trial) {
 		_, errs["Redrive"] = d.Redrive(ctx, sub, "x")
 		_, errs["Discard"] = d.Discard(ctx, sub, "x")
 	}
-	if s, ok := q.(driver.Stats); ok {
+	if s, ok := q.(driver.StatsReader); ok {
 		_, errs["Stats"] = s.Stats(ctx, sub)
 	}
 	x.expectClosed(errs)

@@ -89,7 +89,7 @@ func TestWhatIsNotClaimedIsNamed(t *testing.T) {
 	}}
 	for name, need := range map[string]string{
 		"queue/dead-count":     "driver.DeadLetters",
-		"queue/stats":          "driver.Stats",
+		"queue/stats":          "driver.StatsReader",
 		"queue/atomic-publish": "Features.AtomicPublish",
 		"queue/durable":        "Features.Durable",
 		"queue/crash":          "Features.Distributed",

@@ -155,7 +155,7 @@ func (q *Queue) Discard(ctx context.Context, subscription string, ids ...string)
 	return n, nil
 }
 
-// Stats implements [driver.Stats].
+// Stats implements [driver.StatsReader].
 func (q *Queue) Stats(ctx context.Context, subscription string) (driver.SubscriptionStats, error) {
 	s, err := q.subscription(ctx, subscription)
 	if err != nil {

@@ -1,5 +1,5 @@
 // Package memqueue is a queue in the memory of one process: the [driver.Queue] of motia's in-memory backend, with
-// [driver.DeadLetters] and [driver.Stats].
+// [driver.DeadLetters] and [driver.StatsReader].
 //
 // # Guarantees
 //
@@ -52,7 +52,7 @@ type Queue struct {
 var (
 	_ driver.Queue       = (*Queue)(nil)
 	_ driver.DeadLetters = (*Queue)(nil)
-	_ driver.Stats       = (*Queue)(nil)
+	_ driver.StatsReader = (*Queue)(nil)
 )
 
 // topic is a name that something is bound to.
