@@ -16,6 +16,9 @@ import (
 
 	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/inflight"
+	"github.com/motia-go/motia/internal/membus"
+	"github.com/motia-go/motia/internal/memkv"
+	"github.com/motia-go/motia/internal/memqueue"
 	"github.com/motia-go/motia/internal/payload"
 )
 
@@ -106,11 +109,6 @@ type App struct {
 	lifetime      context.Context                 // of subscriptions; ends with Run
 	endOfLife     context.CancelCauseFunc
 }
-
-// NewValidator returns a validator as [Options.Validator] wants it: it names fields as JSON does, so that errors make
-// sense to those who sent the payload, and applies `required` to structs as well. Register custom rules on it before
-// [New].
-func NewValidator() *validator.Validate { return payload.NewValidator() }
 
 type appState int
 
@@ -231,4 +229,36 @@ func (a *App) checkOptions(o Options) {
 // tracks reports whether somebody may read the headers of changes in the bucket.
 func (a *App) tracks(bucket string) bool {
 	return a.shared || (*a.tracked.Load())[bucket]
+}
+
+// NewValidator returns a validator as [Options.Validator] wants it: it names fields as JSON does, so that errors make
+// sense to those who sent the payload, and applies `required` to structs as well. Register custom rules on it before
+// [New].
+func NewValidator() *validator.Validate { return payload.NewValidator() }
+
+// MemoryOptions configure [InMemory]. The zero value consists of defaults.
+type MemoryOptions struct {
+	// DedupWindow is how long the ID of a message is remembered. Default: 2 minutes.
+	DedupWindow time.Duration
+}
+
+// InMemory returns a new backend that keeps everything in memory: the default. What it holds ends with the process.
+// Several apps of one process can share it, as several processes share a distributed one; the first that shuts down
+// closes it.
+func InMemory(opts *MemoryOptions) *driver.Backend {
+	var o MemoryOptions
+	if opts != nil {
+		o = *opts
+	}
+	queue := memqueue.New(memqueue.Options{DedupWindow: o.DedupWindow})
+	kv, bus := memkv.New(), membus.New()
+	return &driver.Backend{
+		Queue:    queue,
+		KV:       kv,
+		Bus:      bus,
+		Features: driver.Features{AtomicPublish: true},
+		Close: func(ctx context.Context) error {
+			return errors.Join(queue.Close(ctx), kv.Close(ctx), bus.Close(ctx))
+		},
+	}
 }

@@ -1,15 +1,152 @@
 package motia
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/motia-go/motia/internal/payload"
 )
+
+// Response is what a handler answers to an HTTP request. Other triggers ignore it.
+type Response struct {
+	// Status is the HTTP status. Zero means 200 with a body and 204 without.
+	Status int
+	// Headers are added to the response.
+	Headers http.Header
+	// Body is encoded as JSON, but []byte, string and io.Reader go out as they are, and nil is no body. An io.Reader
+	// that is an io.Closer is closed.
+	Body any
+}
+
+// ResponseStream writes a response piece by piece. The first call of Start, Write or Send sends status and headers at
+// once. It is an io.Writer. A handler that has used it returns the zero [Response]; an error it returns is logged,
+// and the connection is cut so that the client notices. It must not be used concurrently, nor after the handler has
+// returned.
+type ResponseStream struct {
+	w       http.ResponseWriter
+	request *http.Request
+	started bool
+}
+
+// NewResponseStream returns the stream that an HTTP trigger would give its handler for the request, for tests that
+// call handlers themselves: see package motiatest.
+func NewResponseStream(w http.ResponseWriter, r *http.Request) *ResponseStream {
+	return &ResponseStream{w: w, request: r}
+}
+
+// Header returns the headers of the response, to be changed before the first write.
+func (s *ResponseStream) Header() http.Header { return s.w.Header() }
+
+// Start sends the status and the headers. Without it, the first write sends 200.
+func (s *ResponseStream) Start(status int) error {
+	if s.started {
+		return errors.New("motia: response is started already")
+	}
+	if !validStatus(status) {
+		return fmt.Errorf("motia: response status %d is out of range", status)
+	}
+	s.started = true
+	s.w.WriteHeader(status)
+	return s.flush()
+}
+
+// Write sends a chunk of the body and flushes it.
+func (s *ResponseStream) Write(chunk []byte) (int, error) {
+	if !s.started {
+		if err := s.Start(http.StatusOK); err != nil {
+			return 0, err
+		}
+	}
+	if s.request.Method == http.MethodHead {
+		return len(chunk), nil
+	}
+	n, err := s.w.Write(chunk)
+	if err != nil {
+		return n, err
+	}
+	return n, s.flush()
+}
+
+// ServerSentEvent is an event of a text/event-stream, see the HTML standard, section "Server-sent events".
+type ServerSentEvent struct {
+	ID    string        // lets the client resume with Last-Event-ID; empty is left out
+	Event string        // type of the event; empty means "message"
+	Data  any           // string and []byte go out as they are, anything else as JSON; nil is left out
+	Retry time.Duration // how long the client waits before it reconnects; zero is left out
+}
+
+// Send writes a server-sent event and flushes it. The first one sets the Content-Type and the status 200, unless the
+// response was started before.
+func (s *ResponseStream) Send(event ServerSentEvent) error {
+	if strings.ContainsAny(event.ID, "\r\n\x00") || strings.ContainsAny(event.Event, "\r\n") {
+		return errors.New("motia: id or type of a server-sent event contains a line break")
+	}
+	var b bytes.Buffer
+	field := func(name, value string) {
+		b.WriteString(name)
+		b.WriteString(": ")
+		b.WriteString(value)
+		b.WriteByte('\n')
+	}
+	text := func(data string) {
+		for line := range strings.SplitSeq(lineBreaks.Replace(data), "\n") {
+			field("data", line)
+		}
+	}
+	if event.ID != "" {
+		field("id", event.ID)
+	}
+	if event.Event != "" {
+		field("event", event.Event)
+	}
+	if event.Retry > 0 {
+		field("retry", strconv.FormatInt(event.Retry.Milliseconds(), 10))
+	}
+	switch data := event.Data.(type) {
+	case nil:
+	case string:
+		text(data)
+	case []byte:
+		text(string(data))
+	default:
+		encoded, err := json.Marshal(data)
+		if err != nil {
+			return fmt.Errorf("motia: server-sent event: %w", err)
+		}
+		field("data", string(encoded))
+	}
+	b.WriteByte('\n')
+	if !s.started {
+		h := s.Header()
+		if h.Get("Content-Type") == "" {
+			h.Set("Content-Type", "text/event-stream")
+		}
+		if h.Get("Cache-Control") == "" {
+			h.Set("Cache-Control", "no-cache")
+		}
+	}
+	_, err := s.Write(b.Bytes())
+	return err
+}
+
+// lineBreaks are the three line ends of an event stream.
+var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
+func (s *ResponseStream) flush() error {
+	err := http.NewResponseController(s.w).Flush()
+	if errors.Is(err, http.ErrNotSupported) { // a writer that cannot flush still gets everything in the end
+		return nil
+	}
+	return err
+}
 
 // write sends the response. If it returns an error, stream says whether something was sent before.
 func (res *Response) write(stream *ResponseStream, buffers *payload.Buffers) error {

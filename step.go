@@ -2,7 +2,6 @@ package motia
 
 import (
 	"fmt"
-	"net/http"
 	"reflect"
 )
 
@@ -35,17 +34,6 @@ type Step struct {
 	input    reflect.Type // TInput
 	compile  func(app *App, t *Trigger) (newCall func() call, err error)
 	mistakes []error
-}
-
-// Response is what a handler answers to an HTTP request. Other triggers ignore it.
-type Response struct {
-	// Status is the HTTP status. Zero means 200 with a body and 204 without.
-	Status int
-	// Headers are added to the response.
-	Headers http.Header
-	// Body is encoded as JSON, but []byte, string and io.Reader go out as they are, and nil is no body. An io.Reader
-	// that is an io.Closer is closed.
-	Body any
 }
 
 // NewStep makes a step for any mix of triggers.
