@@ -38,6 +38,29 @@ type KV interface {
 	Watch(ctx context.Context, bucket, scope string, f func(Entry)) error
 }
 
+// WatchSyncer waits until watchers have caught up with the writes. It is optional for a [KV]. Without it a subscriber of a
+// stream may begin with a snapshot that lacks writes that returned before, which then come as events, and may miss the
+// last events before its end.
+type WatchSyncer interface {
+	// SyncWatches returns nil when every Watch of the scope on this KV whose f had been called before, at least once, has
+	// been told of every write that had returned before, in whatever process: f has returned for its entry, or for a later one
+	// of the same key. If the Watch was still being told its snapshot, f has also returned for all of that. Later writes,
+	// later watches and watches of other scopes are not waited for.
+	//
+	// A Watch that ends meanwhile is no longer waited for, and is no error. Without any Watch SyncWatches returns nil at once.
+	//
+	// It is called concurrently, for each subscriber that joins or ends, usually with a deadline of a few seconds. f may take
+	// longer than that: when ctx ends first, SyncWatches returns an error that wraps the context's, and the watches go on. f
+	// does not call it. Writers do not wait for it, nor for watchers because of it.
+	//
+	// How to do it: where a write puts an event into a queue for each watcher before it returns, wait for what is in the
+	// queues. Where watchers follow a log, ask whoever orders the writes, not a replica that may lag, for the position of the
+	// last write to the scope, and wait until the watchers have passed it. That must be a position up to which the log is
+	// complete: in an SQL database a transaction with a lower number may commit later. Calls that come while another
+	// one waits for that answer may share the next answer, but not this one.
+	SyncWatches(ctx context.Context, bucket, scope string) error
+}
+
 // Key names an entry: a scope within a bucket, an id within the scope. Buckets are few and known at start: "state",
 // and one or two for each stream.
 type Key struct {

@@ -30,21 +30,11 @@ func newCapture(inner *driver.Backend) *capture {
 	outer := *inner
 	outer.Queue = &captureQueue{inner.Queue, c}
 	outer.Close = nil
-	updater, updates := inner.KV.(driver.Updater)
-	_, logs := inner.KV.(driver.ChangeLog)
-	switch {
-	case updates && logs:
-		outer.KV = struct {
-			driver.KV
-			driver.Updater
-			noChanges
-		}{inner.KV, updater, noChanges{}}
-	case logs:
-		outer.KV = struct {
-			driver.KV
-			noChanges
-		}{inner.KV, noChanges{}}
+	abilities := abilitiesOf(inner.KV)
+	if abilities.log != nil {
+		abilities.log = noChanges{}
 	}
+	outer.KV = abilities.add(inner.KV)
 	c.backend = &outer
 	return c
 }

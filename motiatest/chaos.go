@@ -97,7 +97,7 @@ func Chaos(t TB, seed uint64, faults *Faults) *driver.Backend {
 	outer := *inner
 	bus := &chaosBus{Bus: inner.Bus, chaos: c, lines: make(map[*line[[]byte]]bool)}
 	outer.Queue = &chaosQueue{memoryQueue: inner.Queue.(memoryQueue), chaos: c}
-	outer.KV = &chaosKV{memoryKV: inner.KV.(memoryKV), chaos: c}
+	outer.KV = &chaosKV{memoryKV: inner.KV.(memoryKV), chaos: c, lines: make(map[*line[driver.Entry]]watched)}
 	outer.Bus = bus
 	outer.Close = func(ctx context.Context) error {
 		c.closed.Store(true)

@@ -3,6 +3,7 @@ package motiatest
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/motia-go/motia/driver"
@@ -13,6 +14,7 @@ type memoryKV interface {
 	driver.KV
 	driver.Updater
 	driver.ChangeLog
+	driver.WatchSyncer
 	PendingChanges() int
 }
 
@@ -20,7 +22,13 @@ type memoryKV interface {
 type chaosKV struct {
 	memoryKV
 	*chaos
+
+	mu    sync.Mutex
+	lines map[*line[driver.Entry]]watched
 }
+
+// watched is what a watch is about.
+type watched struct{ bucket, scope string }
 
 func (k *chaosKV) Get(ctx context.Context, key driver.Key) (driver.Entry, error) {
 	e, err := k.memoryKV.Get(ctx, key)
@@ -130,6 +138,14 @@ func (k *chaosKV) Watch(ctx context.Context, bucket, scope string, f func(driver
 	}
 	l := newLine(told)
 	defer l.stop()
+	k.mu.Lock()
+	k.lines[l] = watched{bucket, scope}
+	k.mu.Unlock()
+	defer func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		delete(k.lines, l)
+	}()
 	live := false // the snapshot has ended
 	return k.memoryKV.Watch(ctx, bucket, scope, func(e driver.Entry) {
 		item := waiting[driver.Entry]{item: e}
@@ -140,4 +156,25 @@ func (k *chaosKV) Watch(ctx context.Context, bucket, scope string, f func(driver
 		live = live || e.Revision == 0
 		l.push(item)
 	})
+}
+
+// SyncWatches waits until the lines of the watchers have taken what was written, and then for what is in them.
+func (k *chaosKV) SyncWatches(ctx context.Context, bucket, scope string) error {
+	if err := k.memoryKV.SyncWatches(ctx, bucket, scope); err != nil {
+		return err
+	}
+	var lines []*line[driver.Entry]
+	k.mu.Lock()
+	for l, w := range k.lines {
+		if w == (watched{bucket, scope}) {
+			lines = append(lines, l)
+		}
+	}
+	k.mu.Unlock()
+	for _, l := range lines {
+		if err := l.flush(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }

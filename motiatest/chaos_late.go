@@ -103,8 +103,9 @@ type waiting[T any] struct {
 	item        T
 	due         time.Time // zero means now
 	key         string
-	value       bool // may be left out where another value of its key is the next
-	overwritten bool // that one waits
+	value       bool          // may be left out where another value of its key is the next
+	overwritten bool          // that one waits
+	passed      chan struct{} // if not nil: no item, but a mark that is closed when its turn comes
 }
 
 func newLine[T any](f func(T)) *line[T] {
@@ -124,9 +125,31 @@ func (l *line[T]) push(item waiting[T]) {
 		l.values[item.key] = &item
 	}
 	l.mu.Unlock()
+	l.bump()
+}
+
+func (l *line[T]) bump() {
 	select {
 	case l.arrived <- struct{}{}:
 	default:
+	}
+}
+
+// flush waits until the items that were pushed before have been handed over, the line is stopped, or ctx has ended.
+func (l *line[T]) flush(ctx context.Context) error {
+	mark := &waiting[T]{passed: make(chan struct{})}
+	l.mu.Lock()
+	l.items.Push(mark)
+	clear(l.values) // a value that comes later must not make up for one before the mark
+	l.mu.Unlock()
+	l.bump()
+	select {
+	case <-mark.passed:
+		return nil
+	case <-l.stopped:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -141,7 +164,10 @@ func (l *line[T]) run() {
 			if !l.wait(item.due) {
 				return
 			}
-			if l.pop() {
+			switch wanted := l.pop(); {
+			case item.passed != nil:
+				close(item.passed)
+			case wanted:
 				l.box.Deliver(item.item)
 			}
 		}

@@ -101,8 +101,8 @@ func settle() (bubble bool) {
 func (a *App) pending() ([]string, error) {
 	var pending []string
 	// Changes become messages, and messages invocations: in this order nothing is missed on its way.
-	if log, ok := a.options.Backend.KV.(interface{ pendingChanges() int }); ok {
-		if n := log.pendingChanges(); n > 0 {
+	if a.rec.pendingChanges != nil {
+		if n := a.rec.pendingChanges(); n > 0 {
 			pending = append(pending, fmt.Sprintf("%d changes of state or streams have not reached their triggers", n))
 		}
 	}

@@ -43,39 +43,16 @@ type kv struct {
 	rec *recorder
 }
 
-// updatingKV is a kv whose store is a driver.Updater.
-type updatingKV struct {
-	*kv
-	updater driver.Updater
-}
-
 func (r *recorder) kv(inner driver.KV) driver.KV {
 	k := &kv{inner, r}
-	updater, updates := inner.(driver.Updater)
-	log, logs := inner.(driver.ChangeLog)
-	switch {
-	case updates && logs:
-		return struct {
-			updatingKV
-			driver.ChangeLog
-		}{updatingKV{k, updater}, log}
-	case updates:
-		return updatingKV{k, updater}
-	case logs:
-		return struct {
-			*kv
-			driver.ChangeLog
-		}{k, log}
+	if counter, ok := inner.(interface{ PendingChanges() int }); ok {
+		r.pendingChanges = counter.PendingChanges
 	}
-	return k
-}
-
-// pendingChanges counts the changes that have not reached their triggers, where the store can tell.
-func (k *kv) pendingChanges() int {
-	if counter, ok := k.KV.(interface{ PendingChanges() int }); ok {
-		return counter.PendingChanges()
+	abilities := abilitiesOf(inner)
+	if abilities.updater != nil {
+		abilities.updater = recordingUpdater{k, abilities.updater}
 	}
-	return 0
+	return abilities.add(k)
 }
 
 func (k *kv) Put(ctx context.Context, key driver.Key, value []byte, options driver.PutOptions) (old, written driver.Entry, err error) {
@@ -85,7 +62,13 @@ func (k *kv) Put(ctx context.Context, key driver.Key, value []byte, options driv
 	return old, written, err
 }
 
-func (k updatingKV) Update(ctx context.Context, key driver.Key, header driver.Header, change func([]byte) ([]byte, error)) (old, written driver.Entry, err error) {
+// recordingUpdater records updates.
+type recordingUpdater struct {
+	*kv
+	updater driver.Updater
+}
+
+func (k recordingUpdater) Update(ctx context.Context, key driver.Key, header driver.Header, change func([]byte) ([]byte, error)) (old, written driver.Entry, err error) {
 	e := k.write(ctx, key, header)
 	old, written, err = k.updater.Update(ctx, key, header, change)
 	k.written(e, old, written, err)

@@ -18,6 +18,9 @@ type recorder struct {
 	released chan struct{} // closed when the app stops
 	logging  chan struct{} // closed when the first record is logged
 
+	// pendingChanges counts the changes that have not reached their triggers; nil where the store cannot tell.
+	pendingChanges func() int
+
 	mu            sync.Mutex
 	events        []*event
 	running       map[*span]bool

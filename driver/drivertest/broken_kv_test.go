@@ -34,12 +34,13 @@ type kv struct {
 	update  func(ctx context.Context, key driver.Key, h driver.Header, change changeFunc) (old, new driver.Entry, err error)
 	track   func(ctx context.Context, bucket string) error
 	changes func(ctx context.Context, bucket string, f recordFunc) error
+	sync    func(ctx context.Context, bucket, scope string) error
 	close   func(context.Context) error
 }
 
 func newKV() *kv {
 	k := memkv.New()
-	return &kv{k, k.Get, k.Put, k.List, k.Scopes, k.Watch, k.Update, k.Track, k.Changes, k.Close}
+	return &kv{k, k.Get, k.Put, k.List, k.Scopes, k.Watch, k.Update, k.Track, k.Changes, k.SyncWatches, k.Close}
 }
 
 func (k *kv) Get(ctx context.Context, key driver.Key) (driver.Entry, error) { return k.get(ctx, key) }
@@ -68,6 +69,10 @@ func (k *kv) Track(ctx context.Context, bucket string) error { return k.track(ct
 
 func (k *kv) Changes(ctx context.Context, bucket string, f func(context.Context, driver.Change) error) error {
 	return k.changes(ctx, bucket, f)
+}
+
+func (k *kv) SyncWatches(ctx context.Context, bucket, scope string) error {
+	return k.sync(ctx, bucket, scope)
 }
 
 func (k *kv) backend() *driver.Backend { return &driver.Backend{KV: k, Close: k.close} }
@@ -124,6 +129,7 @@ func brokenKVs() []broken {
 	breakWrites(add)
 	breakReads(add)
 	breakWatch(add)
+	breakSync(add)
 	breakChanges(add)
 	return list
 }

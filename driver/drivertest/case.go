@@ -147,6 +147,7 @@ const (
 	needStats       = "driver.StatsReader"
 	needUpdater     = "driver.Updater"
 	needLog         = "driver.ChangeLog"
+	needSyncer      = "driver.WatchSyncer"
 	needClose       = "Backend.Close"
 	needCrash       = "Harness.Crash"
 	needWindow      = "Harness.DedupWindow within Harness.Patience"
@@ -170,6 +171,8 @@ func (x *trial) claimed(need string) bool {
 		_, ok = b.KV.(driver.Updater)
 	case needLog:
 		_, ok = b.KV.(driver.ChangeLog)
+	case needSyncer:
+		_, ok = b.KV.(driver.WatchSyncer)
 	case needClose:
 		ok = b.Close != nil
 	case needCrash:

@@ -8,7 +8,8 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// TestKV runs the cases of [driver.KV] and, where they are implemented, [driver.Updater] and [driver.ChangeLog].
+// TestKV runs the cases of [driver.KV] and, where they are implemented, [driver.Updater], [driver.ChangeLog] and
+// [driver.WatchSyncer].
 func TestKV(t *testing.T, h Harness) {
 	t.Helper()
 	runCases(t, kvCases(), h)
@@ -53,6 +54,11 @@ func kvCases() []testCase {
 		{Case{"kv/watch-slow", "A watcher that is slow holds up neither other writers nor other watchers, and is told of every last value in the end.", nil}, watchSlow},
 		{Case{"kv/watch-names", "Any string is a legal scope to watch, and no two collide.", nil}, watchNames},
 		{Case{"kv/watch-end", "Watch returns soon after its context has ended.", nil}, watchEnd},
+		{Case{"kv/watch-sync", "When SyncWatches returns, every watcher of the scope has been told of every write that had returned before, in whatever process, however busy the watchers are.", []string{needSyncer}}, watchSync},
+		{Case{"kv/watch-sync-overlap", "Of several calls of SyncWatches at once each waits for the writes that had returned when it was called, and for no later ones.", []string{needSyncer}}, watchSyncOverlap},
+		{Case{"kv/watch-sync-snapshot", "SyncWatches waits for a watch that is still being told its snapshot, and for the writes after it.", []string{needSyncer}}, watchSyncSnapshot},
+		{Case{"kv/watch-sync-others", "SyncWatches does not wait for watchers of other scopes, and returns at once where nobody watches.", []string{needSyncer}}, watchSyncOthers},
+		{Case{"kv/watch-sync-end", "SyncWatches returns when a watch that it waits for ends, and with the error of its context when that ends first; the watch goes on.", []string{needSyncer}}, watchSyncEnd},
 
 		{Case{"kv/changes", "Every write to a tracked bucket makes a record with the entries before and after and the header; writes before Track and to other buckets do not.", []string{needLog}}, changeRecords},
 		{Case{"kv/changes-of-nothing", "A write that changes nothing, or is refused, makes no record.", []string{needLog}}, changeNothing},

@@ -23,6 +23,9 @@ func kvContext(x *trial) {
 	if l, ok := kv.(driver.ChangeLog); ok {
 		errs["Track"] = l.Track(ctx, bucket)
 	}
+	if s, ok := kv.(driver.WatchSyncer); ok {
+		errs["SyncWatches"] = s.SyncWatches(ctx, bucket, scope)
+	}
 	for method, err := range errs {
 		if !errors.Is(err, context.Canceled) {
 			x.errorf("%s with an ended context returned %v, which does not wrap its error", method, err)
@@ -50,6 +53,9 @@ func kvClosed(x *trial) {
 	if l, ok := kv.(driver.ChangeLog); ok {
 		errs["Track"] = l.Track(ctx, bucket)
 		errs["Changes"] = l.Changes(ctx, bucket, func(context.Context, driver.Change) error { return nil })
+	}
+	if s, ok := kv.(driver.WatchSyncer); ok {
+		errs["SyncWatches"] = s.SyncWatches(ctx, bucket, scope)
 	}
 	x.expectClosed(errs)
 }

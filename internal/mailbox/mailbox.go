@@ -15,6 +15,7 @@ import (
 	"context"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -26,9 +27,17 @@ type Mailbox[T any] struct {
 	mu      sync.Mutex
 	pending Queue[T]
 	held    bool          // collect, do not deliver
-	busy    bool          // some goroutine is in work; without it pending is empty, unless held
+	busy    bool          // some goroutine is in work, with one item
 	stopped bool          // deliver nothing any more
 	quiet   chan struct{} // if not nil: closed when busy ends
+	handled uint64        // items that f has returned for
+	waiters []waiter      // in the order of their calls
+}
+
+// waiter is a call of Flush.
+type waiter struct {
+	until uint64        // how many items must be handled
+	done  chan struct{} // closed when they are, or the box is stopped
 }
 
 // New returns a mailbox that delivers to f.
@@ -84,8 +93,40 @@ func (m *Mailbox[T]) Deliver(item T) {
 func (m *Mailbox[T]) Release() {
 	m.mu.Lock()
 	m.held = false
+	m.wakeLocked()
 	m.mu.Unlock()
 	m.Drain()
+}
+
+// Flush returns when the function has returned for all items that were pushed before the call, also those that nobody has
+// drained yet. In a held box it also waits for [Mailbox.Release]. It returns nil when the box is stopped meanwhile, and the
+// error of ctx when that ends first. The function itself must not call it.
+func (m *Mailbox[T]) Flush(ctx context.Context) error {
+	m.mu.Lock()
+	inWork := 0
+	if m.busy {
+		inWork = 1
+	}
+	if m.stopped || !m.held && inWork+m.pending.Len() == 0 {
+		m.mu.Unlock()
+		return nil
+	}
+	w := waiter{until: m.handled + uint64(inWork+m.pending.Len()), done: make(chan struct{})}
+	m.waiters = append(m.waiters, w)
+	if !m.held && !m.busy {
+		m.busy = true
+		go m.work(m.pending.Pop(), math.MaxInt) // not here: f may take longer than ctx lives
+	}
+	m.mu.Unlock()
+	select {
+	case <-w.done:
+		return nil
+	case <-ctx.Done():
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.waiters = slices.DeleteFunc(m.waiters, func(other waiter) bool { return other.done == w.done })
+	return ctx.Err()
 }
 
 // Stop drops what is in the box and all that will be pushed. When it returns f is not running and will not be called
@@ -100,6 +141,7 @@ func (m *Mailbox[T]) Shutdown(ctx context.Context) error {
 	m.mu.Lock()
 	m.stopped = true
 	m.pending = Queue[T]{}
+	m.wakeLocked()
 	if !m.busy {
 		m.mu.Unlock()
 		return nil
@@ -131,6 +173,7 @@ func (m *Mailbox[T]) work(item T, quota int) {
 	for {
 		m.f(item)
 		m.mu.Lock()
+		m.handledLocked()
 		if m.pending.Len() == 0 {
 			m.settleLocked()
 			m.mu.Unlock()
@@ -152,11 +195,32 @@ func (m *Mailbox[T]) work(item T, quota int) {
 func (m *Mailbox[T]) abandon() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.handledLocked()
 	if m.pending.Len() == 0 {
 		m.settleLocked()
 		return
 	}
 	go m.work(m.pending.Pop(), math.MaxInt)
+}
+
+// handledLocked notes that f is done with an item.
+func (m *Mailbox[T]) handledLocked() {
+	m.handled++
+	if len(m.waiters) > 0 {
+		m.wakeLocked()
+	}
+}
+
+// wakeLocked ends the calls of Flush that have nothing to wait for any more.
+func (m *Mailbox[T]) wakeLocked() {
+	for len(m.waiters) > 0 && (m.stopped || !m.held && m.waiters[0].until <= m.handled) {
+		close(m.waiters[0].done)
+		m.waiters[0] = waiter{}
+		m.waiters = m.waiters[1:]
+	}
+	if len(m.waiters) == 0 {
+		m.waiters = nil
+	}
 }
 
 func (m *Mailbox[T]) settleLocked() {

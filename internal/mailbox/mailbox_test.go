@@ -276,3 +276,121 @@ func TestQueueKeepsOrderAndGivesBackItsMemory(t *testing.T) {
 		t.Errorf("%v allocations for each item", allocs)
 	}
 }
+
+func TestFlushWaitsForWhatWasPushedAndForNothingLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gates := make(chan struct{})
+		handled := 0
+		m := mailbox.New(func(int) { <-gates; handled++ })
+		if err := m.Flush(t.Context()); err != nil {
+			t.Error(err) // an empty box does not wait
+		}
+		m.Push(0) // and its sender has not drained yet
+		flushed := [2]bool{}
+		for i := range flushed {
+			go func() {
+				if err := m.Flush(t.Context()); err != nil {
+					t.Error(err)
+				}
+				flushed[i] = true
+			}()
+			synctest.Wait()
+			m.Push(i + 1)
+		}
+		for i := range 3 {
+			if synctest.Wait(); handled != i || flushed != [2]bool{i > 0, i > 1} {
+				t.Errorf("%d items are handled, flushed %v", handled, flushed)
+			}
+			gates <- struct{}{}
+		}
+		m.Stop()
+	})
+}
+
+func TestFlushOfAHeldBoxWaitsForItsRelease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, items := range []int{0, 3} {
+			handled := 0
+			m := mailbox.NewHeld(func(int) { handled++ })
+			for i := range items {
+				m.Deliver(i)
+			}
+			flushed := false
+			go func() {
+				if err := m.Flush(t.Context()); err != nil || handled != items {
+					t.Errorf("%v after %d items", err, handled)
+				}
+				flushed = true
+			}()
+			if synctest.Wait(); flushed {
+				t.Error("a held box was flushed")
+			}
+			m.Release()
+			if synctest.Wait(); !flushed {
+				t.Error("a released box is not flushed")
+			}
+		}
+	})
+}
+
+func TestFlushEndsWithItsContextAndWithTheBox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		m := mailbox.New(func(int) { <-gate })
+		m.Push(0)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := m.Flush(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		m.Push(1)
+		stopped := false
+		go func() {
+			if err := m.Flush(t.Context()); err != nil {
+				t.Error(err)
+			}
+			stopped = true
+		}()
+		synctest.Wait()
+		go m.Stop()
+		if synctest.Wait(); !stopped {
+			t.Error("Flush waits for a box that is stopped")
+		}
+		close(gate)
+		synctest.Wait()
+		if err := m.Flush(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestFlushCountsItemsWhoseFunctionPanicked(t *testing.T) {
+	m := mailbox.New(func(int) { panic("x") })
+	for range 3 {
+		func() {
+			defer func() { _ = recover() }()
+			m.Deliver(0)
+		}()
+	}
+	var got []int
+	n := mailbox.New(func(i int) {
+		if i == 0 {
+			panic("x")
+		}
+		got = append(got, i)
+	})
+	n.Push(0)
+	n.Push(1)
+	func() {
+		defer func() { _ = recover() }()
+		n.Drain()
+	}()
+	for _, err := range []error{m.Flush(t.Context()), n.Flush(t.Context())} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if !slices.Equal(got, []int{1}) {
+		t.Errorf("got %v", got)
+	}
+}

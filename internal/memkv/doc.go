@@ -1,4 +1,5 @@
-// Package memkv is the in-memory [driver.KV], with its optional [driver.Updater] and [driver.ChangeLog].
+// Package memkv is the in-memory [driver.KV], with its optional [driver.Updater], [driver.ChangeLog] and
+// [driver.WatchSyncer].
 //
 // # Structure
 //

@@ -23,9 +23,10 @@ type KV struct {
 }
 
 var (
-	_ driver.KV        = (*KV)(nil)
-	_ driver.Updater   = (*KV)(nil)
-	_ driver.ChangeLog = (*KV)(nil)
+	_ driver.KV          = (*KV)(nil)
+	_ driver.Updater     = (*KV)(nil)
+	_ driver.ChangeLog   = (*KV)(nil)
+	_ driver.WatchSyncer = (*KV)(nil)
 )
 
 // New returns an empty store.

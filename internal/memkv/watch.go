@@ -41,6 +41,31 @@ func (k *KV) Watch(ctx context.Context, bucket, scope string, f func(driver.Entr
 	}
 }
 
+// SyncWatches waits until the watchers of the scope have been told of all writes that had returned. Their boxes hold
+// the events of those: a write fills them before it lets go of the key.
+func (k *KV) SyncWatches(ctx context.Context, bucket, scope string) error {
+	if err := k.check(ctx); err != nil {
+		return err
+	}
+	b := k.bucket(bucket)
+	if b == nil {
+		return nil
+	}
+	sc := b.scopes.find(scope)
+	if sc == nil {
+		return nil
+	}
+	for _, w := range sc.watching() {
+		if err := w.box.Flush(ctx); err != nil {
+			return err
+		}
+	}
+	if k.closed.Load() { // which has ended watches that were not told everything
+		return driver.ErrClosed
+	}
+	return nil
+}
+
 // watcher is one call of Watch. Its box collects changes while the snapshot is taken and handed over.
 //
 // Nothing is lost or doubled, although no lock covers the whole scope: at the moment at which the watcher was added,
