@@ -39,29 +39,19 @@ type binding struct {
 	inFlight atomic.Int64 // invocations
 }
 
-// maxHops bounds a chain of state and stream triggers.
-const maxHops = 100
-
-// begin makes c an invocation of the binding.
-func (b *binding) begin(c call, parent context.Context, header driver.Header, traceID string) *Invocation {
-	inv := c.invocation()
-	inv.begin(b.app, parent, header, traceID)
-	inv.Step, inv.step, inv.Trigger = b.step.config.Name, b.step, b.info
-	return inv
-}
-
-// deliver is the driver.Handler of the binding.
+// deliver is the driver.Handler of the binding: it decodes the message, runs the step, and judges how that went.
 func (b *binding) deliver(ctx context.Context, d *driver.Delivery) (result driver.Result) {
 	b.inFlight.Add(1)
 	defer b.inFlight.Add(-1)
 	c := b.newCall()
-	inv := b.begin(c, ctx, d.Header, "")
+	inv := c.invocation()
+	b.begin(inv, ctx, d.Header, "")
 	inv.lease = d.Lease
 	inv.Trigger.Attempt = d.Attempt
 	defer func() {
-		if v := recover(); v != nil { // of an Error method, or a Close
+		if v := recover(); v != nil { // of a method of the step's error
 			err := panicError(v)
-			b.logFailure(inv, slog.LevelError, "step failed in a way that its result cannot be told", err)
+			b.logFailure(inv, slog.LevelError, "step failed with an error that panics when it is read", err)
 			result = driver.Result{Outcome: driver.Retry, Error: err.Error()}
 		}
 	}()
@@ -75,10 +65,19 @@ func (b *binding) deliver(ctx context.Context, d *driver.Delivery) (result drive
 	response, err := b.app.invoke(c)
 	closeBody(response.Body) // nobody is there to read it
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		inv.Logger.WarnContext(inv.ctx, "handler has returned after its visibility timeout: its result is ignored", "error", err)
+		inv.Logger.WarnContext(inv.ctx, "handler returned after its visibility timeout: its result is ignored", "error", err)
 	}
-	return b.result(inv, d.Attempt, err)
+	return b.judge(inv, d.Attempt, err)
 }
+
+// begin makes the zero inv an invocation of the binding. See Invocation.begin.
+func (b *binding) begin(inv *Invocation, parent context.Context, header driver.Header, traceID string) {
+	inv.begin(b.app, parent, header, traceID)
+	inv.Step, inv.step, inv.Trigger = b.step.config.Name, b.step, b.info
+}
+
+// maxHops bounds a chain of state and stream triggers.
+const maxHops = 100
 
 // errLoop refuses the invocations of a chain that is too long.
 var errLoop = fmt.Errorf("%w: over %d", ErrTriggerLoop, maxHops)
@@ -126,8 +125,8 @@ func (b *binding) decode(c call, d *driver.Delivery) (wanted bool, err error) {
 
 func matches(filter *string, value string) bool { return filter == nil || *filter == value }
 
-// result says what becomes of a message whose handler returned err.
-func (b *binding) result(inv *Invocation, attempt int, err error) driver.Result {
+// judge says what becomes of a message whose handler returned err.
+func (b *binding) judge(inv *Invocation, attempt int, err error) driver.Result {
 	if err == nil || err == errNotAccepted { // ours, never wrapped
 		return driver.Result{}
 	}
@@ -140,48 +139,50 @@ func (b *binding) result(inv *Invocation, attempt int, err error) driver.Result 
 		return driver.Result{Outcome: driver.Release}
 	case errors.As(err, &permanent):
 		return b.dead(inv, err)
-	case attempt >= b.queue.MaxAttempts:
-		b.logFailure(inv, slog.LevelError, "step failed, retries are used up: message is dead-lettered", err)
-		return driver.Result{Outcome: driver.Retry, Error: err.Error()}
 	}
 	result := driver.Result{Outcome: driver.Retry, Error: err.Error()}
-	if errors.As(err, &after) {
-		result.Outcome, result.Delay = driver.RetryAfter, max(after.Delay, 0)
-	} else if b.queue.Backoff != nil {
-		result.Outcome, result.Delay = driver.RetryAfter, b.backoff(inv, attempt)
+	if attempt < b.queue.MaxAttempts {
+		if errors.As(err, &after) {
+			result.Outcome, result.Delay = driver.RetryAfter, max(after.Delay, 0)
+		} else if b.queue.Backoff != nil {
+			result.Outcome, result.Delay = driver.RetryAfter, b.backoff(inv, attempt)
+		}
 	}
-	b.logFailure(inv, slog.LevelWarn, "step failed, will be retried", err)
+	b.logAttempt(inv, attempt, err)
 	return result
 }
 
-// expired logs the failure of an attempt that the driver has given up. Its handler may still run.
-func (b *binding) expired(d *driver.Delivery) {
-	inv := new(Invocation)
-	inv.begin(b.app, context.Background(), d.Header, "")
-	inv.Step, inv.step, inv.Trigger = b.step.config.Name, b.step, b.info
-	inv.Trigger.Attempt = d.Attempt
-	err := errors.New("visibility timeout passed") // how long it was may have been changed by the handler
-	if d.Attempt >= b.queue.MaxAttempts {
-		b.logFailure(inv, slog.LevelError, "step failed, retries are used up: message is dead-lettered", err)
-		return
-	}
-	b.logFailure(inv, slog.LevelWarn, "step failed, will be retried", err)
+func (b *binding) dead(inv *Invocation, err error) driver.Result {
+	b.logFailure(inv, slog.LevelError, "message is dead-lettered", err)
+	return driver.Result{Outcome: driver.Dead, Error: err.Error()}
 }
 
 // backoff asks the user's function, which may panic.
 func (b *binding) backoff(inv *Invocation, attempt int) (d time.Duration) {
 	defer func() {
 		if v := recover(); v != nil {
-			b.logFailure(inv, slog.LevelError, "QueueConfig.Backoff panicked, retrying at the default", panicError(v))
+			b.logFailure(inv, slog.LevelError, "QueueConfig.Backoff panicked: the default backoff is used", panicError(v))
 			d = ExponentialBackoff(defaultBackoffBase, defaultBackoffCap)(attempt)
 		}
 	}()
 	return max(b.queue.Backoff(attempt), 0)
 }
 
-func (b *binding) dead(inv *Invocation, err error) driver.Result {
-	b.logFailure(inv, slog.LevelError, "message is dead-lettered", err)
-	return driver.Result{Outcome: driver.Dead, Error: err.Error()}
+// expired logs the failure of an attempt that the driver has given up. Its handler may still run.
+func (b *binding) expired(d *driver.Delivery) {
+	inv := new(Invocation)
+	b.begin(inv, context.Background(), d.Header, "")
+	inv.Trigger.Attempt = d.Attempt
+	b.logAttempt(inv, d.Attempt, errors.New("visibility timeout passed")) // the handler may have changed how long it was
+}
+
+// logAttempt logs a failure after which the message is retried, unless no attempts are left.
+func (b *binding) logAttempt(inv *Invocation, attempt int, err error) {
+	if attempt >= b.queue.MaxAttempts {
+		b.logFailure(inv, slog.LevelError, "step failed, no attempts are left: message is dead-lettered", err)
+		return
+	}
+	b.logFailure(inv, slog.LevelWarn, "step failed, will be retried", err)
 }
 
 func (b *binding) logFailure(inv *Invocation, level slog.Level, message string, err error) {

@@ -79,7 +79,8 @@ func (b *binding) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if header.TraceParent != "" {
 		header.TraceState = trace.CleanState(strings.Join(r.Header["Tracestate"], ","))
 	}
-	inv := b.begin(c, ctx, header, responseTraceID(w, r))
+	inv := c.invocation()
+	b.begin(inv, ctx, header, responseTraceID(w, r))
 	stream, response, err := b.handle(c, w, r)
 	switch {
 	case err != nil:

@@ -137,9 +137,9 @@ func TestAVisibilityTimeoutIsLoggedWithItsAttempt(t *testing.T) {
 		require.Equal(t, "slow", retried[0]["step"])
 		require.EqualValues(t, 1, retried[0]["attempt"])
 		require.Equal(t, "visibility timeout passed", retried[0]["error"])
-		dead := log.records(t, "step failed, retries are used up: message is dead-lettered")
+		dead := log.records(t, "step failed, no attempts are left: message is dead-lettered")
 		require.Len(t, dead, 1)
 		require.EqualValues(t, 2, dead[0]["attempt"])
-		require.Len(t, log.records(t, "handler has returned after its visibility timeout: its result is ignored"), 2)
+		require.Len(t, log.records(t, "handler returned after its visibility timeout: its result is ignored"), 2)
 	})
 }
