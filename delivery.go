@@ -14,6 +14,7 @@ import (
 	"github.com/motia-go/motia/internal/route"
 	"github.com/motia-go/motia/internal/schedule"
 	"github.com/motia-go/motia/internal/tick"
+	"github.com/motia-go/motia/internal/wire"
 )
 
 // binding is one trigger of one step at work.
@@ -101,7 +102,7 @@ func (b *binding) decode(c call, d *driver.Delivery) (wanted bool, err error) {
 		c.setCron(at.In(b.schedule.Zone()))
 		return true, err
 	case TriggerState:
-		change, err := decodeStateChange(d.Data)
+		change, err := wire.DecodeStateChange(d.Data)
 		if err != nil || !matches(t.scope, change.Scope) || !matches(t.key, change.Key) {
 			return false, err
 		}
@@ -112,7 +113,7 @@ func (b *binding) decode(c call, d *driver.Delivery) (wanted bool, err error) {
 		inv.Trigger.Scope, inv.Trigger.Key = change.Scope, change.Key
 		return true, c.setState(change)
 	default:
-		event, err := decodeStreamEvent(d.Data)
+		event, err := wire.DecodeStreamEvent(d.Data)
 		if err != nil || !matches(t.group, event.Group) || !matches(t.item, event.Item) {
 			return false, err
 		}

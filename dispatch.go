@@ -12,6 +12,7 @@ import (
 
 	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/payload"
+	"github.com/motia-go/motia/internal/wire"
 )
 
 // call is one invocation with its types erased: the only way that the rest of the package runs handlers. An
@@ -23,8 +24,8 @@ type call interface {
 	setHTTP(w http.ResponseWriter, r *http.Request, params map[string]string, body []byte, hasBody bool) (*ResponseStream, error)
 	setQueue(d *driver.Delivery, topic string) error
 	setCron(scheduled time.Time)
-	setState(change *stateChange) error
-	setStream(event *streamEvent) error
+	setState(change *wire.StateChange) error
+	setStream(event *wire.StreamEvent) error
 
 	// accepts runs the conditions of the trigger.
 	accepts() bool
@@ -151,8 +152,8 @@ func (c *typedCall[E, T]) setCron(scheduled time.Time) {
 	c.setInput(&CronInput[T]{ScheduledAt: scheduled})
 }
 
-func (c *typedCall[E, T]) setState(change *stateChange) error {
-	in := &StateInput[T]{Type: change.Type, Scope: change.Scope, Key: change.Key}
+func (c *typedCall[E, T]) setState(change *wire.StateChange) error {
+	in := &StateInput[T]{Type: ChangeType(change.Type), Scope: change.Scope, Key: change.Key}
 	c.setInput(in)
 	if change.Old != nil {
 		in.Old = new(T)
@@ -165,19 +166,19 @@ func (c *typedCall[E, T]) setState(change *stateChange) error {
 	return nil
 }
 
-func (c *typedCall[E, T]) setStream(event *streamEvent) error {
+func (c *typedCall[E, T]) setStream(event *wire.StreamEvent) error {
 	in := &StreamInput[T]{
 		Stream:    event.Stream,
 		GroupID:   event.Group,
 		ItemID:    event.Item,
 		Timestamp: event.Time,
-		Event:     StreamEvent[T]{Type: event.Type, Name: event.Name, Payload: event.Payload},
+		Event:     StreamEvent[T]{Type: StreamEventType(event.Type), Name: event.Name, Payload: event.Payload},
 	}
 	c.setInput(in)
 	switch {
 	case event.Data == nil:
 		return nil
-	case event.Type == EventDelete:
+	case event.Type == wire.StreamDelete:
 		c.decodePast(event.Data, &in.Event.Data)
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/wire"
 )
 
 // Message is what [FlowContext.Enqueue] and [EnqueueAll] send. Typed ones are made by [Topic.Message].
@@ -177,7 +178,7 @@ func (inv *Invocation) message(m *driver.Message, topic string, data any, o enqu
 	if err != nil {
 		return inv.enqueueError(topic, err)
 	}
-	*m = driver.Message{Topic: topicName(topic), ID: o.id, Group: o.group, Header: inv.header(), Data: encoded}
+	*m = driver.Message{Topic: wire.QueueTopic(topic), ID: o.id, Group: o.group, Header: inv.header(), Data: encoded}
 	if o.delay > 0 {
 		m.NotBefore = time.Now().Add(o.delay)
 	}
@@ -202,7 +203,7 @@ func (inv *Invocation) publish(ctx context.Context, messages []driver.Message) e
 	if err := inv.app.backend.Queue.Publish(ctx, messages...); err != nil {
 		topics := make([]string, len(messages))
 		for i, m := range messages {
-			topics[i] = userTopic(m.Topic)
+			topics[i], _ = wire.UserTopic(m.Topic)
 		}
 		slices.Sort(topics)
 		return inv.enqueueError(strings.Join(slices.Compact(topics), ", "), inv.app.closed(err))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/wire"
 )
 
 // Member is somebody who is present in a group of a stream: a client of [App.StreamHandler] as
@@ -36,8 +37,6 @@ const (
 	presenceTTL  = 45 * time.Second
 )
 
-func presenceBucket(stream string) string { return "presence:" + stream }
-
 // enter makes a client present in the group, until exit is called.
 func (a *App) enter(st *stream, group string, principal any) (exit func()) {
 	if st.config.Presence == nil {
@@ -58,7 +57,7 @@ func (a *App) enter(st *stream, group string, principal any) (exit func()) {
 	}
 	var mu sync.Mutex
 	left := false
-	key := driver.Key{Bucket: presenceBucket(st.name), Scope: group, ID: rand.Text()}
+	key := driver.Key{Bucket: wire.PresenceBucket(st.name), Scope: group, ID: rand.Text()}
 	put := func(options driver.PutOptions) {
 		if _, _, err := a.backend.KV.Put(ctx, key, value, options); err != nil {
 			a.log.ErrorContext(ctx, "presence is not stored", "stream", st.name, "group", group, "error", err)
@@ -92,7 +91,7 @@ func (s StreamName[T]) Members(ctx context.Context, group string) ([]Member, err
 	if err != nil {
 		return nil, err
 	}
-	st.bucket = presenceBucket(string(s))
+	st.bucket = wire.PresenceBucket(string(s))
 	values, err := st.list(ctx)
 	if err != nil {
 		return nil, err
@@ -142,7 +141,7 @@ func (h *hub) followMembers(ctx context.Context) {
 			}
 		}
 	})
-	err := app.backend.KV.Watch(ctx, presenceBucket(h.hubs.stream.name), h.group, h.memberChanged)
+	err := app.backend.KV.Watch(ctx, wire.PresenceBucket(h.hubs.stream.name), h.group, h.memberChanged)
 	if ctx.Err() == nil {
 		if err == nil {
 			err = driver.ErrClosed // a watch does not end by itself

@@ -13,6 +13,7 @@ import (
 	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/route"
 	"github.com/motia-go/motia/internal/schedule"
+	"github.com/motia-go/motia/internal/wire"
 )
 
 // registerTimeout bounds the work of the backend during Register: binding subscriptions is a matter of milliseconds.
@@ -168,18 +169,21 @@ func (r *registration) check(b *binding) []error {
 		if t.topic == "" {
 			add(errors.New("topic is empty"))
 		}
-		b.topics = []string{topicName(t.topic)}
+		b.topics = []string{wire.QueueTopic(t.topic)}
 	case TriggerCron:
 		add(r.checkSchedule(b))
 	case TriggerState:
-		b.topics = []string{stateTopic(t.scope)}
-		b.bucket = stateBucket
+		b.topics = []string{wire.StateTopicOfAll}
+		if t.scope != nil {
+			b.topics[0] = wire.StateTopic(*t.scope)
+		}
+		b.bucket = wire.StateBucket
 	case TriggerStream:
 		if _, ok := r.app.streams[t.stream]; !ok {
 			add(r.app.undeclaredStream(t.stream))
 		}
-		b.topics = []string{streamTopic(t.stream)}
-		b.bucket = streamBucket(t.stream)
+		b.topics = []string{wire.StreamTopic(t.stream)}
+		b.bucket = wire.StreamBucket(t.stream)
 	}
 	if _, ok := r.app.backend.KV.(driver.ChangeLog); !ok && b.bucket != "" {
 		add(fmt.Errorf("the backend keeps no change log, which %s triggers need", t.kind))
@@ -279,7 +283,7 @@ func (b *binding) identify(same map[string][]*binding) (twin *binding) {
 	}
 	b.subscription = id
 	if t.kind == TriggerCron {
-		b.topics = []string{cronTopic(id)}
+		b.topics = []string{wire.CronTopic(id)}
 	}
 	return twin
 }

@@ -3,79 +3,11 @@ package motia
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"strconv"
-	"time"
-	"unicode/utf8"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/wire"
 )
-
-// stateChange is the payload of messages to state triggers.
-type stateChange struct {
-	Type       ChangeType      `json:"type"`
-	Scope      string          `json:"scope"`
-	Key        string          `json:"key"`
-	Old        json.RawMessage `json:"old,omitempty"`
-	New        json.RawMessage `json:"new,omitempty"`
-	ScopeBytes []byte          `json:"scopeBytes,omitempty"` // see exactName
-	KeyBytes   []byte          `json:"keyBytes,omitempty"`
-}
-
-// streamEvent is the payload of messages to stream triggers.
-type streamEvent struct {
-	Type    StreamEventType `json:"type"`
-	Stream  string          `json:"stream"`
-	Group   string          `json:"group"`
-	Item    string          `json:"item,omitempty"`
-	Time    time.Time       `json:"time"`
-	Data    json.RawMessage `json:"data,omitempty"`
-	Name    string          `json:"name,omitempty"`
-	Payload json.RawMessage `json:"payload,omitempty"`
-
-	GroupBytes []byte `json:"groupBytes,omitempty"` // see exactName
-	ItemBytes  []byte `json:"itemBytes,omitempty"`
-}
-
-// exactName returns the bytes of a name that JSON cannot hold, because it is not valid UTF-8; nil for others.
-func exactName(name string) []byte {
-	if utf8.ValidString(name) {
-		return nil
-	}
-	return []byte(name)
-}
-
-func restoreName(name *string, exact []byte) {
-	if exact != nil {
-		*name = string(exact)
-	}
-}
-
-func encodeStateChange(c stateChange) ([]byte, error) {
-	c.ScopeBytes, c.KeyBytes = exactName(c.Scope), exactName(c.Key)
-	return json.Marshal(c)
-}
-
-func decodeStateChange(data []byte) (*stateChange, error) {
-	c := new(stateChange)
-	err := json.Unmarshal(data, c)
-	restoreName(&c.Scope, c.ScopeBytes)
-	restoreName(&c.Key, c.KeyBytes)
-	return c, err
-}
-
-func encodeStreamEvent(e streamEvent) ([]byte, error) {
-	e.GroupBytes, e.ItemBytes = exactName(e.Group), exactName(e.Item)
-	return json.Marshal(e)
-}
-
-func decodeStreamEvent(data []byte) (*streamEvent, error) {
-	e := new(streamEvent)
-	err := json.Unmarshal(data, e)
-	restoreName(&e.Group, e.GroupBytes)
-	restoreName(&e.Item, e.ItemBytes)
-	return e, err
-}
 
 // relay turns the changes of a bucket into queue messages, until ctx ends. Messages of one key are a group, so
 // triggers see them in order; they have the revision as their ID, so a change that is handed over twice arrives once.
@@ -102,37 +34,34 @@ func relayed(change driver.Change, stream string) ([]driver.Message, error) {
 	header.Hops++
 	message := driver.Message{
 		ID:     strconv.FormatUint(change.New.Revision, 10),
-		Group:  joinNames(key.Scope, key.ID),
+		Group:  wire.JoinNames(key.Scope, key.ID),
 		Header: header,
 	}
 	var err error
 	if stream != "" {
-		event := streamEvent{Type: EventUpdate, Stream: stream, Group: key.Scope, Item: key.ID, Time: change.New.Time, Data: change.New.Value}
+		event := wire.StreamEvent{Type: wire.StreamUpdate, Stream: stream, Group: key.Scope, Item: key.ID, Time: change.New.Time, Data: change.New.Value}
 		switch {
 		case change.New.Deleted:
-			event.Type, event.Data = EventDelete, change.Old.Value
+			event.Type, event.Data = wire.StreamDelete, change.Old.Value
 		case change.Old.Revision == 0:
-			event.Type = EventCreate
+			event.Type = wire.StreamCreate
 		}
-		message.Topic = streamTopic(stream)
-		message.Data, err = encodeStreamEvent(event)
+		message.Topic = wire.StreamTopic(stream)
+		message.Data, err = event.Encode()
 		return []driver.Message{message}, err
 	}
-	c := stateChange{Type: Updated, Scope: key.Scope, Key: key.ID, Old: change.Old.Value, New: change.New.Value}
+	c := wire.StateChange{Type: wire.StateUpdated, Scope: key.Scope, Key: key.ID, Old: change.Old.Value, New: change.New.Value}
 	switch {
 	case change.New.Deleted:
-		c.Type = Deleted
+		c.Type = wire.StateDeleted
 	case change.Old.Revision == 0:
-		c.Type = Created
+		c.Type = wire.StateCreated
 	}
-	if message.Data, err = encodeStateChange(c); err != nil {
+	if message.Data, err = c.Encode(); err != nil {
 		return nil, err
 	}
 	// Triggers with and without a scope listen to different topics.
 	scoped := message
-	message.Topic, scoped.Topic = stateTopic(nil), stateTopic(&key.Scope)
+	message.Topic, scoped.Topic = wire.StateTopicOfAll, wire.StateTopic(key.Scope)
 	return []driver.Message{message, scoped}, nil
 }
-
-// joinNames joins two names so that different pairs stay different.
-func joinNames(a, b string) string { return strconv.Itoa(len(a)) + ":" + a + b }

@@ -13,6 +13,7 @@ import (
 	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/tick"
 	"github.com/motia-go/motia/internal/webserver"
+	"github.com/motia-go/motia/internal/wire"
 )
 
 // graceAfterCancel is how long Run still waits for handlers whose contexts it has cancelled, and for the driver to
@@ -159,10 +160,7 @@ func (r *runner) startConsumers() {
 func (r *runner) startRelays(ctx context.Context) {
 	ctx, r.stopRelays = context.WithCancel(context.WithoutCancel(ctx))
 	for bucket := range *r.app.tracked.Load() {
-		stream, _ := strings.CutPrefix(bucket, streamBucket(""))
-		if bucket == stateBucket {
-			stream = ""
-		}
+		stream, _ := wire.StreamOfBucket(bucket) // empty for state
 		r.relays.Go(func() { r.ended("changes of "+bucket, r.app.relay(ctx, bucket, stream)) })
 	}
 }
@@ -173,7 +171,7 @@ func (r *runner) startSchedules(ctx context.Context) {
 		if b.trigger.kind == TriggerCron {
 			c.Schedules = append(c.Schedules, tick.Schedule{
 				Times: b.schedule,
-				Topic: cronTopic(b.subscription),
+				Topic: wire.CronTopic(b.subscription),
 				Attrs: []any{"step", b.step.config.Name, "trigger", b.trigger.String()},
 			})
 		}

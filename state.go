@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/wire"
 )
 
 // StateManager reads and writes JSON values by scope and key, from one invocation. Any string is a legal scope and key.
@@ -104,11 +105,8 @@ func IfRevision(revision uint64) SetOption {
 	return setOption(func(p *driver.PutOptions) { p.IfRevision = &revision })
 }
 
-// stateBucket is the bucket of all state.
-const stateBucket = "state"
-
 func (inv *Invocation) state(scope string) store {
-	return store{inv: inv, bucket: stateBucket, scope: scope}
+	return store{inv: inv, bucket: wire.StateBucket, scope: scope}
 }
 
 // store is one scope of state, or one group of a stream, as one invocation sees it. It is shared by the typed and the

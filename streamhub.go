@@ -12,6 +12,7 @@ import (
 
 	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/room"
+	"github.com/motia-go/motia/internal/wire"
 )
 
 // hubs are the hubs of one stream: one for each group that has subscribers.
@@ -175,7 +176,7 @@ func (h *hub) run(ctx context.Context) {
 
 func (h *hub) feed(ctx context.Context) error {
 	backend, stream := &h.hubs.app.backend, h.hubs.stream
-	unsubscribe, err := backend.Bus.Subscribe(ctx, streamSubject(stream.name, h.group), h.sent)
+	unsubscribe, err := backend.Bus.Subscribe(ctx, wire.StreamSubject(stream.name, h.group), h.sent)
 	if err != nil {
 		return err
 	}
@@ -289,7 +290,7 @@ func (h *hub) changed(e driver.Entry) {
 
 // sent receives sent events.
 func (h *hub) sent(data []byte) {
-	e, err := decodeStreamEvent(data)
+	e, err := wire.DecodeStreamEvent(data)
 	if err != nil {
 		h.hubs.app.log.Error("sent stream event is not valid", "stream", h.hubs.stream.name, "error", err)
 		return

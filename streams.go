@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/wire"
 )
 
 // StreamConfig declares a stream. All fields but Name are for clients of [App.StreamHandler].
@@ -149,19 +150,19 @@ func (inv *Invocation) send(ctx context.Context, stream, group, id, name string,
 	if err != nil {
 		return fmt.Errorf("motia: send %q to stream %q: %w", name, stream, err)
 	}
-	text, err := encodeStreamEvent(streamEvent{Type: EventSent, Stream: stream, Group: group, Item: id, Time: time.Now(), Name: name, Payload: payload})
+	text, err := wire.StreamEvent{Type: wire.StreamSent, Stream: stream, Group: group, Item: id, Time: time.Now(), Name: name, Payload: payload}.Encode()
 	if err != nil {
 		return fmt.Errorf("motia: send %q to stream %q: %w", name, stream, err)
 	}
-	if err := inv.app.backend.Bus.Send(ctx, streamSubject(stream, group), text); err != nil {
+	if err := inv.app.backend.Bus.Send(ctx, wire.StreamSubject(stream, group), text); err != nil {
 		return fmt.Errorf("motia: send %q to stream %q: %w", name, stream, inv.app.closed(err))
 	}
-	if !inv.app.tracks(streamBucket(stream)) {
+	if !inv.app.tracks(wire.StreamBucket(stream)) {
 		return nil // no trigger listens
 	}
 	header := inv.header()
 	header.Hops++
-	message := driver.Message{Topic: streamTopic(stream), Group: joinNames(group, id), Header: header, Data: text}
+	message := driver.Message{Topic: wire.StreamTopic(stream), Group: wire.JoinNames(group, id), Header: header, Data: text}
 	if err := inv.app.backend.Queue.Publish(ctx, message); err != nil {
 		return fmt.Errorf("motia: send %q to stream %q: %w", name, stream, inv.app.closed(err))
 	}
@@ -290,7 +291,7 @@ func (a *App) declareStreams(configs []StreamConfig) {
 		case c.History.Age < 0:
 			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: stream %q: History.Age is negative", c.Name))
 		default:
-			s := &stream{name: c.Name, bucket: streamBucket(c.Name), config: c, history: c.History.withDefaults()}
+			s := &stream{name: c.Name, bucket: wire.StreamBucket(c.Name), config: c, history: c.History.withDefaults()}
 			s.hubs = hubs{app: a, stream: s, groups: make(map[string]*hub)}
 			a.streams[c.Name] = s
 		}

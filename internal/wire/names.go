@@ -1,0 +1,60 @@
+package wire
+
+import (
+	"strconv"
+	"strings"
+)
+
+// reserved begins the topics of messages that no user has enqueued: changes, events and ticks. A user's topic that begins
+// with it is renamed, so that the two cannot collide.
+const reserved = "motia:"
+
+// QueueTopic returns the name in the backend of a topic that a user knows by this name.
+func QueueTopic(topic string) string {
+	if strings.HasPrefix(topic, reserved) {
+		return reserved + "topic:" + topic
+	}
+	return topic
+}
+
+// UserTopic is the reverse of [QueueTopic]. It returns false for a topic that no user can enqueue to.
+func UserTopic(name string) (topic string, ok bool) {
+	if topic, ok := strings.CutPrefix(name, reserved+"topic:"); ok {
+		return topic, true
+	}
+	return name, !strings.HasPrefix(name, reserved)
+}
+
+// StateTopic returns the topic that gets the changes of a scope.
+func StateTopic(scope string) string { return reserved + "state:" + scope }
+
+// StateTopicOfAll is the topic that gets the changes of all scopes.
+const StateTopicOfAll = reserved + "state"
+
+// StreamTopic returns the topic that gets the events of a stream.
+func StreamTopic(stream string) string { return reserved + "stream:" + stream }
+
+// CronTopic returns the topic that gets the ticks of a subscription to a schedule.
+func CronTopic(subscription string) string { return reserved + "cron:" + subscription }
+
+// StateBucket is the bucket of all state.
+const StateBucket = "state"
+
+// StreamBucket returns the bucket of a stream's items.
+func StreamBucket(stream string) string { return streamBuckets + stream }
+
+const streamBuckets = "stream:"
+
+// StreamOfBucket is the reverse of [StreamBucket]. It returns false for other buckets.
+func StreamOfBucket(bucket string) (stream string, ok bool) {
+	return strings.CutPrefix(bucket, streamBuckets)
+}
+
+// PresenceBucket returns the bucket of a stream's present members.
+func PresenceBucket(stream string) string { return "presence:" + stream }
+
+// StreamSubject returns the subject on the bus of the events sent to a group of a stream.
+func StreamSubject(stream, group string) string { return JoinNames(stream, group) }
+
+// JoinNames joins two names so that different pairs stay different.
+func JoinNames(a, b string) string { return strconv.Itoa(len(a)) + ":" + a + b }
