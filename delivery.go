@@ -46,7 +46,7 @@ func (b *binding) deliver(ctx context.Context, d *driver.Delivery) (result drive
 	defer b.inFlight.Add(-1)
 	c := b.newCall()
 	inv := c.invocation()
-	b.begin(inv, ctx, d.Header, "")
+	b.begin(inv, ctx, originOf(d.Header))
 	inv.lease = d.Lease
 	inv.Trigger.Attempt = d.Attempt
 	defer func() {
@@ -71,9 +71,9 @@ func (b *binding) deliver(ctx context.Context, d *driver.Delivery) (result drive
 	return b.judge(inv, d.Attempt, err)
 }
 
-// begin makes the zero inv an invocation of the binding. See Invocation.begin.
-func (b *binding) begin(inv *Invocation, parent context.Context, header driver.Header, traceID string) {
-	inv.begin(b.app, parent, header, traceID)
+// begin makes the zero inv an invocation of the binding within parent.
+func (b *binding) begin(inv *Invocation, parent context.Context, o origin) {
+	inv.begin(b.app, parent, o)
 	inv.Step, inv.step, inv.Trigger = b.step.config.Name, b.step, b.info
 }
 
@@ -172,7 +172,7 @@ func (b *binding) backoff(inv *Invocation, attempt int) (d time.Duration) {
 // expired logs the failure of an attempt that the driver has given up. Its handler may still run.
 func (b *binding) expired(d *driver.Delivery) {
 	inv := new(Invocation)
-	b.begin(inv, context.Background(), d.Header, "")
+	b.begin(inv, context.Background(), originOf(d.Header))
 	inv.Trigger.Attempt = d.Attempt
 	b.logAttempt(inv, d.Attempt, errors.New("visibility timeout passed")) // the handler may have changed how long it was
 }

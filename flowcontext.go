@@ -4,8 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"time"
-
-	"github.com/motia-go/motia/driver"
 )
 
 // FlowContext is the second parameter of every handler: what a step can do, and what it can know, during one invocation.
@@ -46,7 +44,7 @@ type FlowContext[TEnqueue, TInput any] struct {
 // one, does not pass.
 func NewFlowContext[TEnqueue, TInput any](ctx context.Context, app *App, input Input[TInput]) *FlowContext[TEnqueue, TInput] {
 	inv := new(Invocation)
-	inv.begin(app, ctx, driver.Header{}, "")
+	inv.begin(app, ctx, newOrigin())
 	inv.Input, inv.Trigger = input, triggerOf(input)
 	if inv.Trigger.Type != TriggerHTTP {
 		inv.lease = unbounded{}

@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/payload"
 	"github.com/motia-go/motia/internal/trace"
 )
@@ -24,15 +23,9 @@ const traceHeader = "X-Trace-Id"
 //
 // It works before Run; messages wait until then. After Run has ended it answers 503.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	traceID := ""
-	if parent, ok := trace.Parse(traceParent(r)); ok {
-		traceID = parent.TraceID
-	} else {
-		traceID = trace.NewTraceID()
-	}
-	w.Header()[traceHeader] = []string{traceID}
+	delete(w.Header(), traceHeader) // what a host has set is not ours
 	if !a.requests.Enter() {
-		writeProblem(w, r, shuttingDown, traceID)
+		writeProblem(w, r, shuttingDown, requestOrigin(w, r).traceID)
 		return
 	}
 	defer a.requests.Leave()
@@ -41,31 +34,39 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var shuttingDown = Problem{Status: http.StatusServiceUnavailable, Detail: "server is shutting down"}
 
-// traceParent returns the traceparent of the request. Several of them are none.
-func traceParent(r *http.Request) string {
-	if v := r.Header["Traceparent"]; len(v) == 1 {
-		return v[0]
-	}
-	return ""
-}
-
-// responseTraceID finds the trace id that App.ServeHTTP has set. Middleware may have changed it, or replaced the
-// writer by one with headers of its own, as http.TimeoutHandler does; then the response gets the id of the request, or
-// of a new trace.
-func responseTraceID(w http.ResponseWriter, r *http.Request) string {
+// requestOrigin reads the trace of a request and announces its id in the header of the response. It is called once for a
+// request, by whoever answers it: not before, since nothing can carry the result through http.ServeMux without an
+// allocation.
+//
+// Middleware may answer as well, so there the id is announced before it, see announced, and the trace is read again
+// behind it. Middleware may have replaced the request, or the writer by one with headers of its own, as
+// http.TimeoutHandler does. What counts is what it has handed on.
+func requestOrigin(w http.ResponseWriter, r *http.Request) origin {
 	h := w.Header()
-	if parent, ok := trace.Parse(traceParent(r)); ok {
-		if v := h[traceHeader]; len(v) != 1 || v[0] != parent.TraceID {
-			h[traceHeader] = []string{parent.TraceID}
+	if v := r.Header["Traceparent"]; len(v) == 1 { // several of them are none
+		if p, ok := trace.Parse(v[0]); ok {
+			if v := h[traceHeader]; len(v) != 1 || v[0] != p.TraceID {
+				h[traceHeader] = []string{p.TraceID}
+			}
+			return origin{traceID: p.TraceID, flags: p.Flags, traceState: trace.CleanState(strings.Join(r.Header["Tracestate"], ","))}
 		}
-		return parent.TraceID
 	}
 	if v := h[traceHeader]; len(v) == 1 && trace.ValidTraceID(v[0]) {
-		return v[0]
+		return origin{traceID: v[0], flags: trace.Sampled}
 	}
-	id := trace.NewTraceID()
-	h[traceHeader] = []string{id}
-	return id
+	o := newOrigin()
+	h[traceHeader] = []string{o.traceID}
+	return o
+}
+
+// announced announces the trace id of a request to middleware, and to the client if middleware answers.
+func announced(middleware http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if w.Header()[traceHeader] == nil {
+			requestOrigin(w, r)
+		}
+		middleware.ServeHTTP(w, r)
+	})
 }
 
 // ServeHTTP runs the step for a request that matched.
@@ -75,12 +76,8 @@ func (b *binding) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := b.newCall()
 	ctx, release := b.app.untilCutOff(r.Context())
 	defer release()
-	header := driver.Header{TraceParent: traceParent(r)}
-	if header.TraceParent != "" {
-		header.TraceState = trace.CleanState(strings.Join(r.Header["Tracestate"], ","))
-	}
 	inv := c.invocation()
-	b.begin(inv, ctx, header, responseTraceID(w, r))
+	b.begin(inv, ctx, requestOrigin(w, r))
 	stream, response, err := b.handle(c, w, r)
 	switch {
 	case err != nil:

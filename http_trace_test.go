@@ -2,6 +2,8 @@ package motia_test
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -60,5 +62,48 @@ func TestTracestateTravelsWithAValidTraceparentOnly(t *testing.T) {
 			require.NotEqual(t, test.parent, sent.TraceParent, "the step is a span of its own")
 			require.Equal(t, test.parent == httpParent, rec.Header().Get("X-Trace-Id") == httpTraceID)
 		})
+	}
+}
+
+func TestATraceIDThatTheHostHasSetIsReplaced(t *testing.T) {
+	app, _ := newApp(t, nil, httpAnswer(motia.Response{}, nil))
+	const foreign = "11111111111111111111111111111111"
+	for _, path := range []string{"/x", "/nothing"} {
+		for _, headers := range [][]string{nil, {"Traceparent", httpParent}, {"Traceparent", "nonsense"}} {
+			rec := httptest.NewRecorder()
+			rec.Header().Set("X-Trace-Id", foreign)
+			r := httptest.NewRequest("GET", path, nil)
+			if len(headers) > 0 {
+				r.Header.Set(headers[0], headers[1])
+			}
+			app.ServeHTTP(rec, r)
+			require.Len(t, rec.Header()["X-Trace-Id"], 1)
+			require.NotEqual(t, foreign, rec.Header().Get("X-Trace-Id"))
+			require.Equal(t, len(headers) > 0 && headers[1] == httpParent, rec.Header().Get("X-Trace-Id") == httpTraceID)
+		}
+	}
+}
+
+func TestTheTraceparentThatMiddlewareHandsOnIsTheOneThatCounts(t *testing.T) {
+	const id = "22222222222222222222222222222222"
+	replace := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			require.Equal(t, httpTraceID, w.Header().Get("X-Trace-Id"))
+			r = r.Clone(r.Context())
+			r.Header.Set("Traceparent", "00-"+id+"-00f067aa0ba902b7-01")
+			next.ServeHTTP(w, r)
+		})
+	}
+	step := func(opts ...motia.TriggerOption) motia.Step {
+		return httpStep("GET", "/x", func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+			return motia.Response{Body: ctx.TraceID}, nil
+		}, opts...)
+	}
+	ofApp, _ := newApp(t, &motia.Options{Middleware: []httpMiddleware{replace}}, step())
+	ofTrigger, _ := newApp(t, nil, step(motia.Use(replace)))
+	for _, app := range []*motia.App{ofApp, ofTrigger} {
+		rec := do(t, app, "GET", "/x", "", "Traceparent", httpParent)
+		require.Equal(t, id, rec.Body.String())
+		require.Equal(t, []string{id}, rec.Header()["X-Trace-Id"])
 	}
 }

@@ -28,11 +28,9 @@ type Invocation struct {
 	step *Step
 	ctx  context.Context // what the handler runs with
 
-	inbound    string // traceparent that the invocation continues
-	outbound   string // traceparent of what it sends; made by parent when first needed
+	origin     origin
+	parent     string // traceparent of what the invocation sends; made by header when first needed
 	parentOnce sync.Once
-	traceState string
-	hops       int
 	lease      driver.Lease // nil where no message is held
 
 	// The following are storage for what the exported fields point to, so that an invocation is one allocation.
@@ -84,19 +82,34 @@ func (c *invocationContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// begin makes the zero inv an invocation of the app, within parent and the trace of header. A traceID is used where
-// header has none.
-func (inv *Invocation) begin(app *App, parent context.Context, header driver.Header, traceID string) {
+// origin is what an invocation continues: the trace of a request or a message, and the chain of triggers that led to it.
+type origin struct {
+	traceID    string
+	flags      byte // of the traceparent
+	traceState string
+	hops       int
+}
+
+// newOrigin begins a trace.
+func newOrigin() origin { return origin{traceID: trace.NewTraceID(), flags: trace.Sampled} }
+
+// originOf returns the origin of a message or a write. Without a valid traceparent it begins a trace.
+func originOf(header driver.Header) origin {
+	p, ok := trace.Parse(header.TraceParent)
+	if !ok {
+		o := newOrigin()
+		o.hops = header.Hops
+		return o
+	}
+	return origin{p.TraceID, p.Flags, header.TraceState, header.Hops}
+}
+
+// begin makes the zero inv an invocation of the app within parent.
+func (inv *Invocation) begin(app *App, parent context.Context, o origin) {
 	inv.app = app
 	inv.context = invocationContext{parent, inv}
 	inv.ctx = &inv.context
-	inv.hops = header.Hops
-	if p, ok := trace.Parse(header.TraceParent); ok {
-		inv.TraceID = p.TraceID
-		inv.inbound, inv.traceState = header.TraceParent, header.TraceState
-	} else if inv.TraceID = traceID; traceID == "" {
-		inv.TraceID = trace.NewTraceID()
-	}
+	inv.origin, inv.TraceID = o, o.traceID
 	inv.State = StateManager{inv}
 	inv.Streams = Streams{inv}
 	inv.logHandler.inv = inv
@@ -106,26 +119,22 @@ func (inv *Invocation) begin(app *App, parent context.Context, header driver.Hea
 
 // Context returns a context for code outside of steps, such as main, other HTTP handlers and tests: the methods of
 // [Topic], [Scope] and [StreamName] work with it, and [FromContext] returns its State and Streams. It may enqueue to
-// any topic. If ctx belongs to an invocation already it is returned as it is. Its trace continues none.
+// any topic. It begins a new trace. If ctx belongs to an invocation of the app already, it is returned as it is.
 func (a *App) Context(ctx context.Context) context.Context {
 	if inv, ok := FromContext(ctx); ok && inv.app == a {
 		return ctx
 	}
 	inv := new(Invocation)
-	inv.begin(a, ctx, driver.Header{}, "")
+	inv.begin(a, ctx, newOrigin())
 	return inv.ctx
 }
 
 // header is what the messages and writes of the invocation carry.
 func (inv *Invocation) header() driver.Header {
 	inv.parentOnce.Do(func() {
-		if inv.inbound != "" {
-			inv.outbound = trace.Child(inv.inbound)
-		} else {
-			inv.outbound = trace.Format(inv.TraceID, trace.NewSpanID(), trace.Sampled)
-		}
+		inv.parent = trace.Format(inv.origin.traceID, trace.NewSpanID(), inv.origin.flags)
 	})
-	return driver.Header{TraceParent: inv.outbound, TraceState: inv.traceState, Step: inv.Step, Hops: inv.hops}
+	return driver.Header{TraceParent: inv.parent, TraceState: inv.origin.traceState, Step: inv.Step, Hops: inv.origin.hops}
 }
 
 // invoke checks the conditions and runs the handler within the middleware. Panics become errors.

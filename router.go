@@ -92,6 +92,9 @@ func wrapHTTP(middleware []func(http.Handler) http.Handler, h http.Handler) (htt
 		}
 		h = outer
 	}
+	if len(middleware) > 0 {
+		h = announced(h)
+	}
 	return h, errors.Join(mistakes...)
 }
 
@@ -104,7 +107,7 @@ func (a *App) serveRoutes(w http.ResponseWriter, r *http.Request) {
 		r = r.Clone(r.Context())
 		r.URL.Path, path = "/", "/"
 	case !route.IsClean(path): // ServeMux would redirect it, under a stripped prefix to the wrong place
-		writeProblem(w, r, noRoute, responseTraceID(w, r))
+		writeProblem(w, r, noRoute, requestOrigin(w, r).traceID)
 		return
 	}
 	rt.muxFor(r, path).ServeHTTP(w, r)
@@ -140,5 +143,5 @@ func (rt *unmatched) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
 		problem = Problem{Status: http.StatusMethodNotAllowed, Detail: "the path does not take " + r.Method}
 	}
-	writeProblem(w, r, problem, responseTraceID(w, r))
+	writeProblem(w, r, problem, requestOrigin(w, r).traceID)
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-
-	"github.com/motia-go/motia/internal/trace"
 )
 
 // StreamHandler serves the declared streams to browsers and other programs, until the app shuts down:
@@ -33,11 +31,8 @@ import (
 func (a *App) StreamHandler() http.Handler { return http.HandlerFunc(a.serveStreams) }
 
 func (a *App) serveStreams(w http.ResponseWriter, r *http.Request) {
-	traceID := trace.NewTraceID()
-	if parent, ok := trace.Parse(traceParent(r)); ok {
-		traceID = parent.TraceID
-	}
-	w.Header()[traceHeader] = []string{traceID}
+	delete(w.Header(), traceHeader) // what a host has set is not ours
+	traceID := requestOrigin(w, r).traceID
 	problem := func(p Problem) { writeProblem(w, r, p, traceID) }
 	if !a.clients.enter() {
 		problem(shuttingDown)
