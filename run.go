@@ -160,7 +160,7 @@ func (r *runner) startConsumers() {
 func (r *runner) startRelays(ctx context.Context) {
 	ctx, r.stopRelays = context.WithCancel(context.WithoutCancel(ctx))
 	for bucket := range *r.app.tracked.Load() {
-		stream, _ := wire.StreamOfBucket(bucket) // empty for state
+		stream := wire.StreamOfBucket(bucket) // empty for state
 		r.relays.Go(func() { r.ended("changes of "+bucket, r.app.relay(ctx, bucket, stream)) })
 	}
 }

@@ -45,9 +45,12 @@ func StreamBucket(stream string) string { return streamBuckets + stream }
 
 const streamBuckets = "stream:"
 
-// StreamOfBucket is the reverse of [StreamBucket]. It returns false for other buckets.
-func StreamOfBucket(bucket string) (stream string, ok bool) {
-	return strings.CutPrefix(bucket, streamBuckets)
+// StreamOfBucket is the reverse of [StreamBucket]. It returns "" for other buckets.
+func StreamOfBucket(bucket string) string {
+	if stream, ok := strings.CutPrefix(bucket, streamBuckets); ok {
+		return stream
+	}
+	return ""
 }
 
 // PresenceBucket returns the bucket of a stream's present members.

@@ -37,14 +37,10 @@ func TestAUserSeesTheTopicsOfUsersOnly(t *testing.T) {
 
 func TestABucketTellsItsStream(t *testing.T) {
 	for _, name := range hostile {
-		stream, ok := wire.StreamOfBucket(wire.StreamBucket(name))
-		require.True(t, ok)
-		require.Equal(t, name, stream)
-		_, ok = wire.StreamOfBucket(wire.PresenceBucket(name))
-		require.False(t, ok)
+		require.Equal(t, name, wire.StreamOfBucket(wire.StreamBucket(name)))
+		require.Empty(t, wire.StreamOfBucket(wire.PresenceBucket(name)))
 	}
-	_, ok := wire.StreamOfBucket(wire.StateBucket)
-	require.False(t, ok)
+	require.Empty(t, wire.StreamOfBucket(wire.StateBucket))
 }
 
 func TestJoinedNamesOfDifferentPairsDiffer(t *testing.T) {
