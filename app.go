@@ -20,6 +20,7 @@ import (
 	"github.com/motia-go/motia/internal/memkv"
 	"github.com/motia-go/motia/internal/memqueue"
 	"github.com/motia-go/motia/internal/payload"
+	"github.com/motia-go/motia/internal/wrap"
 )
 
 // Options configure an [App]. The zero value consists of defaults only. New copies it.
@@ -174,7 +175,7 @@ func New(opts *Options) *App {
 	a.routes.Store(newRouter(nil))
 	handler, err := wrapHTTP(a.middleware, http.HandlerFunc(a.serveRoutes))
 	if err != nil {
-		a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.Middleware: %w", err))
+		a.optionMistakes = append(a.optionMistakes, wrap.Errorf(err, "Options.Middleware"))
 	}
 	a.handler = handler
 	return a
@@ -182,7 +183,7 @@ func New(opts *Options) *App {
 
 func (a *App) checkOptions(o Options) {
 	for _, err := range o.Queue.validate() {
-		a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.Queue: %w", err))
+		a.optionMistakes = append(a.optionMistakes, wrap.Errorf(err, "Options.Queue"))
 	}
 	for _, negative := range []struct {
 		name string

@@ -11,6 +11,7 @@ import (
 
 	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/trace"
+	"github.com/motia-go/motia/internal/wrap"
 )
 
 // DeadLetter is a message that was given up: its retries were used up, its payload was invalid, or its handler said so
@@ -197,7 +198,7 @@ func (d DeadLetters) each(ctx context.Context, step string, visit func(driver.De
 			continue
 		}
 		if err := visit(store, b); err != nil {
-			return fmt.Errorf("motia: dead letters of step %q: %w", b.step.config.Name, d.app.closed(err))
+			return wrap.Errorf(d.app.closed(err), "dead letters of step %q", b.step.config.Name)
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/wire"
+	"github.com/motia-go/motia/internal/wrap"
 )
 
 // Message is what [FlowContext.Enqueue] and [EnqueueAll] send. Typed ones are made by [Topic.Message].
@@ -213,7 +214,7 @@ func (inv *Invocation) publish(ctx context.Context, messages []driver.Message) e
 
 func (inv *Invocation) enqueueError(topics string, err error) error {
 	if inv.step == nil {
-		return fmt.Errorf("motia: enqueue %q: %w", topics, err)
+		return wrap.Errorf(err, "enqueue %q", topics)
 	}
-	return fmt.Errorf("motia: enqueue %q from step %q: %w", topics, inv.Step, err)
+	return wrap.Errorf(err, "enqueue %q from step %q", topics, inv.Step)
 }

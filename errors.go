@@ -8,30 +8,32 @@ import (
 	"time"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/wrap"
 )
 
-// Sentinel errors, for errors.Is.
+// Sentinel errors, for errors.Is. Most are returned with context before them, such as
+// `motia: enqueue "send-email" from step "create-order": queue is full`.
 var (
 	// ErrNoInvocation is returned by the methods of [Topic], [Scope] and [StreamName] when their context belongs to no
 	// invocation. Handlers pass their FlowContext or a context derived from it; host code and tests use [App.Context].
-	ErrNoInvocation = errors.New("motia: context belongs to no invocation")
+	ErrNoInvocation = errors.New("motia: context belongs to no invocation: pass the handler's ctx, or one from App.Context")
 
 	// ErrQueueFull is returned by Enqueue when a bounded queue has no room. Nothing was enqueued. A step that returns
 	// it to an HTTP client answers 503 with Retry-After.
 	ErrQueueFull = driver.ErrFull
 
-	// ErrNotAtomic is returned by [FlowContext.Enqueue] for several messages at once where the backend cannot take all or
-	// none of them. Enqueue them one by one, with an ID each.
-	ErrNotAtomic = errors.New("backend does not take several messages all or none")
+	// ErrNotAtomic is returned by [FlowContext.Enqueue] and [EnqueueAll] for several messages if the backend cannot accept
+	// them together or not at all. Enqueue them one by one, each with an ID.
+	ErrNotAtomic = errors.New("motia: backend cannot enqueue several messages atomically")
 
 	// ErrConflict is returned by a conditional write when the stored revision is another one.
 	ErrConflict = driver.ErrConflict
 
 	// ErrValueTooLarge is returned when a state value or stream item would exceed [Options.MaxValueSize].
-	ErrValueTooLarge = errors.New("value is too large")
+	ErrValueTooLarge = errors.New("motia: value is too large")
 
 	// ErrTriggerLoop is the reason of dead letters whose chain of state and stream triggers is over 100 long.
-	ErrTriggerLoop = errors.New("chain of state and stream triggers is too long")
+	ErrTriggerLoop = errors.New("motia: chain of state and stream triggers is too long")
 
 	// ErrLeaseLost is returned by [FlowContext.ExtendVisibility] when the visibility timeout has passed.
 	ErrLeaseLost = driver.ErrLeaseLost
@@ -59,7 +61,7 @@ type StepError struct {
 }
 
 func (e *StepError) Error() string {
-	reason := strings.TrimPrefix(e.Err.Error(), "motia: ")
+	reason := wrap.Text(e.Err)
 	if e.Trigger == "" {
 		return fmt.Sprintf("motia: step %q: %s", e.Step, reason)
 	}

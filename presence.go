@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/wire"
+	"github.com/motia-go/motia/internal/wrap"
 )
 
 // Member is somebody who is present in a group of a stream: a client of [App.StreamHandler] as
@@ -100,7 +100,7 @@ func (s StreamName[T]) Members(ctx context.Context, group string) ([]Member, err
 	for _, value := range values {
 		var m Member
 		if err := json.Unmarshal(value, &m); err != nil {
-			return nil, fmt.Errorf("motia: members of stream %q: %w", string(s), err)
+			return nil, wrap.Errorf(err, "members of stream %q", string(s))
 		}
 		members = append(members, m)
 	}
@@ -146,7 +146,7 @@ func (h *hub) followMembers(ctx context.Context) {
 		if err == nil {
 			err = driver.ErrClosed // a watch does not end by itself
 		}
-		h.end(fmt.Errorf("motia: follow members of stream %q: %w", h.hubs.stream.name, err))
+		h.end(wrap.Errorf(err, "follow members of stream %q", h.hubs.stream.name))
 	}
 }
 

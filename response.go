@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/motia-go/motia/internal/payload"
+	"github.com/motia-go/motia/internal/wrap"
 )
 
 // Response is what a handler answers to an HTTP request. Other triggers ignore it.
@@ -119,7 +120,7 @@ func (s *ResponseStream) Send(event ServerSentEvent) error {
 	default:
 		encoded, err := json.Marshal(data)
 		if err != nil {
-			return fmt.Errorf("motia: server-sent event: %w", err)
+			return wrap.Errorf(err, "server-sent event")
 		}
 		field("data", string(encoded))
 	}

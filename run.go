@@ -14,6 +14,7 @@ import (
 	"github.com/motia-go/motia/internal/tick"
 	"github.com/motia-go/motia/internal/webserver"
 	"github.com/motia-go/motia/internal/wire"
+	"github.com/motia-go/motia/internal/wrap"
 )
 
 // graceAfterCancel is how long Run still waits for handlers whose contexts it has cancelled, and for the driver to
@@ -137,7 +138,7 @@ func (r *runner) ended(what string, err error) {
 	}
 	r.mu.Lock()
 	if r.failed == nil {
-		r.failed = fmt.Errorf("motia: %s: %w", what, err)
+		r.failed = wrap.Errorf(err, "%s", what)
 	}
 	r.mu.Unlock()
 	r.stop()
@@ -224,7 +225,7 @@ func (r *runner) shutDown(ctx context.Context) error {
 	var closing error
 	if a.backend.Close != nil {
 		if closing = a.backend.Close(ctx); closing != nil {
-			closing = fmt.Errorf("motia: close backend: %w", closing)
+			closing = wrap.Errorf(closing, "close backend")
 		}
 	}
 	return errors.Join(r.failure(), late, closing)

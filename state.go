@@ -9,6 +9,7 @@ import (
 
 	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/wire"
+	"github.com/motia-go/motia/internal/wrap"
 )
 
 // StateManager reads and writes JSON values by scope and key, from one invocation. Any string is a legal scope and key.
@@ -220,7 +221,7 @@ func (s store) entries(ctx context.Context, yield func(driver.Entry) bool) error
 	for {
 		page, err := s.inv.app.backend.KV.List(ctx, s.bucket, s.scope, after, listPage)
 		if err != nil {
-			return fmt.Errorf("motia: list %s %q: %w", s.bucket, s.scope, s.inv.app.closed(err))
+			return wrap.Errorf(s.inv.app.closed(err), "list %s %q", s.bucket, s.scope)
 		}
 		for _, entry := range page {
 			if !yield(entry) {
@@ -261,7 +262,7 @@ func (s store) scopes(ctx context.Context) ([]string, error) {
 	for {
 		page, err := s.inv.app.backend.KV.Scopes(ctx, s.bucket, after, listPage)
 		if err != nil {
-			return nil, fmt.Errorf("motia: scopes of %s: %w", s.bucket, s.inv.app.closed(err))
+			return nil, wrap.Errorf(s.inv.app.closed(err), "scopes of %s", s.bucket)
 		}
 		names = append(names, page...)
 		if len(page) < listPage {
@@ -304,7 +305,7 @@ func (s store) header() driver.Header {
 func (s store) wrap(verb, key string, err error) error {
 	err = s.inv.app.closed(err)
 	if s.inv.step == nil {
-		return fmt.Errorf("motia: %s %s %q key %q: %w", verb, s.bucket, s.scope, key, err)
+		return wrap.Errorf(err, "%s %s %q key %q", verb, s.bucket, s.scope, key)
 	}
-	return fmt.Errorf("motia: %s %s %q key %q from step %q: %w", verb, s.bucket, s.scope, key, s.inv.Step, err)
+	return wrap.Errorf(err, "%s %s %q key %q from step %q", verb, s.bucket, s.scope, key, s.inv.Step)
 }

@@ -3,7 +3,6 @@ package motia
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -13,6 +12,7 @@ import (
 	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/room"
 	"github.com/motia-go/motia/internal/wire"
+	"github.com/motia-go/motia/internal/wrap"
 )
 
 // hubs are the hubs of one stream: one for each group that has subscribers.
@@ -170,7 +170,7 @@ func (hs *hubs) close(err error) {
 func (h *hub) run(ctx context.Context) {
 	err := h.feed(ctx)
 	if ctx.Err() == nil {
-		h.end(fmt.Errorf("motia: follow stream %q: %w", h.hubs.stream.name, err))
+		h.end(wrap.Errorf(err, "follow stream %q", h.hubs.stream.name))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/wire"
+	"github.com/motia-go/motia/internal/wrap"
 )
 
 // StreamConfig declares a stream. All fields but Name are for clients of [App.StreamHandler].
@@ -148,14 +149,14 @@ func (inv *Invocation) streamGroup(name, group string) (store, error) {
 func (inv *Invocation) send(ctx context.Context, stream, group, id, name string, data any) error {
 	payload, err := json.Marshal(data)
 	if err != nil {
-		return fmt.Errorf("motia: send %q to stream %q: %w", name, stream, err)
+		return wrap.Errorf(err, "send %q to stream %q", name, stream)
 	}
 	text, err := wire.StreamEvent{Type: wire.StreamSent, Stream: stream, Group: group, Item: id, Time: time.Now(), Name: name, Payload: payload}.Encode()
 	if err != nil {
-		return fmt.Errorf("motia: send %q to stream %q: %w", name, stream, err)
+		return wrap.Errorf(err, "send %q to stream %q", name, stream)
 	}
 	if err := inv.app.backend.Bus.Send(ctx, wire.StreamSubject(stream, group), text); err != nil {
-		return fmt.Errorf("motia: send %q to stream %q: %w", name, stream, inv.app.closed(err))
+		return wrap.Errorf(inv.app.closed(err), "send %q to stream %q", name, stream)
 	}
 	if !inv.app.tracks(wire.StreamBucket(stream)) {
 		return nil // no trigger listens
@@ -164,7 +165,7 @@ func (inv *Invocation) send(ctx context.Context, stream, group, id, name string,
 	header.Hops++
 	message := driver.Message{Topic: wire.StreamTopic(stream), Group: wire.JoinNames(group, id), Header: header, Data: text}
 	if err := inv.app.backend.Queue.Publish(ctx, message); err != nil {
-		return fmt.Errorf("motia: send %q to stream %q: %w", name, stream, inv.app.closed(err))
+		return wrap.Errorf(inv.app.closed(err), "send %q to stream %q", name, stream)
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+
+	"github.com/motia-go/motia/internal/wrap"
 )
 
 // ErrSubscriptionClosed is returned by [Subscription.Next] after Close.
@@ -133,7 +135,7 @@ func (s *Subscription[T]) decode(id string, data json.RawMessage) (T, error) {
 	}
 	var item T
 	if err := json.Unmarshal(data, &item); err != nil {
-		return item, fmt.Errorf("motia: item %q of stream %q: %w", id, s.stream, err)
+		return item, wrap.Errorf(err, "item %q of stream %q", id, s.stream)
 	}
 	return item, nil
 }

@@ -18,9 +18,9 @@
 //     not valid UTF-8. Two different names never collide. A driver may refuse a name that is too long, with an error.
 //   - After Close a method returns [ErrClosed].
 //
-// Further abilities are optional interfaces, found by assertion on the values in the Backend: [DeadLetters] and [Stats]
-// on its Queue, [Updater], [ChangeLog] and [WatchSyncer] on its KV. Each says what is missing without it. An app whose
-// triggers need a [ChangeLog] fails at registration where there is none.
+// Further abilities are optional interfaces, found by assertion on the values in the Backend: [DeadLetters] and
+// [StatsReader] on its Queue, [Updater], [ChangeLog] and [WatchSyncer] on its KV. Each says what is missing without it.
+// An app whose triggers need a [ChangeLog] fails at registration where there is none.
 package driver
 
 import (
@@ -28,18 +28,19 @@ import (
 	"errors"
 )
 
-// Errors that drivers return, alone or wrapped.
+// Errors that drivers return, alone or wrapped with %w. The core puts its own context before them, and drops the "motia: "
+// that is then in the middle.
 var (
 	// ErrFull says that a bounded subscription has no room for the messages. None of them was accepted.
-	ErrFull = errors.New("queue is full")
+	ErrFull = errors.New("motia: queue is full")
 	// ErrNotFound says that a key or a dead letter does not exist.
-	ErrNotFound = errors.New("not found")
+	ErrNotFound = errors.New("motia: not found")
 	// ErrConflict says that a compare-and-set found another revision than the one it was given.
-	ErrConflict = errors.New("revision conflict")
+	ErrConflict = errors.New("motia: revision conflict")
 	// ErrClosed says that the backend was closed.
-	ErrClosed = errors.New("backend is closed")
+	ErrClosed = errors.New("motia: backend is closed")
 	// ErrLeaseLost says that a delivery has outlived its lease and belongs to another worker, or to nobody, by now.
-	ErrLeaseLost = errors.New("lease is lost")
+	ErrLeaseLost = errors.New("motia: lease is lost")
 )
 
 // Backend is one store: its three primitives, what they promise, and how to close them.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/wrap"
 )
 
 // killGrace is how long Consume waits, after its context has ended, for handlers to notice: enough to unwind, and short
@@ -41,10 +42,10 @@ type consumer struct {
 func (q *Queue) Consume(ctx context.Context, subscription string, options driver.ConsumeOptions, handle driver.Handler) error {
 	s, err := q.subscription(ctx, subscription)
 	if err != nil {
-		return fmt.Errorf("memqueue: consume %q: %w", subscription, err)
+		return wrap.Errorf(err, "consume %q", subscription)
 	}
 	if options.Slots < 1 {
-		return fmt.Errorf("memqueue: consume %q: slots must be at least 1, not %d", subscription, options.Slots)
+		return fmt.Errorf("motia: consume %q: slots must be at least 1, not %d", subscription, options.Slots)
 	}
 	c := &consumer{
 		sub:    s,
@@ -102,7 +103,7 @@ func (c *consumer) killed() error {
 	if errors.Is(cause, driver.ErrClosed) {
 		return cause
 	}
-	return fmt.Errorf("memqueue: consume %q: %w", c.sub.name, err)
+	return wrap.Errorf(err, "consume %q", c.sub.name)
 }
 
 // told reports whether the consumer is to stop, possibly before it knows itself. It is asked before every message.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/wrap"
 )
 
 // deadLetters are the dead letters of one subscription, oldest first. Ids only grow, so the list is sorted, and a page
@@ -99,7 +100,7 @@ func formatDeadID(id uint64) string { return fmt.Sprintf("%020d", id) }
 func (q *Queue) Dead(ctx context.Context, subscription, after string, limit int) ([]driver.DeadLetter, error) {
 	s, err := q.subscription(ctx, subscription)
 	if err != nil {
-		return nil, fmt.Errorf("memqueue: list dead letters of %q: %w", subscription, err)
+		return nil, wrap.Errorf(err, "list dead letters of %q", subscription)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,7 +111,7 @@ func (q *Queue) Dead(ctx context.Context, subscription, after string, limit int)
 func (q *Queue) CountDead(ctx context.Context, subscription string) (int, error) {
 	s, err := q.subscription(ctx, subscription)
 	if err != nil {
-		return 0, fmt.Errorf("memqueue: count dead letters of %q: %w", subscription, err)
+		return 0, wrap.Errorf(err, "count dead letters of %q", subscription)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,7 +123,7 @@ func (q *Queue) CountDead(ctx context.Context, subscription string) (int, error)
 func (q *Queue) Redrive(ctx context.Context, subscription string, ids ...string) (int, error) {
 	s, err := q.subscription(ctx, subscription)
 	if err != nil {
-		return 0, fmt.Errorf("memqueue: redrive dead letters of %q: %w", subscription, err)
+		return 0, wrap.Errorf(err, "redrive dead letters of %q", subscription)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -142,7 +143,7 @@ func (q *Queue) Redrive(ctx context.Context, subscription string, ids ...string)
 func (q *Queue) Discard(ctx context.Context, subscription string, ids ...string) (int, error) {
 	s, err := q.subscription(ctx, subscription)
 	if err != nil {
-		return 0, fmt.Errorf("memqueue: discard dead letters of %q: %w", subscription, err)
+		return 0, wrap.Errorf(err, "discard dead letters of %q", subscription)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -159,7 +160,7 @@ func (q *Queue) Discard(ctx context.Context, subscription string, ids ...string)
 func (q *Queue) Stats(ctx context.Context, subscription string) (driver.SubscriptionStats, error) {
 	s, err := q.subscription(ctx, subscription)
 	if err != nil {
-		return driver.SubscriptionStats{}, fmt.Errorf("memqueue: stats of %q: %w", subscription, err)
+		return driver.SubscriptionStats{}, wrap.Errorf(err, "stats of %q", subscription)
 	}
 	return s.stats(), nil
 }

@@ -2,11 +2,11 @@ package memqueue
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 	"time"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/wrap"
 )
 
 // lease is one delivery: the record that the handler is given, its hold on the message and its context, in one
@@ -68,7 +68,7 @@ func (l *lease) Extend(ctx context.Context, d time.Duration) error {
 		return driver.ErrLeaseLost
 	}
 	if err != nil {
-		return fmt.Errorf("memqueue: extend lease: %w", err)
+		return wrap.Errorf(err, "extend lease")
 	}
 	if deadline == never {
 		return nil

@@ -3,7 +3,6 @@ package memqueue_test
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -22,7 +21,7 @@ func TestFullSubscriptionRefusesTheWholeCall(t *testing.T) {
 	one, two := driver.Message{Topic: "one"}, driver.Message{Topic: "two"}
 	publish(t, q, one, two)
 	err := q.Publish(t.Context(), two, one)
-	if !errors.Is(err, driver.ErrFull) || !strings.Contains(err.Error(), `"bounded"`) {
+	if !errors.Is(err, driver.ErrFull) {
 		t.Errorf("error is %v", err)
 	}
 	wantStats(t, q, "bounded", driver.SubscriptionStats{Ready: 2})

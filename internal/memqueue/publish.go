@@ -2,7 +2,6 @@ package memqueue
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 // Publish implements [driver.Queue]. One call is accepted or refused as a whole.
 func (q *Queue) Publish(ctx context.Context, messages ...driver.Message) error {
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("memqueue: publish: %w", err)
+		return err
 	}
 	if q.closed.Load() {
 		return driver.ErrClosed

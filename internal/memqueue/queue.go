@@ -15,7 +15,6 @@ package memqueue
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -23,6 +22,7 @@ import (
 	"time"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/wrap"
 )
 
 // Options qualify a queue. The zero value consists of default values.
@@ -82,7 +82,7 @@ func New(o Options) *Queue {
 // Bind implements [driver.Queue].
 func (q *Queue) Bind(ctx context.Context, topicName, subscriptionName string, config driver.SubscriptionConfig) error {
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("memqueue: bind %q to %q: %w", subscriptionName, topicName, err)
+		return wrap.Errorf(err, "bind %q to %q", subscriptionName, topicName)
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -125,7 +125,7 @@ func (q *Queue) topicsNow() map[string]*topic {
 
 func byIndex(a, b *subscription) int { return a.index - b.index }
 
-var errUnbound = fmt.Errorf("subscription is not bound: %w", driver.ErrNotFound)
+var errUnbound = wrap.Errorf(driver.ErrNotFound, "subscription is not bound")
 
 // subscription finds a subscription for a call with the given context.
 func (q *Queue) subscription(ctx context.Context, name string) (*subscription, error) {
@@ -180,7 +180,7 @@ func (q *Queue) Close(ctx context.Context) error {
 		s.silence()
 	}
 	if err != nil {
-		return fmt.Errorf("memqueue: close: %w", err)
+		return wrap.Errorf(err, "close")
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package memqueue
 
 import (
-	"fmt"
 	"sync"
 	"time"
 
@@ -71,7 +70,7 @@ func (s *subscription) refuseLocked(n int) error {
 		return driver.ErrClosed
 	}
 	if limit := s.config.MaxPending; limit > 0 && s.unstarted+s.delayed.len()+len(s.running)+n > limit {
-		return fmt.Errorf("memqueue: subscription %q: %w", s.name, driver.ErrFull)
+		return driver.ErrFull
 	}
 	return nil
 }
