@@ -26,20 +26,20 @@ var (
 	// them together or not at all. Enqueue them one by one, each with an ID.
 	ErrNotAtomic = errors.New("motia: backend cannot enqueue several messages atomically")
 
-	// ErrConflict is returned by a conditional write when the stored revision is another one.
+	// ErrConflict is returned by a conditional write when the stored revision is not the expected one.
 	ErrConflict = driver.ErrConflict
 
 	// ErrValueTooLarge is returned when a state value or stream item would exceed [Options.MaxValueSize].
 	ErrValueTooLarge = errors.New("motia: value is too large")
 
-	// ErrTriggerLoop is the reason of dead letters whose chain of state and stream triggers is over 100 long.
+	// ErrTriggerLoop is the error of a dead letter at the end of a chain of more than 100 state and stream triggers, each
+	// of which has made the change that fired the next.
 	ErrTriggerLoop = errors.New("motia: chain of state and stream triggers is too long")
 
 	// ErrLeaseLost is returned by [FlowContext.ExtendVisibility] when the visibility timeout has passed.
 	ErrLeaseLost = driver.ErrLeaseLost
 
-	// ErrNoLease is returned by [FlowContext.ExtendVisibility] where nothing holds a message: HTTP requests and host
-	// code.
+	// ErrNoLease is returned by [FlowContext.ExtendVisibility] in HTTP requests and in host code, which hold no message.
 	ErrNoLease = errors.New("motia: invocation has no visibility timeout")
 
 	// ErrRunning is returned by Register and Run when the app runs already.
