@@ -10,6 +10,7 @@ import (
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/trace"
+	"github.com/motia-go/motia/internal/wire"
 )
 
 // Enqueue enqueues data to the topic, as code outside of steps would. It ends the test if that fails.
@@ -77,7 +78,7 @@ func (a *App) Tick(expression string) {
 	for _, id := range due {
 		err := insist(func() error {
 			return a.options.Backend.Queue.Publish(a.ctx, driver.Message{
-				Topic:  cronTopic + id,
+				Topic:  wire.CronTopic(id),
 				Header: driver.Header{TraceParent: trace.NewTraceParent()},
 				Data:   tick,
 			})

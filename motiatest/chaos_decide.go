@@ -5,10 +5,10 @@ import (
 	"context"
 	"math/bits"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/wire"
 )
 
 // digest is a hash of the seed and of what a decision is about.
@@ -44,7 +44,7 @@ func (d digest) number(n uint64) digest {
 // where they belong: their payload has the values before and after, and so depends on what else was written first.
 func (d digest) message(m *driver.Message) digest {
 	d = d.text(m.Topic).text(m.Group)
-	if strings.HasPrefix(m.Topic, reserved) {
+	if _, ok := wire.UserTopic(m.Topic); !ok {
 		return d
 	}
 	return d.bytes(m.Data)

@@ -134,7 +134,9 @@ func TestInvokeRunsEveryKindOfTrigger(t *testing.T) {
 	sent := motiatest.Stream(Live, "all", "", motia.EventSent, Status{})
 	sent.Event.Name, sent.Event.Payload = "ping", []byte(`1`)
 	inputs := []motia.Input[Status]{message, motiatest.Cron[Status](at), motiatest.State(Statuses, "o-1", &one, &two), sent,
-		motiatest.Stream(Live, "all", "o-1", motia.EventUpdate, one)}
+		motiatest.Stream(Live, "all", "o-1", motia.EventUpdate, one),
+		motiatest.State(motia.Scope[Status]("\xff"), "o-1", nil, &two), // names need not be UTF-8
+		motiatest.Stream(Live, "\xff", "\xfe", motia.EventCreate, one)}
 	for _, input := range inputs {
 		result := motiatest.Invoke(app, step, input)
 		require.True(t, result.Called, "%T", input)

@@ -15,6 +15,7 @@ import (
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/trace"
+	"github.com/motia-go/motia/internal/wire"
 )
 
 // Result is what [Invoke] came to.
@@ -77,6 +78,9 @@ type fired struct {
 	message driver.Delivery
 }
 
+// anySchedule begins the topics of all schedules.
+var anySchedule = wire.CronTopic("")
+
 func encodeInput[T any](input motia.Input[T]) (*fired, error) {
 	f := new(fired)
 	d := &f.message
@@ -84,6 +88,7 @@ func encodeInput[T any](input motia.Input[T]) (*fired, error) {
 	d.Header.TraceParent = trace.NewTraceParent()
 	d.Lease = endless{}
 	var payload any
+	var err error
 	switch in := input.(type) {
 	case *motia.HTTPInput[T]:
 		var body any
@@ -94,23 +99,18 @@ func encodeInput[T any](input motia.Input[T]) (*fired, error) {
 		f.request.Header = in.Request.Headers.Clone()
 		return f, nil
 	case *motia.QueueInput[T]:
-		topic := in.Topic
-		if strings.HasPrefix(topic, reserved) {
-			topic = plainTopic + topic
-		}
-		f.topics = []string{topic}
+		f.topics = []string{wire.QueueTopic(in.Topic)}
 		d.ID, d.Group, d.Attempt = in.MessageID, in.MessageGroupID, max(in.Attempt, 1)
 		if !in.EnqueuedAt.IsZero() {
 			d.Enqueued = in.EnqueuedAt
 		}
 		payload = in.Data
 	case *motia.CronInput[T]:
-		f.topics = []string{cronTopic}
+		f.topics = []string{anySchedule}
 		payload = in.ScheduledAt
 	case *motia.StateInput[T]:
-		f.topics = []string{stateTopic, stateTopic + ":" + in.Scope}
-		change := stateChange{Type: in.Type, Scope: in.Scope, Key: in.Key}
-		var err error
+		f.topics = []string{wire.StateTopicOfAll, wire.StateTopic(in.Scope)}
+		change := wire.StateChange{Type: string(in.Type), Scope: in.Scope, Key: in.Key}
 		if in.Old != nil {
 			change.Old, err = json.Marshal(in.Old)
 		}
@@ -120,22 +120,22 @@ func encodeInput[T any](input motia.Input[T]) (*fired, error) {
 		if err != nil {
 			return nil, err
 		}
-		payload = change
+		d.Data, err = change.Encode()
+		return f, err
 	case *motia.StreamInput[T]:
-		f.topics = []string{streamTopic + in.Stream}
-		e := streamEvent{Type: in.Event.Type, Stream: in.Stream, Group: in.GroupID, Item: in.ItemID, Time: in.Timestamp,
+		f.topics = []string{wire.StreamTopic(in.Stream)}
+		e := wire.StreamEvent{Type: string(in.Event.Type), Stream: in.Stream, Group: in.GroupID, Item: in.ItemID, Time: in.Timestamp,
 			Name: in.Event.Name, Payload: in.Event.Payload}
-		if e.Type != motia.EventSent {
-			var err error
+		if in.Event.Type != motia.EventSent {
 			if e.Data, err = json.Marshal(in.Event.Data); err != nil {
 				return nil, err
 			}
 		}
-		payload = e
+		d.Data, err = e.Encode()
+		return f, err
 	default:
 		return nil, fmt.Errorf("there is no input")
 	}
-	var err error
 	d.Data, err = json.Marshal(payload)
 	return f, err
 }
@@ -216,7 +216,7 @@ func (c *capture) boundTo(topics []string) []*subscription {
 	for _, sub := range c.subscriptions {
 		if slices.ContainsFunc(sub.topics, func(bound string) bool {
 			return slices.ContainsFunc(topics, func(topic string) bool {
-				return bound == topic || topic == cronTopic && strings.HasPrefix(bound, topic)
+				return bound == topic || topic == anySchedule && strings.HasPrefix(bound, topic)
 			})
 		}) {
 			found = append(found, sub)

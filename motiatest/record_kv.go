@@ -2,39 +2,10 @@ package motiatest
 
 import (
 	"context"
-	"encoding/json"
-	"strings"
-	"time"
 
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
-)
-
-// The payloads of messages to state and stream triggers, as package motia writes them.
-type (
-	stateChange struct {
-		Type  motia.ChangeType `json:"type"`
-		Scope string           `json:"scope"`
-		Key   string           `json:"key"`
-		Old   json.RawMessage  `json:"old,omitempty"`
-		New   json.RawMessage  `json:"new,omitempty"`
-	}
-	streamEvent struct {
-		Type    motia.StreamEventType `json:"type"`
-		Stream  string                `json:"stream"`
-		Group   string                `json:"group"`
-		Item    string                `json:"item,omitempty"`
-		Time    time.Time             `json:"time"`
-		Data    json.RawMessage       `json:"data,omitempty"`
-		Name    string                `json:"name,omitempty"`
-		Payload json.RawMessage       `json:"payload,omitempty"`
-	}
-)
-
-// The names that package motia gives to its buckets.
-const (
-	stateBucket  = "state"
-	streamBucket = "stream:"
+	"github.com/motia-go/motia/internal/wire"
 )
 
 // kv records writes.
@@ -78,7 +49,7 @@ func (k recordingUpdater) Update(ctx context.Context, key driver.Key, header dri
 // write adds the event of a write that is about to be made.
 func (k *kv) write(ctx context.Context, key driver.Key, header driver.Header) *event {
 	e := Event{Kind: KindState, TraceID: traceID(header), Scope: key.Scope, Key: key.ID}
-	if stream, ok := strings.CutPrefix(key.Bucket, streamBucket); ok {
+	if stream := wire.StreamOfBucket(key.Bucket); stream != "" {
 		e = Event{Kind: KindStream, TraceID: e.TraceID, Stream: stream, GroupID: key.Scope, ItemID: key.ID}
 	}
 	k.rec.mu.Lock()
@@ -123,17 +94,17 @@ type bus struct {
 }
 
 func (b *bus) Send(ctx context.Context, subject string, data []byte) error {
-	var sent streamEvent
-	if json.Unmarshal(data, &sent) != nil || sent.Stream == "" {
+	sent, err := wire.DecodeStreamEvent(data)
+	if err != nil || sent.Stream == "" {
 		return b.Bus.Send(ctx, subject, data)
 	}
 	b.rec.mu.Lock()
 	e := b.rec.addLocked(spanOf(ctx), Event{Kind: KindStream, Stream: sent.Stream, GroupID: sent.Group, ItemID: sent.Item,
-		Change: string(sent.Type), Name: sent.Name, Data: sent.Payload})
+		Change: sent.Type, Name: sent.Name, Data: sent.Payload})
 	e.open = true
 	b.rec.sent[string(data)] = e
 	b.rec.mu.Unlock()
-	err := b.Bus.Send(ctx, subject, data)
+	err = b.Bus.Send(ctx, subject, data)
 	if err != nil && lostAnswer(err) == nil {
 		b.rec.settle(e, nil)
 		return err

@@ -3,7 +3,6 @@ package motiatest
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -13,6 +12,7 @@ import (
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/trace"
+	"github.com/motia-go/motia/internal/wire"
 )
 
 // backend returns the backend with everything that passes through it recorded.
@@ -26,23 +26,6 @@ func (r *recorder) backend(inner *driver.Backend) *driver.Backend {
 		late.onAcknowledge(r.bump)
 	}
 	return &outer
-}
-
-// The names that package motia gives to its own topics.
-const (
-	reserved    = "motia:"
-	plainTopic  = "motia:topic:" // a topic of the user's that begins with reserved
-	cronTopic   = "motia:cron:"
-	stateTopic  = "motia:state"
-	streamTopic = "motia:stream:"
-)
-
-// userTopic returns the topic as a user knows it.
-func userTopic(topic string) (name string, ok bool) {
-	if name, ok := strings.CutPrefix(topic, plainTopic); ok {
-		return name, true
-	}
-	return topic, !strings.HasPrefix(topic, reserved)
 }
 
 // subscription is what the id of a subscription says: name/kind/details, each escaped.
@@ -138,7 +121,7 @@ func (q *queue) Publish(ctx context.Context, messages ...driver.Message) error {
 	for i := range messages {
 		m := &messages[i]
 		var e *event
-		if topic, ok := userTopic(m.Topic); ok {
+		if topic, ok := wire.UserTopic(m.Topic); ok {
 			e = r.addLocked(spanOf(ctx), Event{Kind: KindEnqueue, TraceID: traceID(m.Header), Topic: topic, MessageID: m.ID,
 				MessageGroupID: m.Group, Delay: r.delay(m.NotBefore), Data: m.Data})
 			e.open = true
@@ -263,21 +246,19 @@ func (r *recorder) causeLocked(sub *subscription, d *driver.Delivery) *event {
 func likeness(sub *subscription, d *driver.Delivery) func(*event) bool {
 	switch sub.kind {
 	case motia.TriggerQueue:
-		topic, _ := userTopic(d.Topic)
+		topic, _ := wire.UserTopic(d.Topic)
 		return func(e *event) bool {
 			return e.Kind == KindEnqueue && e.Topic == topic && e.MessageGroupID == d.Group && e.MessageID == d.ID && bytes.Equal(e.Data, d.Data)
 		}
 	case motia.TriggerState:
-		var c stateChange
-		_ = json.Unmarshal(d.Data, &c) // one that does not decode is like none
+		c, _ := wire.DecodeStateChange(d.Data) // one that does not decode is like no event
 		return func(e *event) bool {
-			return e.Kind == KindState && e.Scope == c.Scope && e.Key == c.Key && (e.open || e.Change == string(c.Type))
+			return e.Kind == KindState && e.Scope == c.Scope && e.Key == c.Key && (e.open || e.Change == c.Type)
 		}
 	case motia.TriggerStream:
-		var c streamEvent
-		_ = json.Unmarshal(d.Data, &c)
+		c, _ := wire.DecodeStreamEvent(d.Data)
 		return func(e *event) bool {
-			return e.Kind == KindStream && e.Stream == c.Stream && e.GroupID == c.Group && e.ItemID == c.Item && (e.open || e.Change == string(c.Type))
+			return e.Kind == KindStream && e.Stream == c.Stream && e.GroupID == c.Group && e.ItemID == c.Item && (e.open || e.Change == c.Type)
 		}
 	}
 	return func(*event) bool { return false } // a schedule
