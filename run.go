@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/relay"
 	"github.com/motia-go/motia/internal/tick"
 	"github.com/motia-go/motia/internal/webserver"
 	"github.com/motia-go/motia/internal/wire"
@@ -161,8 +162,13 @@ func (r *runner) startConsumers() {
 func (r *runner) startRelays(ctx context.Context) {
 	ctx, r.stopRelays = context.WithCancel(context.WithoutCancel(ctx))
 	for bucket := range *r.app.tracked.Load() {
-		stream := wire.StreamOfBucket(bucket) // empty for state
-		r.relays.Go(func() { r.ended("changes of "+bucket, r.app.relay(ctx, bucket, stream)) })
+		c := relay.Config{
+			Bucket:  bucket,
+			Changes: r.app.backend.KV.(driver.ChangeLog).Changes,
+			Publish: r.app.backend.Queue.Publish,
+			Log:     r.app.log,
+		}
+		r.relays.Go(func() { r.ended("changes of "+bucket, relay.Run(ctx, c)) })
 	}
 }
 
