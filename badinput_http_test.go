@@ -3,6 +3,7 @@ package motia_test
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -59,6 +60,7 @@ func TestBodiesThatAreNotJSONAnswer400(t *testing.T) {
 
 func TestValuesOfTheWrongTypeAreNamedByTheirPath(t *testing.T) {
 	app, got := httpOrders(t, nil)
+	integer := fmt.Sprintf("must be an integer from %d to %d, not ", math.MinInt, math.MaxInt)
 	for _, test := range []struct{ body, field, message string }{
 		{`[]`, "", "must be an object, not an array"},
 		{`"text"`, "", "must be an object, not a string"},
@@ -66,8 +68,8 @@ func TestValuesOfTheWrongTypeAreNamedByTheirPath(t *testing.T) {
 		{`{"id":{}}`, "id", "must be a string, not an object"},
 		{`{"items":{}}`, "items", "must be an array, not an object"},
 		{`{"items":[{"qty":1},{"qty":"two"}]}`, "items[1].qty", "must be an integer, not a string"},
-		{`{"items":[{"qty":1.5}]}`, "items[0].qty", "must be an integer from -9223372036854775808 to 9223372036854775807, not 1.5"},
-		{`{"items":[{"qty":9223372036854775808}]}`, "items[0].qty", "must be an integer from -9223372036854775808 to 9223372036854775807, not 9223372036854775808"},
+		{`{"items":[{"qty":1.5}]}`, "items[0].qty", integer + "1.5"},
+		{`{"items":[{"qty":9223372036854775808}]}`, "items[0].qty", integer + "9223372036854775808"},
 		{`{"items":[7]}`, "items[0]", "must be an object, not a number"},
 	} {
 		rec := do(t, app, "POST", "/orders", test.body)

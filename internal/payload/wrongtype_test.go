@@ -3,6 +3,8 @@ package payload_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"math"
 	"math/big"
 	"net/netip"
 	"strings"
@@ -70,6 +72,7 @@ func (fussy) UnmarshalJSON(data []byte) error {
 }
 
 func TestAValueOfTheWrongTypeIsNamedWithItsPath(t *testing.T) {
+	integer := fmt.Sprintf("must be an integer from %d to %d, not ", math.MinInt, math.MaxInt)
 	for _, test := range []struct{ name, data, field, message string }{
 		{"the whole value", `[]`, "", "must be an object, not an array"},
 		{"the whole value, a string", ` "x" `, "", "must be an object, not a string"},
@@ -80,11 +83,11 @@ func TestAValueOfTheWrongTypeIsNamedWithItsPath(t *testing.T) {
 		{"int with fraction", `{"int8":1.5}`, "int8", "must be an integer from -128 to 127, not 1.5"},
 		{"int8 out of range", `{"int8":300}`, "int8", "must be an integer from -128 to 127, not 300"},
 		{"uint8 below zero", `{"uint8":-1}`, "uint8", "must be an integer from 0 to 255, not -1"},
-		{"int64 out of range", `{"int":9223372036854775808}`, "int", "must be an integer from -9223372036854775808 to 9223372036854775807, not 9223372036854775808"},
+		{"int out of range", `{"int":9223372036854775808}`, "int", integer + "9223372036854775808"},
 		{"uint64 out of range", `{"uint64":18446744073709551616}`, "uint64", "must be an integer from 0 to 18446744073709551615, not 18446744073709551616"},
 		{"float out of range", `{"float":1e39}`, "float", "must be a number of 32 bits, not 1e39"},
 		{"any out of range", `{"any":{"a":[1,1e999]}}`, "any.a[1]", "must be a number of 64 bits, not 1e999"},
-		{"a long number", `{"int":` + strings.Repeat("9", 1000) + `}`, "int", "must be an integer from -9223372036854775808 to 9223372036854775807, not " + strings.Repeat("9", 32) + "..."},
+		{"a long number", `{"int":` + strings.Repeat("9", 1000) + `}`, "int", integer + strings.Repeat("9", 32) + "..."},
 		{"string", `{"string":1}`, "string", "must be a string, not a number"},
 		{"bytes", `{"bytes":"***"}`, "bytes", "must be a base64 string"},
 		{"bytes from number", `{"bytes":5}`, "bytes", "must be a base64 string, not a number"},
@@ -93,7 +96,7 @@ func TestAValueOfTheWrongTypeIsNamedWithItsPath(t *testing.T) {
 		{"array from object", `{"strings":{"a":1}}`, "strings", "must be an array, not an object"},
 		{"element of element", `{"grid":[[1],[],[2,{"a":[]},4]]}`, "grid[2][1]", "must be an integer, not an object"},
 		{"field in map", `{"map":{"x":{"qty":1},"y y":{"sku":"s","qty":"2"}}}`, "map[y y].qty", "must be an integer, not a string"},
-		{"key of map", `{"byNumber":{"1":"a","x":"b"}}`, "byNumber[x]", "must be an integer from -9223372036854775808 to 9223372036854775807, not x"},
+		{"key of map", `{"byNumber":{"1":"a","x":"b"}}`, "byNumber[x]", integer + "x"},
 		{"field behind pointer", `{"item":{"qty":[]}}`, "item.qty", "must be an integer, not an array"},
 		{"field of embedded struct", `{"page":"1"}`, "page", "must be an integer, not a string"},
 		{"names in another case", `{"ITEM":{"Qty":"x"}}`, "item.qty", "must be an integer, not a string"},
