@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -50,7 +51,7 @@ func (s *Schedule) parseFields(words []string) error {
 	} {
 		set, err := target.field.parse(words[i])
 		if err != nil {
-			return fmt.Errorf("%s %q: %w", target.field.name, words[i], err)
+			return fmt.Errorf("%s %q: %w", target.field.name, shorten(words[i]), err)
 		}
 		*target.set = set
 		// robfig's star bit would not do: it is not set for a wildcard with a step, which cron counts as one.
@@ -83,8 +84,8 @@ func (f field) parse(text string) (set uint64, err error) {
 		}
 	}()
 	parsed, err := cron.NewParser(f.option).Parse(strings.Join(elements, ","))
-	if err != nil {
-		return 0, err
+	if err != nil { // ends with the element
+		return 0, errors.New(shorten(err.Error()))
 	}
 	spec, ok := parsed.(*cron.SpecSchedule)
 	if !ok {
@@ -118,11 +119,11 @@ func (f field) check(element string) error {
 		n, ok := number(step)
 		switch {
 		case !ok:
-			return fmt.Errorf("step %q is not a number", step)
+			return fmt.Errorf("step %q is not a number", shorten(step))
 		case n == 0:
 			return fmt.Errorf("step must not be 0")
 		case n > f.count:
-			return fmt.Errorf("step %s is larger than the field, which has %d values", step, f.count)
+			return fmt.Errorf("step %s is larger than the field, which has %d values", shorten(step), f.count)
 		}
 	}
 	if base == "*" || base == "?" {
@@ -145,13 +146,13 @@ func (f field) checkValue(value string) error {
 	n, ok := number(value)
 	switch {
 	case ok && n > f.max:
-		return fmt.Errorf("%s is above the maximum of %d", value, f.max)
+		return fmt.Errorf("%s is above the maximum of %d", shorten(value), f.max)
 	case ok, slices.Contains(f.names, strings.ToLower(value)):
 		return nil
 	case f.names != nil:
-		return fmt.Errorf("%q is neither a number nor a name such as %s", value, strings.ToUpper(f.names[1]))
+		return fmt.Errorf("%q is neither a number nor a name such as %s", shorten(value), strings.ToUpper(f.names[1]))
 	default:
-		return fmt.Errorf("%q is not a number", value)
+		return fmt.Errorf("%q is not a number", shorten(value))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // maxLength bounds expressions, in bytes. All sixty minutes, seconds and so on, written out, take half of it.
@@ -17,7 +18,7 @@ var ErrUnknownZone = errors.New("unknown time zone")
 
 // ParseError is the error of [Parse]: an expression and what is wrong with it.
 type ParseError struct {
-	Expression string // cut short if it is too long to be printed
+	Expression string // shortened if it is long
 	Err        error
 }
 
@@ -36,13 +37,22 @@ func (e *ParseError) Unwrap() error { return e.Err }
 func Parse(expression string, zone *time.Location) (*Schedule, error) {
 	s, err := parse(expression, zone)
 	if err != nil {
-		const printed = 80
-		if len(expression) > printed {
-			expression = expression[:printed] + "..."
-		}
-		return nil, &ParseError{Expression: expression, Err: err}
+		return nil, &ParseError{Expression: shorten(expression), Err: err}
 	}
 	return s, nil
+}
+
+// shorten cuts what an error repeats of an expression, so that the reason is not lost in it.
+func shorten(text string) string {
+	const printed = 80
+	if len(text) <= printed {
+		return text
+	}
+	end := printed
+	for end > printed-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + "..."
 }
 
 func parse(expression string, zone *time.Location) (*Schedule, error) {
@@ -104,7 +114,7 @@ func loadZone(name string) (*time.Location, error) {
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil {
-		return nil, fmt.Errorf("%w %q", ErrUnknownZone, name)
+		return nil, fmt.Errorf("%w %q", ErrUnknownZone, shorten(name))
 	}
 	return zone, nil
 }
@@ -116,7 +126,7 @@ func parseEvery(words []string) (time.Duration, error) {
 	every, err := time.ParseDuration(words[0])
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("%q is not a duration, such as 1h30m", words[0])
+		return 0, fmt.Errorf("%q is not a duration, such as 1h30m", shorten(words[0]))
 	case every < time.Second:
 		return 0, fmt.Errorf("interval %v is below one second", every)
 	case every%time.Second != 0:
@@ -128,7 +138,7 @@ func parseEvery(words []string) (time.Duration, error) {
 // descriptor returns the fields that a descriptor stands for.
 func descriptor(words []string) ([]string, error) {
 	if len(words) > 1 {
-		return nil, fmt.Errorf("nothing may follow %s", words[0])
+		return nil, fmt.Errorf("nothing may follow %q", shorten(words[0]))
 	}
 	var fields string
 	switch words[0] {
@@ -152,7 +162,7 @@ func descriptor(words []string) ([]string, error) {
 func (s *Schedule) checkRuns(words []string) error {
 	if _, ok := s.dayAfter(2000, time.January, 0); !ok {
 		n := len(words)
-		return fmt.Errorf("never runs: day %s does not exist in month %s", words[n-3], words[n-2])
+		return fmt.Errorf("never runs: day %s does not exist in month %s", shorten(words[n-3]), shorten(words[n-2]))
 	}
 	if s.Next(time.Now()).IsZero() {
 		return fmt.Errorf("never runs: the clocks of %v always skip the times it names", s.zone)
