@@ -154,6 +154,9 @@ func (d DeadLetters) move(ctx context.Context, ids []string, move mover) error {
 	return err
 }
 
+// letterPage is how many dead letters are read at once.
+const letterPage = 512
+
 func (d DeadLetters) moveAll(ctx context.Context, step string, move mover) (int, error) {
 	total := 0
 	err := d.each(ctx, step, func(store driver.DeadLetters, b *binding) error {
@@ -161,14 +164,14 @@ func (d DeadLetters) moveAll(ctx context.Context, step string, move mover) (int,
 		var ids []string
 		after := ""
 		for {
-			page, err := store.Dead(ctx, b.subscription, after, listPage)
+			page, err := store.Dead(ctx, b.subscription, after, letterPage)
 			if err != nil {
 				return err
 			}
 			for _, letter := range page {
 				ids = append(ids, letter.DeadID)
 			}
-			if len(page) < listPage {
+			if len(page) < letterPage {
 				break
 			}
 			after = ids[len(ids)-1]

@@ -91,8 +91,8 @@ func (s StreamName[T]) Members(ctx context.Context, group string) ([]Member, err
 	if err != nil {
 		return nil, err
 	}
-	st.bucket = wire.PresenceBucket(string(s))
-	values, err := st.list(ctx)
+	st.Bucket = wire.PresenceBucket(string(s))
+	values, err := st.List(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package motia
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"iter"
 	"reflect"
 
@@ -57,7 +56,8 @@ func (s Scope[T]) Get(ctx context.Context, key string) (value T, found bool, err
 	if err != nil {
 		return value, false, err
 	}
-	return getAs[T](ctx, inv.state(string(s)), key)
+	found, err = inv.state(string(s)).get(ctx, key, &value)
+	return value, found, err
 }
 
 // Load is Get with the revision of the value, for [IfRevision]. The revision of a missing value is 0.
@@ -66,9 +66,10 @@ func (s Scope[T]) Load(ctx context.Context, key string) (value T, revision uint6
 	if err != nil {
 		return value, 0, err
 	}
-	entry, found, err := inv.state(string(s)).get(ctx, key)
+	v := inv.state(string(s))
+	entry, found, err := v.Get(ctx, key)
 	if found {
-		err = inv.state(string(s)).decode(key, entry.Value, &value)
+		err = v.decode(key, entry.Value, &value)
 	}
 	return value, entry.Revision, err
 }
@@ -99,9 +100,9 @@ func (s Scope[T]) Modify(ctx context.Context, key string, change func(T) (T, err
 	if err != nil {
 		return ChangeOf[T]{}, err
 	}
-	st := inv.state(string(s))
+	v := inv.state(string(s))
 	var refused error // by change
-	result, err := changeOf[T](st.modify(ctx, "modify", key, func(old []byte) ([]byte, error) {
+	result, err := v.Modify(ctx, key, func(old []byte) ([]byte, error) {
 		value, err := Stored[T]{old}.Value()
 		if err != nil {
 			return nil, err
@@ -109,12 +110,12 @@ func (s Scope[T]) Modify(ctx context.Context, key string, change func(T) (T, err
 		if value, refused = change(value); refused != nil {
 			return nil, refused
 		}
-		return st.encode(value)
-	}))
+		return v.encode(value)
+	})
 	if refused != nil {
 		return ChangeOf[T]{}, refused
 	}
-	return result, err
+	return changeOf[T](Change(result), err)
 }
 
 // Delete removes the value and returns it.
@@ -152,16 +153,15 @@ func (s Scope[T]) All(ctx context.Context) iter.Seq2[Item[T], error] {
 			yield(Item[T]{}, err)
 			return
 		}
-		st := inv.state(string(s))
-		more := true
-		err = st.entries(ctx, func(e driver.Entry) bool {
-			item := Item[T]{Key: e.Key.ID, Revision: e.Revision}
-			err := st.decode(item.Key, e.Value, &item.Value)
-			more = yield(item, err)
-			return more
-		})
-		if err != nil && more {
-			yield(Item[T]{}, err)
+		v := inv.state(string(s))
+		for entry, err := range v.All(ctx) {
+			item := Item[T]{Key: entry.Key.ID, Revision: entry.Revision}
+			if err == nil {
+				err = v.decode(item.Key, entry.Value, &item.Value)
+			}
+			if !yield(item, err) {
+				return
+			}
 		}
 	}
 }
@@ -172,7 +172,7 @@ func (s Scope[T]) Clear(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return inv.state(string(s)).clear(ctx)
+	return inv.state(string(s)).Clear(ctx)
 }
 
 // Trigger is [State] narrowed to the scope; [App.Register] checks that T is the step's input type.
@@ -181,38 +181,28 @@ func (s Scope[T]) Trigger(opts ...TriggerOption) Trigger {
 	return newTrigger(Trigger{kind: TriggerState, scope: &name, payload: reflect.TypeFor[T]()}, opts)
 }
 
-func getAs[T any](ctx context.Context, s store, key string) (value T, found bool, err error) {
-	entry, found, err := s.get(ctx, key)
-	if found {
-		err = s.decode(key, entry.Value, &value)
-	}
-	return value, found, err
-}
-
-func deleteAs[T any](ctx context.Context, s store, key string) (old T, found bool, err error) {
-	change, err := s.delete(ctx, key)
+func deleteAs[T any](ctx context.Context, v values, key string) (old T, found bool, err error) {
+	change, err := v.Delete(ctx, key, driver.PutOptions{})
 	if err != nil || change.Old == nil {
 		return old, false, err
 	}
-	err = s.decode(key, change.Old, &old)
+	err = v.decode(key, change.Old, &old)
 	return old, true, err
 }
 
-func listAs[T any](ctx context.Context, s store) ([]T, error) {
-	values := []T{}
-	var failed error
-	err := s.entries(ctx, func(e driver.Entry) bool {
-		var v T
-		if failed = s.decode(e.Key.ID, e.Value, &v); failed != nil {
-			return false
+func listAs[T any](ctx context.Context, v values) ([]T, error) {
+	list := []T{}
+	for entry, err := range v.All(ctx) {
+		var value T
+		if err == nil {
+			err = v.decode(entry.Key.ID, entry.Value, &value)
 		}
-		values = append(values, v)
-		return true
-	})
-	if err = errors.Join(err, failed); err != nil {
-		return nil, err
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, value)
 	}
-	return values, nil
+	return list, nil
 }
 
 func changeOf[T any](c Change, err error) (ChangeOf[T], error) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -367,24 +366,4 @@ func TestAllGoesOnAfterAValueThatDoesNotDecodeAndEndsWithTheBackendsError(t *tes
 	}
 	require.Len(t, errs, 1)
 	require.ErrorIs(t, errs[0], context.Canceled)
-}
-
-func TestCompareAndSetUpdatesKeepTheTimeToLive(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		app, _ := newApp(t, &motia.Options{Backend: scopeCASBackend()})
-		start(t, app)
-		ctx := app.Context(t.Context())
-		_, err := scopeAccounts.Set(ctx, "a", scopeAccount{}, motia.TTL(time.Minute))
-		require.NoError(t, err)
-		_, err = scopeAccounts.Update(ctx, "a", motia.Increment("balance", 1))
-		require.NoError(t, err)
-		time.Sleep(time.Minute - 1)
-		_, found, err := scopeAccounts.Get(ctx, "a")
-		require.NoError(t, err)
-		require.True(t, found)
-		time.Sleep(time.Nanosecond)
-		_, found, err = scopeAccounts.Get(ctx, "a")
-		require.NoError(t, err)
-		require.False(t, found)
-	})
 }

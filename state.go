@@ -3,11 +3,11 @@ package motia
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/store"
 	"github.com/motia-go/motia/internal/wire"
 	"github.com/motia-go/motia/internal/wrap"
 )
@@ -30,11 +30,7 @@ func (s StateManager) Get(scope, key string, dest any) (found bool, err error) {
 	if s.inv == nil {
 		return false, ErrNoInvocation
 	}
-	value, found, err := s.inv.state(scope).get(s.inv.ctx, key)
-	if !found {
-		return false, err
-	}
-	return true, s.inv.state(scope).decode(key, value.Value, dest)
+	return s.inv.state(scope).get(s.inv.ctx, key, dest)
 }
 
 // Set stores value as JSON.
@@ -59,7 +55,7 @@ func (s StateManager) Delete(scope, key string) (old json.RawMessage, err error)
 	if s.inv == nil {
 		return nil, ErrNoInvocation
 	}
-	change, err := s.inv.state(scope).delete(s.inv.ctx, key)
+	change, err := s.inv.state(scope).Delete(s.inv.ctx, key, driver.PutOptions{})
 	return change.Old, err
 }
 
@@ -68,7 +64,7 @@ func (s StateManager) List(scope string) ([]json.RawMessage, error) {
 	if s.inv == nil {
 		return nil, ErrNoInvocation
 	}
-	return s.inv.state(scope).list(s.inv.ctx)
+	return s.inv.state(scope).List(s.inv.ctx)
 }
 
 // Clear deletes every value that the scope holds when it is called, one after the other.
@@ -76,7 +72,7 @@ func (s StateManager) Clear(scope string) error {
 	if s.inv == nil {
 		return ErrNoInvocation
 	}
-	return s.inv.state(scope).clear(s.inv.ctx)
+	return s.inv.state(scope).Clear(s.inv.ctx)
 }
 
 // Scopes returns the names of the scopes that hold values, ordered.
@@ -84,7 +80,7 @@ func (s StateManager) Scopes() ([]string, error) {
 	if s.inv == nil {
 		return nil, ErrNoInvocation
 	}
-	return s.inv.state("").scopes(s.inv.ctx)
+	return s.inv.state("").Scopes(s.inv.ctx)
 }
 
 // SetOption qualifies a Set. The options are [TTL] and [IfRevision]; it cannot be implemented elsewhere.
@@ -106,41 +102,57 @@ func IfRevision(revision uint64) SetOption {
 	return setOption(func(p *driver.PutOptions) { p.IfRevision = &revision })
 }
 
-func (inv *Invocation) state(scope string) store {
-	return store{inv: inv, bucket: wire.StateBucket, scope: scope}
+// values are one scope of state, or one group of a stream, as one invocation sees it. The typed and the untyped forms of
+// both share it.
+type values struct {
+	store.Scope
+	inv *Invocation
 }
 
-// store is one scope of state, or one group of a stream, as one invocation sees it. It is shared by the typed and the
-// untyped forms of both.
-type store struct {
-	inv           *Invocation
-	bucket, scope string
+func (inv *Invocation) state(scope string) values { return inv.values(wire.StateBucket, scope) }
+
+func (inv *Invocation) values(bucket, scope string) values {
+	return values{store.Scope{KV: inv.app.backend.KV, Bucket: bucket, Name: scope, Caller: (*storeCaller)(inv)}, inv}
 }
 
-// listPage is how many entries are read at once: few enough to hold no lock long, enough to need few round trips.
-const listPage = 512
+// storeCaller is an invocation as package store sees it.
+type storeCaller Invocation
 
-func (s store) get(ctx context.Context, key string) (entry driver.Entry, found bool, err error) {
-	entry, err = s.inv.app.backend.KV.Get(ctx, s.key(key))
-	switch {
-	case err == nil:
-		return entry, true, nil
-	case errors.Is(err, driver.ErrNotFound):
-		return driver.Entry{}, false, nil
+// Header is empty where nobody will read it.
+func (c *storeCaller) Header(bucket string) driver.Header {
+	if !c.app.tracks(bucket) {
+		return driver.Header{}
 	}
-	return driver.Entry{}, false, s.wrap("get", key, err)
+	return (*Invocation)(c).header()
 }
 
-func (s store) set(ctx context.Context, key string, value any, opts []SetOption) (Change, error) {
-	data, err := s.encode(value)
+func (c *storeCaller) Explain(err error, tried string) error {
+	err = c.app.closed(err)
+	if c.step == nil {
+		return wrap.Errorf(err, "%s", tried)
+	}
+	return wrap.Errorf(err, "%s from step %q", tried, c.Step)
+}
+
+func (v values) get(ctx context.Context, key string, dest any) (found bool, err error) {
+	entry, found, err := v.Get(ctx, key)
+	if found {
+		err = v.decode(key, entry.Value, dest)
+	}
+	return found, err
+}
+
+func (v values) set(ctx context.Context, key string, value any, opts []SetOption) (Change, error) {
+	data, err := v.encode(value)
 	if err != nil {
-		return Change{}, s.wrap("set", key, err)
+		return Change{}, v.Explain(err, "set", key)
 	}
 	var options driver.PutOptions
 	if len(opts) > 0 {
 		options = putOptions(opts)
 	}
-	return s.put(ctx, "set", key, data, options)
+	change, err := v.Set(ctx, key, data, options)
+	return Change(change), err
 }
 
 func putOptions(opts []SetOption) driver.PutOptions {
@@ -153,159 +165,25 @@ func putOptions(opts []SetOption) driver.PutOptions {
 	return p
 }
 
-func (s store) delete(ctx context.Context, key string) (Change, error) {
-	return s.put(ctx, "delete", key, nil, driver.PutOptions{Delete: true})
+func (v values) update(ctx context.Context, key string, ops []UpdateOp) (Change, error) {
+	change, err := v.Update(ctx, key, func(old []byte) ([]byte, error) { return applyOps(old, ops, v.inv.app.maxValueSize) })
+	return Change(change), err
 }
 
-func (s store) put(ctx context.Context, verb, key string, data []byte, options driver.PutOptions) (Change, error) {
-	if s.inv.app.tracks(s.bucket) {
-		options.Header = s.inv.header()
-	}
-	before, after, err := s.inv.app.backend.KV.Put(ctx, s.key(key), data, options)
-	if err != nil {
-		return Change{}, s.wrap(verb, key, err)
-	}
-	return Change{Old: before.Value, New: after.Value, Revision: after.Revision}, nil
-}
-
-func (s store) update(ctx context.Context, key string, ops []UpdateOp) (Change, error) {
-	change := func(old []byte) ([]byte, error) { return applyOps(old, ops, s.inv.app.maxValueSize) }
-	if updater, ok := s.inv.app.backend.KV.(driver.Updater); ok {
-		before, after, err := updater.Update(ctx, s.key(key), s.header(), change)
-		if err != nil {
-			return Change{}, s.wrap("update", key, err)
-		}
-		return Change{Old: before.Value, New: after.Value, Revision: after.Revision}, nil
-	}
-	return s.modify(ctx, "update", key, change)
-}
-
-// modify reads, changes and writes until nobody else has written in between.
-func (s store) modify(ctx context.Context, verb, key string, change func(old []byte) ([]byte, error)) (Change, error) {
-	for attempt := 1; ; attempt++ {
-		entry, _, err := s.get(ctx, key)
-		if err != nil {
-			return Change{}, err
-		}
-		data, err := change(entry.Value)
-		if err != nil {
-			return Change{}, s.wrap(verb, key, err)
-		}
-		result, err := s.put(ctx, verb, key, data, driver.PutOptions{IfRevision: &entry.Revision, Expires: entry.Expires})
-		if !errors.Is(err, driver.ErrConflict) {
-			return result, err
-		}
-		if err := pause(ctx, conflictBackoff.Delay(attempt)); err != nil {
-			return Change{}, s.wrap(verb, key, err)
-		}
-	}
-}
-
-// conflictBackoff spreads writers that contend for one key.
-var conflictBackoff = driver.RetryPolicy{Base: 50 * time.Microsecond, Cap: 10 * time.Millisecond, Factor: 2, Jitter: 1}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
-}
-
-// entries calls yield for every entry of the scope, ordered, until it returns false.
-func (s store) entries(ctx context.Context, yield func(driver.Entry) bool) error {
-	var after *string
-	for {
-		page, err := s.inv.app.backend.KV.List(ctx, s.bucket, s.scope, after, listPage)
-		if err != nil {
-			return wrap.Errorf(s.inv.app.closed(err), "list %s %q", s.bucket, s.scope)
-		}
-		for _, entry := range page {
-			if !yield(entry) {
-				return nil
-			}
-		}
-		if len(page) < listPage {
-			return nil
-		}
-		after = &page[len(page)-1].Key.ID
-	}
-}
-
-func (s store) list(ctx context.Context) ([]json.RawMessage, error) {
-	values := []json.RawMessage{}
-	err := s.entries(ctx, func(e driver.Entry) bool {
-		values = append(values, e.Value)
-		return true
-	})
-	if err != nil {
-		return nil, err
-	}
-	return values, nil
-}
-
-func (s store) clear(ctx context.Context) error {
-	var failed error
-	err := s.entries(ctx, func(e driver.Entry) bool {
-		_, failed = s.delete(ctx, e.Key.ID)
-		return failed == nil
-	})
-	return errors.Join(err, failed)
-}
-
-func (s store) scopes(ctx context.Context) ([]string, error) {
-	names := []string{} // as JSON, none of them is [] and not null
-	var after *string
-	for {
-		page, err := s.inv.app.backend.KV.Scopes(ctx, s.bucket, after, listPage)
-		if err != nil {
-			return nil, wrap.Errorf(s.inv.app.closed(err), "scopes of %s", s.bucket)
-		}
-		names = append(names, page...)
-		if len(page) < listPage {
-			return names, nil
-		}
-		after = &page[len(page)-1]
-	}
-}
-
-func (s store) encode(value any) ([]byte, error) {
+func (v values) encode(value any) ([]byte, error) {
 	data, err := json.Marshal(value)
 	if err != nil {
 		return nil, err
 	}
-	if limit := s.inv.app.maxValueSize; len(data) > limit {
+	if limit := v.inv.app.maxValueSize; len(data) > limit {
 		return nil, fmt.Errorf("%w: %d bytes, limit %d", ErrValueTooLarge, len(data), limit)
 	}
 	return data, nil
 }
 
-func (s store) decode(key string, data []byte, dest any) error {
+func (v values) decode(key string, data []byte, dest any) error {
 	if err := json.Unmarshal(data, dest); err != nil {
-		return s.wrap("get", key, err)
+		return v.Explain(err, "get", key)
 	}
 	return nil
-}
-
-func (s store) key(id string) driver.Key {
-	return driver.Key{Bucket: s.bucket, Scope: s.scope, ID: id}
-}
-
-// header is empty where nobody will read it.
-func (s store) header() driver.Header {
-	if !s.inv.app.tracks(s.bucket) {
-		return driver.Header{}
-	}
-	return s.inv.header()
-}
-
-func (s store) wrap(verb, key string, err error) error {
-	err = s.inv.app.closed(err)
-	if s.inv.step == nil {
-		return wrap.Errorf(err, "%s %s %q key %q", verb, s.bucket, s.scope, key)
-	}
-	return wrap.Errorf(err, "%s %s %q key %q from step %q", verb, s.bucket, s.scope, key, s.inv.Step)
 }

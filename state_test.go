@@ -119,20 +119,6 @@ func TestListIsOrderedByKeyAndClearEmptiesOnlyItsScope(t *testing.T) {
 	require.NoError(t, state.Clear("never was"))
 }
 
-func TestScopesAreListedBeyondOnePage(t *testing.T) {
-	app, _ := newApp(t, nil)
-	state := stateOf(t, app)
-	var want []string
-	for i := range 1030 {
-		want = append(want, fmt.Sprintf("%05d", i))
-		_, err := state.Set(want[i], "", i)
-		require.NoError(t, err)
-	}
-	scopes, err := state.Scopes()
-	require.NoError(t, err)
-	assert.Equal(t, want, scopes)
-}
-
 func TestAStoredValueDoesNotChangeWithTheCallersValue(t *testing.T) {
 	app, _ := newApp(t, nil)
 	state := stateOf(t, app)

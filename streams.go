@@ -59,11 +59,7 @@ func (h StreamHandle) Get(group, id string, dest any) (found bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	entry, found, err := st.get(h.inv.ctx, id)
-	if !found {
-		return false, err
-	}
-	return true, st.decode(id, entry.Value, dest)
+	return st.get(h.inv.ctx, id, dest)
 }
 
 // Set stores the item; subscribers see a create or an update. Storing what is there already changes nothing.
@@ -90,7 +86,7 @@ func (h StreamHandle) Delete(group, id string) (old json.RawMessage, err error) 
 	if err != nil {
 		return nil, err
 	}
-	change, err := st.delete(h.inv.ctx, id)
+	change, err := st.Delete(h.inv.ctx, id, driver.PutOptions{})
 	return change.Old, err
 }
 
@@ -100,7 +96,7 @@ func (h StreamHandle) List(group string) ([]json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return st.list(h.inv.ctx)
+	return st.List(h.inv.ctx)
 }
 
 // Groups returns the names of the groups that hold items, ordered.
@@ -109,17 +105,16 @@ func (h StreamHandle) Groups() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return st.scopes(h.inv.ctx)
+	return st.Scopes(h.inv.ctx)
 }
 
 // Send sends an ephemeral event to the subscribers of an item, or of a whole group if id is empty. It is not stored:
 // subscribers that come later miss it. Stream triggers fire.
 func (h StreamHandle) Send(group, id, event string, data any) error {
-	st, err := h.group(group)
-	if err != nil {
+	if _, err := h.group(group); err != nil {
 		return err
 	}
-	return h.inv.send(h.inv.ctx, h.name, st.scope, id, event, data)
+	return h.inv.send(h.inv.ctx, h.name, group, id, event, data)
 }
 
 // Subscribe is [StreamName.Subscribe] with items as JSON, which all subscribers share and must not change.
@@ -130,19 +125,19 @@ func (h StreamHandle) Subscribe(ctx context.Context, group string, opts ...Subsc
 	return subscribe[json.RawMessage](ctx, h.inv, h.name, group, opts)
 }
 
-func (h StreamHandle) group(group string) (store, error) {
+func (h StreamHandle) group(group string) (values, error) {
 	if h.inv == nil {
-		return store{}, ErrNoInvocation
+		return values{}, ErrNoInvocation
 	}
 	return h.inv.streamGroup(h.name, group)
 }
 
-func (inv *Invocation) streamGroup(name, group string) (store, error) {
+func (inv *Invocation) streamGroup(name, group string) (values, error) {
 	s, ok := inv.app.streams[name]
 	if !ok {
-		return store{}, inv.app.undeclaredStream(name)
+		return values{}, inv.app.undeclaredStream(name)
 	}
-	return store{inv: inv, bucket: s.bucket, scope: group}, nil
+	return inv.values(s.bucket, group), nil
 }
 
 // send hands an event to the subscribers, and to the stream triggers.
@@ -184,7 +179,8 @@ func (s StreamName[T]) Get(ctx context.Context, group, id string) (item T, found
 	if err != nil {
 		return item, false, err
 	}
-	return getAs[T](ctx, st, id)
+	found, err = st.get(ctx, id, &item)
+	return item, found, err
 }
 
 // Set stores the item; subscribers see a create or an update. Storing what is there already changes nothing.
@@ -229,7 +225,7 @@ func (s StreamName[T]) Groups(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return st.scopes(ctx)
+	return st.Scopes(ctx)
 }
 
 // Send sends an ephemeral event to the subscribers of an item, or of a whole group if id is empty. See
@@ -262,10 +258,10 @@ func (s StreamName[T]) Trigger(opts ...TriggerOption) Trigger {
 	return newTrigger(Trigger{kind: TriggerStream, stream: string(s), payload: reflect.TypeFor[T]()}, opts)
 }
 
-func (s StreamName[T]) group(ctx context.Context, group string) (store, error) {
+func (s StreamName[T]) group(ctx context.Context, group string) (values, error) {
 	inv, err := invocationOf(ctx)
 	if err != nil {
-		return store{}, err
+		return values{}, err
 	}
 	return inv.streamGroup(string(s), group)
 }

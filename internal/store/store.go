@@ -1,0 +1,146 @@
+// Package store reads and writes the values of one scope of a [driver.KV]: one at a time, atomically from what is there,
+// or all of them.
+//
+// Values are JSON texts, which the package does not look into.
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/motia-go/motia/driver"
+)
+
+// Scope is one scope of a bucket, as one caller sees it. Making one allocates nothing.
+type Scope struct {
+	KV     driver.KV
+	Bucket string
+	Name   string
+	Caller Caller
+}
+
+// Caller is on whose behalf values are read and written. It is an interface and not a pair of functions because those
+// would be allocated with every Scope.
+type Caller interface {
+	// Header returns the header of a write to the bucket. It may be empty if nobody reads the changes of the bucket.
+	Header(bucket string) driver.Header
+	// Explain returns an error that wraps err and says what was tried, such as `set state "orders" key "o-1"`.
+	Explain(err error, tried string) error
+}
+
+// Change is what a write did: the values before and after it, nil where there was none.
+type Change struct {
+	Old, New json.RawMessage
+	Revision uint64 // of the new value; the old one if the write changed nothing
+}
+
+// Get returns the value of a key and whether there is one.
+func (s Scope) Get(ctx context.Context, key string) (entry driver.Entry, found bool, err error) {
+	entry, err = s.KV.Get(ctx, s.key(key))
+	switch {
+	case err == nil:
+		return entry, true, nil
+	case errors.Is(err, driver.ErrNotFound):
+		return driver.Entry{}, false, nil
+	}
+	return driver.Entry{}, false, s.Explain(err, "get", key)
+}
+
+// Set stores a value. The header of the write is the caller's.
+func (s Scope) Set(ctx context.Context, key string, value []byte, options driver.PutOptions) (Change, error) {
+	change, err := s.put(ctx, key, value, options)
+	if err != nil {
+		return Change{}, s.Explain(err, "set", key)
+	}
+	return change, nil
+}
+
+// Delete removes a value. The header of the write is the caller's.
+func (s Scope) Delete(ctx context.Context, key string, options driver.PutOptions) (Change, error) {
+	options.Delete = true
+	change, err := s.put(ctx, key, nil, options)
+	if err != nil {
+		return Change{}, s.Explain(err, "delete", key)
+	}
+	return change, nil
+}
+
+// put writes, and returns the error of the backend as it is.
+func (s Scope) put(ctx context.Context, key string, value []byte, options driver.PutOptions) (Change, error) {
+	options.Header = s.Caller.Header(s.Bucket)
+	before, after, err := s.KV.Put(ctx, s.key(key), value, options)
+	if err != nil {
+		return Change{}, err
+	}
+	return Change{Old: before.Value, New: after.Value, Revision: after.Revision}, nil
+}
+
+// Update replaces a value by what change makes of it, nil if there is none, as one atomic change. The expiry is kept.
+// change may be called several times, and possibly under a lock of the backend. If it returns an error, nothing is
+// stored and Update returns an error that wraps it.
+func (s Scope) Update(ctx context.Context, key string, change func(old []byte) ([]byte, error)) (Change, error) {
+	updater, ok := s.KV.(driver.Updater)
+	if !ok {
+		return s.modify(ctx, "update", key, change)
+	}
+	before, after, err := updater.Update(ctx, s.key(key), s.Caller.Header(s.Bucket), change)
+	if err != nil {
+		return Change{}, s.Explain(err, "update", key)
+	}
+	return Change{Old: before.Value, New: after.Value, Revision: after.Revision}, nil
+}
+
+// Modify is Update for a change that takes its time: no lock is held while it runs.
+func (s Scope) Modify(ctx context.Context, key string, change func(old []byte) ([]byte, error)) (Change, error) {
+	return s.modify(ctx, "modify", key, change)
+}
+
+// modify reads, changes and writes until nobody else has written in between.
+func (s Scope) modify(ctx context.Context, verb, key string, change func(old []byte) ([]byte, error)) (Change, error) {
+	for attempt := 1; ; attempt++ {
+		entry, _, err := s.Get(ctx, key)
+		if err != nil {
+			return Change{}, err
+		}
+		value, err := change(entry.Value)
+		if err != nil {
+			return Change{}, s.Explain(err, verb, key)
+		}
+		result, err := s.put(ctx, key, value, driver.PutOptions{IfRevision: &entry.Revision, Expires: entry.Expires})
+		if errors.Is(err, driver.ErrConflict) {
+			if err = pause(ctx, conflictBackoff.Delay(attempt)); err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			return Change{}, s.Explain(err, verb, key)
+		}
+		return result, nil
+	}
+}
+
+// conflictBackoff spreads writers that contend for one key.
+var conflictBackoff = driver.RetryPolicy{Base: 50 * time.Microsecond, Cap: 10 * time.Millisecond, Factor: 2, Jitter: 1}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+func (s Scope) key(id string) driver.Key {
+	return driver.Key{Bucket: s.Bucket, Scope: s.Name, ID: id}
+}
+
+// Explain returns an error that wraps err and says in the caller's words what was tried with a key.
+func (s Scope) Explain(err error, verb, key string) error {
+	return s.Caller.Explain(err, fmt.Sprintf("%s %s %q key %q", verb, s.Bucket, s.Name, key))
+}
