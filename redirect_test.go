@@ -28,6 +28,8 @@ func TestPathsAreMatchedAsTheyAreWithoutRedirects(t *testing.T) {
 		{"a slash only", []string{"/a/"}, "GET", "/a", 404, "", ""},
 		{"a rest only", []string{"/a/*b"}, "GET", "/a", 404, "", ""},
 		{"an escaped slash is in a segment", []string{"/:id", "/a/:x/"}, "GET", "/a%2Fb", 200, "/:id", ""},
+		{"an escaped slash alone is no slash at the end", []string{"/a/", "/a/:x", "/a/*b"}, "GET", "/a/%2F", 404, "", ""},
+		{"the text of an escaped slash", []string{"/a/", "/a/:x"}, "GET", "/a/%252F", 200, "/a/:x", ""},
 		{"another method", []string{"/:id", "/files/*path"}, "POST", "/files", 405, "", "GET, HEAD"},
 		{"another method, nothing there", []string{"/a/:x/", "/:y/b"}, "POST", "/a/c", 404, "", ""},
 	} {

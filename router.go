@@ -101,24 +101,16 @@ func wrapHTTP(middleware []func(http.Handler) http.Handler, h http.Handler) (htt
 // serveRoutes is what the app's middleware wraps.
 func (a *App) serveRoutes(w http.ResponseWriter, r *http.Request) {
 	rt := a.routes.Load()
-	path := pathOf(r)
+	path := r.URL.EscapedPath()
 	switch {
 	case path == "": // the whole path was a prefix that was stripped
 		r = r.Clone(r.Context())
 		r.URL.Path, path = "/", "/"
-	case !route.IsClean(path): // ServeMux would redirect it, under a stripped prefix to the wrong place
+	case !route.IsClean(path): // ServeMux would redirect it, under a stripped prefix to the wrong place, or mistake it
 		writeProblem(w, r, noRoute, requestOrigin(w, r).traceID)
 		return
 	}
 	rt.muxFor(r, path).ServeHTTP(w, r)
-}
-
-// pathOf returns the path in which slashes separate segments, as ServeMux sees it.
-func pathOf(r *http.Request) string {
-	if r.URL.RawPath != "" {
-		return r.URL.EscapedPath()
-	}
-	return r.URL.Path
 }
 
 var noRoute = Problem{Status: http.StatusNotFound, Detail: "no route matches the path"}
@@ -129,7 +121,7 @@ type unmatched router
 
 func (rt *unmatched) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var allowed []string
-	path := pathOf(r)
+	path := r.URL.EscapedPath()
 	for _, method := range rt.methods {
 		other := *r
 		other.Method = method

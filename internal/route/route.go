@@ -90,8 +90,12 @@ func Parse(method, path string) (Route, error) {
 		case segment == "": // a ServeMux pattern that ends in a slash would match everything below it
 			pattern = append(pattern, "{$}"...)
 		default:
-			if _, err := url.PathUnescape(segment); err != nil { // ServeMux would take it literally
+			literal, err := url.PathUnescape(segment)
+			switch {
+			case err != nil: // ServeMux would take it literally
 				return Route{}, fmt.Errorf("path %q: %w", path, err)
+			case literal == "/":
+				return Route{}, fmt.Errorf("path %q has the segment %q, which cannot be told from a slash at the end", path, segment)
 			}
 			pattern = append(pattern, segment...)
 		}
@@ -140,8 +144,9 @@ func Handle(mux *http.ServeMux, pattern string, handler http.Handler) (err error
 	return nil
 }
 
-// IsClean reports whether an escaped path begins with a slash and has no empty segments, but for the last, and none
-// of the segments "." and "..".
+// IsClean reports whether an escaped path begins with a slash and has no empty segments, except for the last, and none of the
+// segments ".", ".." and "%2F". ServeMux redirects the others, and takes a segment that is an encoded slash alone for the
+// slash at the end of a path.
 func IsClean(path string) bool {
 	if path == "" || path[0] != '/' {
 		return false
@@ -153,7 +158,7 @@ func IsClean(path string) bool {
 		if end >= 0 {
 			segment = rest[:end]
 		}
-		if segment == "." || segment == ".." || segment == "" && end >= 0 {
+		if segment == "." || segment == ".." || strings.EqualFold(segment, "%2F") || segment == "" && end >= 0 {
 			return false
 		}
 		if end < 0 {

@@ -71,6 +71,8 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		{"GET", "//a", "has an empty segment"},
 		{"GET", "/a/./b", `has the segment "."`},
 		{"GET", "/a/..", `has the segment ".."`},
+		{"GET", "/a/%2F", `has the segment "%2F"`},
+		{"GET", "/a/%2f/b", `has the segment "%2f"`},
 		{"GET", "/:", "without a name"},
 		{"GET", "/{}", "without a name"},
 		{"GET", "/{...}", "without a name"},
@@ -128,10 +130,11 @@ func TestASetKeepsWhatItHadWhenAPatternIsRefused(t *testing.T) {
 	require.True(t, s.Add("GET /b"))
 }
 
-func TestIsCleanRefusesWhatServeMuxWouldRedirect(t *testing.T) {
+func TestIsCleanRefusesWhatServeMuxWouldRedirectOrMistake(t *testing.T) {
 	for path, want := range map[string]bool{
 		"/": true, "/a": true, "/a/": true, "/a/b": true, "/.a": true, "/...": true, "/a..b/": true, "/%2e%2e/": true, "/a%2F%2Fb": true,
 		"": false, "a": false, "*": false, "//": false, "/a//b": false, "//a": false, "/a//": false,
+		"/%252F": true, "/%2F%2F": true, "/%2F": false, "/a/%2f": false, "/a/%2F/": false, "/%2f/a": false,
 		"/.": false, "/..": false, "/./a": false, "/a/../b": false, "/a/..": false, "/a/.": false, "/a/./": false,
 	} {
 		require.Equal(t, want, route.IsClean(path), "%q", path)
