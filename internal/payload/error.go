@@ -60,15 +60,9 @@ type Error struct {
 	Omitted int
 	// Position is where the text stops being JSON. It is the zero value unless Kind is [Malformed].
 	Position Position
-	// Err is the error of encoding/json or the validator, whose text may name Go types.
+	// Err is the error of encoding/json or the validator, whose text may name Go types. That of encoding/json has another
+	// text on another Go release.
 	Err error
-}
-
-// A Position is a place in a text.
-type Position struct {
-	Offset int // in bytes, from 0; the length of the text if that ends too soon
-	Line   int // from 1
-	Column int // in characters, from 1
 }
 
 // Error returns all fields in one line, the first few if there are many.

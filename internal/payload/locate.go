@@ -22,31 +22,31 @@ const (
 // errTooDeep stands for an error that locate has not reached.
 var errTooDeep = errors.New("contains a value of the wrong type")
 
-// locate returns the path of the first value that makes decode fail on data, which is valid JSON and has failed with
-// err, and the error that decode gives for that value; if that would take too long, a path that leads towards it, and
-// errTooDeep.
+// locate returns the path and the text of the first value that makes decode fail on data, which is valid JSON and has
+// failed with err, and the error that decode gives for that value; if that would take too long, a path that leads towards
+// it, and errTooDeep.
 //
-// The offsets in errors of encoding/json do not lead there: they count from the start of whatever piece of text an
-// UnmarshalJSON method along the way was given, and errors other than of type have none. So locate decodes parts of the
-// text. Starting at the top it leaves out half of the members of a value, then half of the remaining ones, until only
-// one is left that fails, and continues inside that one. It stops at a value without members, at one that fails without
-// them just the same, and at one whose members fail only together.
-func locate(data []byte, err error, decode func([]byte) error) ([]step, error) {
+// The offsets in errors of encoding/json do not lead there: they differ between Go releases, they count from the start of
+// whatever piece of text an UnmarshalJSON method along the way was given, and most errors have none. So locate decodes
+// parts of the text. Starting at the top it leaves out half of the members of a value, then half of the remaining ones,
+// until only one is left that fails, and continues inside that one. It stops at a value without members, at one that fails
+// without them just the same, and at one whose members fail only together.
+func locate(data []byte, err error, decode func([]byte) error) ([]step, []byte, error) {
 	s := search{decode: decode, budget: minBudget + budgetPerByte*len(data), err: err}
 	var path []step
 	value := bytes.TrimSpace(data)
 	for {
 		members := split(value)
 		if len(members) == 0 {
-			return path, s.err
+			return path, value, s.err
 		}
 		open := value[0]
 		whole := s.err
 		if s.fails(open, nil) {
-			return path, whole
+			return path, value, whole
 		}
 		if s.budget < 0 {
-			return path, errTooDeep
+			return path, value, errTooDeep
 		}
 		lo, hi := 0, len(members)
 		known := hi == 1 // whether members lo to hi are known to fail
@@ -61,10 +61,10 @@ func locate(data []byte, err error, decode func([]byte) error) ([]step, error) {
 		m := members[lo]
 		known = known || s.fails(open, value[m.start:m.end])
 		if s.budget < 0 {
-			return path, errTooDeep
+			return path, value, errTooDeep
 		}
 		if !known {
-			return path, whole // they fail only together
+			return path, value, whole // they fail only together
 		}
 		path = append(path, s.descend(open, value, m, lo))
 		value = value[m.value:m.end]
@@ -110,7 +110,7 @@ func (s *search) descend(open byte, value []byte, m member, index int) step {
 		return step{index: index}
 	}
 	s.before = append(s.before, value[m.start:m.value]...)
-	return step{key: keyOf(value[m.start:m.value]), index: -1}
+	return step{key: unquote(value[m.start:m.value]), index: -1}
 }
 
 func closing(open byte) byte { return open + 2 } // ASCII: [\] and {|}

@@ -2,12 +2,15 @@ package payload
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"unicode/utf8"
+
+	"github.com/motia-go/motia/internal/jsontext"
 )
+
+// A Position is a place in a text.
+type Position = jsontext.Position
 
 var errNotUTF8 = errors.New("invalid UTF-8")
 
@@ -23,36 +26,21 @@ func notUTF8(data []byte) *Error {
 		}
 		i += size
 	}
-	at := positionOf(data, i)
+	at := jsontext.PositionOf(data, i)
 	return malformedAt(at, fmt.Sprintf("invalid UTF-8 at line %d, column %d", at.Line, at.Column), errNotUTF8)
 }
 
-// malformed is the error for data that is UTF-8 but not JSON.
-func malformed(data []byte, syntax *json.SyntaxError) *Error {
+// malformed is the error for data that is not JSON because of syntax, about which encoding/json says err.
+func malformed(data []byte, syntax *jsontext.SyntaxError, err error) *Error {
 	const whitespace = " \t\r\n" // of JSON, less than that of Unicode
-	text := syntax.Error()
 	if len(bytes.Trim(data, whitespace)) == 0 {
-		return malformedAt(positionOf(data, len(data)), "no JSON value", syntax)
+		return malformedAt(jsontext.PositionOf(data, len(data)), "no JSON value", err)
 	}
 	if bytes.HasPrefix(data, byteOrderMark) {
-		return malformedAt(positionOf(data, 0), "byte order mark before the JSON value", syntax)
+		return malformedAt(jsontext.PositionOf(data, 0), "byte order mark before the JSON value", err)
 	}
-
-	// The offset counts the bytes read, the offending one included, unless it was the end that came too soon. The end
-	// within a literal or number is reported as a space that is not there.
-	offset := int(syntax.Offset)
-	unreal := offset == len(data) && data[offset-1] != ' ' && strings.HasPrefix(text, "invalid character ' '")
-	switch {
-	case unreal || strings.HasPrefix(text, "unexpected end"):
-		text, offset = "unexpected end of JSON input", len(data)
-	case offset > 0:
-		offset--
-	}
-	if strings.HasSuffix(text, "exceeded max depth") {
-		text = "nested too deep"
-	}
-	at := positionOf(data, offset)
-	return malformedAt(at, fmt.Sprintf("%s at line %d, column %d", text, at.Line, at.Column), syntax)
+	at := jsontext.PositionOf(data, syntax.Offset)
+	return malformedAt(at, fmt.Sprintf("%s at line %d, column %d", syntax.Message, at.Line, at.Column), err)
 }
 
 func malformedAt(at Position, message string, err error) *Error {
@@ -61,15 +49,5 @@ func malformedAt(at Position, message string, err error) *Error {
 		Fields:   []FieldError{{Rule: RuleJSON, Message: message}},
 		Position: at,
 		Err:      err,
-	}
-}
-
-func positionOf(data []byte, offset int) Position {
-	before := data[:min(offset, len(data))]
-	line := before[bytes.LastIndexByte(before, '\n')+1:]
-	return Position{
-		Offset: len(before),
-		Line:   1 + bytes.Count(before, []byte{'\n'}),
-		Column: 1 + utf8.RuneCount(line),
 	}
 }

@@ -1,68 +1,94 @@
 package payload
 
 import (
+	"encoding"
 	"encoding/json"
 	"reflect"
 	"strconv"
 	"strings"
+
+	"github.com/motia-go/motia/internal/jsontext"
 )
 
+// A place is what a value decodes into.
+type place struct {
+	t reflect.Type // without pointers; nil if it is not known
+
+	quoted     bool // a field with the string option
+	unsettable bool // a field that encoding/json cannot set
+
+	keys reflect.Type // of the map that the value is in, else nil
+	key  string
+
+	// within says that the place is within a type that decodes itself. The type of the place is a guess then: that the type
+	// decodes its fields under their names.
+	within bool
+}
+
 // render writes a path as the validator writes its own: members of structs after a dot, with the name that the tag
-// gives, whatever case the sender wrote; keys of maps in brackets, like indices. It also returns the type at the end of
-// the path, nil if that is not known.
-func render(t reflect.Type, path []step) (string, reflect.Type) {
+// gives, whatever case the sender wrote; keys of maps in brackets, like indices. It also returns the place at the end of
+// the path.
+func render(t reflect.Type, path []step) (string, place) {
 	var b strings.Builder
+	p := place{t: indirect(t)}
 	for _, s := range path {
-		t = indirect(t)
+		t := p.t
+		p = place{within: p.within || decodesItself(t)}
 		kind := reflect.Invalid
 		if t != nil {
 			kind = t.Kind()
 		}
-		if s.index >= 0 {
-			b.WriteString("[" + strconv.Itoa(s.index) + "]")
-			if kind == reflect.Slice || kind == reflect.Array {
-				t = t.Elem()
-			} else {
-				t = nil
-			}
-			continue
-		}
 		name := s.key
-		switch kind {
-		case reflect.Map:
+		switch {
+		case kind == reflect.Interface && t.NumMethod() == 0:
+			p.t = t
+		case s.index >= 0 && (kind == reflect.Slice || kind == reflect.Array):
+			p.t = t.Elem()
+		case s.index < 0 && kind == reflect.Map:
+			p.t, p.keys, p.key = t.Elem(), t.Key(), s.key
+		case s.index < 0 && kind == reflect.Struct:
+			if f := memberOf(t, s.key); f != nil {
+				name, p.t, p.quoted, p.unsettable = f.Name, f.Type, f.Quoted, f.Unsettable
+			}
+		}
+		p.t = indirect(p.t)
+		switch {
+		case s.index >= 0:
+			b.WriteString("[" + strconv.Itoa(s.index) + "]")
+		case kind == reflect.Map:
 			b.WriteString("[" + name + "]")
-			t = t.Elem()
-			continue
-		case reflect.Struct:
-			name, t = memberOf(t, s.key)
 		default:
-			t = nil // what a type decodes by itself has members that only it knows
+			if b.Len() > 0 {
+				b.WriteByte('.')
+			}
+			b.WriteString(name)
 		}
-		if b.Len() > 0 {
-			b.WriteByte('.')
-		}
-		b.WriteString(name)
 	}
-	return b.String(), indirect(t)
+	return b.String(), p
 }
 
-// memberOf returns name and type of the field of struct t that key decodes into, and a nil type if there is none.
-func memberOf(t reflect.Type, key string) (string, reflect.Type) {
-	var best reflect.StructField
-	for _, f := range reflect.VisibleFields(t) {
-		name := jsonName(f)
-		if name == "" || !f.IsExported() || f.Tag.Get("json") == "-" || !strings.EqualFold(name, key) {
-			continue
-		}
-		exact, bestExact := name == key, jsonName(best) == key
-		if best.Type == nil || exact && !bestExact || exact == bestExact && len(f.Index) < len(best.Index) {
-			best = f
+// memberOf returns the field of struct t that key decodes into, nil if there is none.
+func memberOf(t reflect.Type, key string) *jsontext.Field {
+	var found *jsontext.Field
+	for _, f := range jsontext.Fields(t) {
+		switch {
+		case f.Name == key:
+			return &f
+		case found == nil && strings.EqualFold(f.Name, key):
+			found = &f
 		}
 	}
-	if best.Type == nil {
-		return key, nil
-	}
-	return jsonName(best), best.Type
+	return found
+}
+
+// decodesItself reports whether values of the type are decoded by an UnmarshalJSON method that may do anything.
+func decodesItself(t reflect.Type) bool {
+	return t != nil && t != reflect.TypeFor[json.RawMessage]() && reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]())
+}
+
+// decodesText reports whether values of the type are decoded by an UnmarshalText method.
+func decodesText(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
 // jsonName is the name that encoding/json gives a field. It is empty for an embedded struct whose fields appear among
@@ -81,12 +107,12 @@ func jsonName(f reflect.StructField) string {
 	return f.Name
 }
 
-// keyOf returns the key in text that starts with one, as in "a": or in "a".
-func keyOf(text []byte) string {
-	var key string
-	// The text is part of a valid document, so a key is there and this cannot fail.
-	_ = json.Unmarshal(text[:skipValue(text, 0)], &key)
-	return key
+// unquote returns the string that begins the text, as in "a": or in "a".
+func unquote(text []byte) string {
+	var s string
+	// The text is part of a valid document, so a string is there and this cannot fail.
+	_ = json.Unmarshal(text[:skipValue(text, 0)], &s)
+	return s
 }
 
 // indirect returns the type that a pointer, or a pointer to a pointer, leads to.

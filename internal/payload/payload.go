@@ -8,6 +8,10 @@
 //   - JSON of the wrong type for its place is [WrongType]; the error names the first such value.
 //   - A value that breaks its validate tags is [Invalid]; the error lists all of them.
 //
+// The answer to a text is the same on every Go release, letter by letter, though encoding/json and its errors are not. What
+// a type's own UnmarshalJSON or UnmarshalText accepts and says is up to it. Types that cannot be decoded alike are refused
+// by [For].
+//
 // Unknown and repeated fields are tolerated, as encoding/json tolerates them. Nothing of the input is kept: the caller
 // may reuse the buffer it decoded from as soon as the call returns, also when the value holds a [json.RawMessage].
 //
@@ -22,32 +26,35 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-playground/validator/v10"
+
+	"github.com/motia-go/motia/internal/jsontext"
 )
 
 // A Codec decodes and validates values of one type. It is made by [For] and is safe for concurrent use.
 type Codec[T any] struct {
 	checker checker
+	strict  *shape // nil for nearly all types
 }
 
 // For makes the codec of T. The validator is one made by [NewValidator], shared by all codecs of a program because it
 // caches what it learns about types; nil makes a new one.
 //
-// The error says everything that is wrong with the validate tags of T: an unknown rule, a parameter that is not a
-// number, a rule that does not suit the type of its field. The validator itself would panic on the first payload that
-// gets as far as such a tag.
+// The error says everything that is wrong with T: types and json tags that cannot be decoded, or not in the same way on
+// every Go release; and in validate tags an unknown rule, a parameter that is not a number, a rule that does not suit the
+// type of its field. The validator itself would panic on the first payload that gets as far as such a tag.
 func For[T any](v *validator.Validate) (*Codec[T], error) {
 	if v == nil {
 		v = NewValidator()
 	}
 	t := reflect.TypeFor[T]()
 	plan := planFor(t)
-	if err := checkTags(v, t, plan); err != nil {
+	if err := errors.Join(checkType(t), checkTags(v, t, plan)); err != nil {
 		return nil, err
 	}
-	return &Codec[T]{checker: checker{validate: v, plan: plan}}, nil
+	return &Codec[T]{checker: checker{validate: v, plan: plan}, strict: shapeOf(t)}, nil
 }
 
-// Check reports what [For] would: whether the validate tags of T make sense to v.
+// Check reports what [For] would: whether T and its validate tags make sense to v.
 func Check[T any](v *validator.Validate) error {
 	_, err := For[T](v)
 	return err
@@ -67,7 +74,7 @@ func (c *Codec[T]) Decode(data []byte) (T, error) {
 // DecodeInto is [Codec.Decode] into memory that the caller provides, which saves an allocation when the value is part of
 // something larger. The memory must hold a zero value; after an error it may hold part of the payload.
 func (c *Codec[T]) DecodeInto(data []byte, into *T) error {
-	if err := Unmarshal(data, into); err != nil {
+	if err := unmarshal(data, into, c.strict); err != nil {
 		return err
 	}
 	return c.Validate(into)
@@ -90,19 +97,57 @@ func (c *Codec[T]) Validates() bool { return c.checker.plan.mode != validateNoth
 
 // Unmarshal decodes data without validation: [json.Unmarshal] with the errors of this package, and stricter in one
 // respect, that data must be UTF-8 throughout. The argument into must be a non-nil pointer.
-func Unmarshal(data []byte, into any) error {
+func Unmarshal(data []byte, into any) error { return unmarshal(data, into, nil) }
+
+// unmarshal is Unmarshal for a type with the given shape.
+func unmarshal(data []byte, into any, strict *shape) error {
 	if !utf8.Valid(data) {
 		return notUTF8(data)
 	}
+	err := decode(data, into, strict)
+	if err == nil {
+		return nil
+	}
+	return explain(data, into, strict, err)
+}
+
+// decode is [json.Unmarshal] as strict as the strictest Go release.
+func decode(data []byte, into any, strict *shape) error {
+	if err := json.Unmarshal(data, into); err != nil || strict == nil {
+		return err
+	}
+	return strict.check(data)
+}
+
+// explain returns the error for data that decode does not take because of err.
+func explain(data []byte, into any, strict *shape, err error) error {
+	if _, wrong := errors.AsType[*json.InvalidUnmarshalError](err); wrong {
+		return err // a mistake of the caller, not of the sender
+	}
+	if syntax := jsontext.Check(data); syntax != nil {
+		return malformed(data, syntax, err)
+	}
+	return wrongType(data, reflect.TypeOf(into).Elem(), err, func(doc []byte, into any) error { return decode(doc, into, strict) })
+}
+
+// Load decodes data that the app has stored or sent itself, without validation. The error reads like an [Error], but is
+// none: no sender of a payload is to blame.
+func Load(data []byte, into any) error {
 	err := json.Unmarshal(data, into)
 	if err == nil {
 		return nil
 	}
-	if _, wrong := errors.AsType[*json.InvalidUnmarshalError](err); wrong {
-		return err // a mistake of the caller, not of the sender
+	err = explain(data, into, nil, err)
+	if e, ok := errors.AsType[*Error](err); ok {
+		return &loadError{e.Error(), e.Err}
 	}
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok && !json.Valid(data) {
-		return malformed(data, syntax)
-	}
-	return wrongType(data, reflect.TypeOf(into).Elem(), err)
+	return err
 }
+
+type loadError struct {
+	text string
+	err  error // of encoding/json
+}
+
+func (e *loadError) Error() string { return e.text }
+func (e *loadError) Unwrap() error { return e.err }

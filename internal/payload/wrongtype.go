@@ -1,7 +1,7 @@
 package payload
 
 import (
-	"encoding"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -10,60 +10,187 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/motia-go/motia/internal/jsontext"
 )
 
-// wrongType is the error for data that is JSON, but does not decode into a t.
-func wrongType(data []byte, t reflect.Type, err error) *Error {
-	path, cause := locate(data, err, func(doc []byte) error {
-		return json.Unmarshal(doc, reflect.New(t).Interface())
+// wrongType is the error for data that is JSON, but does not decode into a t because of err. Whether a part of data
+// decodes, decode says; the words are made here.
+func wrongType(data []byte, t reflect.Type, err error, decode func([]byte, any) error) *Error {
+	path, value, cause := locate(data, err, func(doc []byte) error {
+		return decode(doc, reflect.New(t).Interface())
 	})
 	field, at := render(t, path)
 	return &Error{
 		Kind:   WrongType,
-		Fields: []FieldError{{Field: field, Rule: RuleType, Message: mismatch(at, cause)}},
+		Fields: []FieldError{{Field: field, Rule: RuleType, Message: at.reason(value, cause)}},
 		Err:    err,
 	}
 }
 
-// mismatch says in the words of JSON what an error says in those of Go. The type is that of the value concerned, if
-// known.
-func mismatch(t reflect.Type, err error) string {
-	if err == errTooDeep {
-		return err.Error()
+const (
+	notValid = "is not valid"
+	notATime = "must be a time such as 2006-01-02T15:04:05Z"
+)
+
+// reason says why the value, which is JSON text, does not decode here, in words that follow the name of the field. The
+// cause is what encoding/json has said, which counts only where it comes from a method of the type.
+func (p place) reason(value []byte, cause error) string {
+	switch {
+	case cause == errTooDeep: // ours, never wrapped
+		return cause.Error()
+	case p.unsettable:
+		return "cannot be set"
+	case p.keys != nil && p.t != nil && json.Unmarshal(value, reflect.New(p.t).Interface()) == nil:
+		return badKey(p.keys, p.key, cause)
+	case p.t == reflect.TypeFor[time.Time]():
+		return notATime
+	case p.within || decodesItself(p.t):
+		return p.ownReason(value, cause)
 	}
-	if t == reflect.TypeFor[time.Time]() {
-		return "must be a time such as 2006-01-02T15:04:05Z"
+	if m := misfit(p.t, p.quoted, value); m != "" {
+		return m
+	}
+	if p.t != nil && decodesText(p.t) {
+		return notValid + ": " + cause.Error() // the words of the type's own UnmarshalText
+	}
+	return notValid
+}
+
+// badKey says what is wrong with a key of a map.
+func badKey(t reflect.Type, key string, cause error) string {
+	if decodesText(t) {
+		return notValid + ": " + cause.Error()
+	}
+	if n := rangeOf(t); n != "" {
+		return "must be " + expected(t) + " " + n + ", not " + shorten(key)
+	}
+	return notValid
+}
+
+// ownReason is the reason where an UnmarshalJSON method has the say. What it says in its own words is repeated; but most
+// such methods let encoding/json decode some other value and return its error.
+func (p place) ownReason(value []byte, cause error) string {
+	text := cause.Error()
+	wrong, isType := errors.AsType[*json.UnmarshalTypeError](cause)
+	_, isSyntax := errors.AsType[*json.SyntaxError](cause)
+	_, isBase64 := errors.AsType[base64.CorruptInputError](cause)
+	unnamed := strings.Contains(text, "json: ") && !strings.Contains(text, "json: unknown field ")
+	switch {
+	case isTimeError(cause):
+		return notATime
+	case !isType && !isSyntax && !isBase64 && !unnamed:
+		return notValid + ": " + strings.TrimPrefix(text, "json: ")
+	case p.within:
+		// What the error is about depends on the release. The field of that name tells more.
+		if decodesItself(p.t) {
+			return notValid
+		}
+		return cmp.Or(misfit(p.t, p.quoted, value), notValid)
+	case isBase64:
+		return "must be a base64 string"
+	case !isType || wrong.Type == nil:
+		return notValid
+	}
+	t := indirect(wrong.Type)
+	switch {
+	case t == reflect.TypeFor[json.Number]() && value[0] == '"': // for Go 1.26 an error of no type
+		return notValid
+	case json.Unmarshal(value, reflect.New(t).Interface()) == nil: // it is not about this value
+		return notValid
+	}
+	return cmp.Or(misfit(t, false, value), notValid)
+}
+
+// isTimeError reports whether the error is that of [time.Time.UnmarshalJSON].
+func isTimeError(err error) bool {
+	if e, ok := errors.AsType[*time.ParseError](err); ok {
+		return e.Layout == time.RFC3339
 	}
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		want := expected(e.Type)
-		if literal, ok := strings.CutPrefix(e.Value, "number "); ok {
-			if n := rangeOf(e.Type); n != "" {
-				want += " " + n
-			}
-			return "must be " + want + ", not " + shorten(literal)
-		}
-		return "must be " + want + ", not " + article(e.Value)
+		return e.Type == reflect.TypeFor[time.Time]()
 	}
-	if _, ok := errors.AsType[base64.CorruptInputError](err); ok {
-		return "must be a base64 string"
+	notString := new(time.Time).UnmarshalJSON([]byte("0"))
+	return strings.Contains(err.Error(), notString.Error())
+}
+
+// misfit says why the value cannot decode into a t that has no say in it. It is empty if nothing is known to be wrong.
+func misfit(t reflect.Type, quoted bool, value []byte) string {
+	if t == nil {
+		return ""
 	}
-	text := strings.TrimPrefix(err.Error(), "json: ")
+	kind := kindOf(value)
+	want := expected(t)
+	isNumber := kind == "a number"
 	switch {
-	case strings.HasPrefix(text, "invalid use of ,string"):
-		return "must be a string that holds the value"
-	case strings.HasPrefix(text, "invalid number literal"):
-		return "must be a number"
+	case t == reflect.TypeFor[json.Number]():
+		if quoted {
+			return notQuoted
+		}
+		if kind == "a string" {
+			return "must be a number"
+		}
+	case quoted:
+		return badQuoted(t, value)
+	case decodesText(t):
+		if kind == "a string" {
+			return ""
+		}
+	case isNumber && rangeOf(t) != "":
+		return "must be " + want + " " + rangeOf(t) + ", not " + shorten(string(value))
+	case t.Kind() == reflect.Interface && t.NumMethod() == 0:
+		if isNumber {
+			return misfit(reflect.TypeFor[float64](), false, value)
+		}
+		return ""
+	case want == "a base64 string":
+		switch kind {
+		case "a string":
+			return "must be " + want
+		case "an array":
+			return ""
+		}
+	case kind == want || want == "true or false" && kind == "a boolean":
+		return ""
 	}
-	return "is not valid: " + text // the words of the type's own UnmarshalJSON or UnmarshalText
+	return "must be " + want + ", not " + kind
+}
+
+const notQuoted = "must be a string that holds the value"
+
+// badQuoted says what is wrong with the value of a field that has the string option.
+func badQuoted(t reflect.Type, value []byte) string {
+	if value[0] == '"' && rangeOf(t) != "" {
+		if content := unquote(value); jsontext.IsNumber(content) {
+			return "must be " + expected(t) + " " + rangeOf(t) + ", not " + shorten(content)
+		}
+	}
+	return notQuoted
+}
+
+// kindOf names the type of a JSON value.
+func kindOf(value []byte) string {
+	switch value[0] {
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case '"':
+		return "a string"
+	case 't', 'f':
+		return "a boolean"
+	case 'n':
+		return "null"
+	}
+	return "a number"
 }
 
 // expected names the JSON values that decode into a t.
 func expected(t reflect.Type) string {
-	t = indirect(t)
 	if t == reflect.TypeFor[json.Number]() {
 		return "a number"
 	}
-	if reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
+	if decodesText(t) {
 		return "a string"
 	}
 	switch t.Kind() {
@@ -79,7 +206,11 @@ func expected(t reflect.Type) string {
 			return "a base64 string"
 		}
 		return "an array"
-	case reflect.Struct, reflect.Map:
+	case reflect.Map:
+		if isKey(t.Key()) {
+			return "an object"
+		}
+	case reflect.Struct:
 		return "an object"
 	case reflect.String:
 		return "a string"
@@ -87,7 +218,7 @@ func expected(t reflect.Type) string {
 	return "null" // interfaces with methods, channels, functions: nothing else decodes into them
 }
 
-// rangeOf says which numbers fit a t, for a literal that does not.
+// rangeOf says which numbers fit a t. It is empty if t is no number.
 func rangeOf(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
@@ -99,18 +230,6 @@ func rangeOf(t reflect.Type) string {
 		return "of " + strconv.Itoa(t.Bits()) + " bits"
 	}
 	return ""
-}
-
-func article(value string) string {
-	switch value {
-	case "array", "object":
-		return "an " + value
-	case "bool":
-		return "a boolean"
-	case "null":
-		return value
-	}
-	return "a " + value
 }
 
 // shorten keeps a literal of a megabyte out of messages.

@@ -1,0 +1,95 @@
+// Package jsontext writes JSON text, and says what is wrong with text that is not JSON or with a value that has no JSON
+// form, in the same words on every Go release.
+//
+// From Go 1.27 on, encoding/json is another engine. What it accepts and returns is nearly the same, but its errors have
+// other texts, types and offsets, and nothing may depend on them: they reach logs, clients and tests. So the functions
+// here use an error of encoding/json only as a sign that there is something to look for, and look themselves.
+package jsontext
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// MaxNesting is how many objects and arrays may be around a value in the text that [Marshal] returns. It is less than
+// encoding/json reads, because values travel and are listed within others.
+const MaxNesting = maxDepth - 10
+
+// Marshal is [json.Marshal] with two differences between Go releases removed: a byte of a string that is not UTF-8 is
+// always written as U+FFFD, and nesting beyond [MaxNesting] is always an error. All errors are *[EncodeError].
+func Marshal(v any) ([]byte, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, encodeError(v, err)
+	}
+	if nestsTooDeep(text) {
+		return nil, &EncodeError{Reason: reasonTooDeep}
+	}
+	return unescape(text), nil
+}
+
+// Encode appends what [Marshal] returns to b, and a line feed, or nothing if there is an error.
+func Encode(b *bytes.Buffer, v any) error {
+	start := b.Len()
+	if err := json.NewEncoder(b).Encode(v); err != nil {
+		b.Truncate(start)
+		return encodeError(v, err)
+	}
+	text := b.Bytes()[start:]
+	if nestsTooDeep(text) {
+		b.Truncate(start)
+		return &EncodeError{Reason: reasonTooDeep}
+	}
+	b.Truncate(start + len(unescape(text)))
+	return nil
+}
+
+// unescape replaces \ufffd by the character, in place. That is what Go 1.26 writes for a byte that is not UTF-8.
+func unescape(text []byte) []byte {
+	const escape = `\ufffd`
+	if !bytes.Contains(text, []byte(escape)) {
+		return text
+	}
+	out := text[:0]
+	for i := 0; i < len(text); {
+		switch {
+		case text[i] != '\\':
+			out = append(out, text[i])
+			i++
+		case bytes.HasPrefix(text[i:], []byte(escape)):
+			out = append(out, "\uFFFD"...)
+			i += len(escape)
+		default: // the next byte is escaped, which matters if it is a backslash
+			out = append(out, text[i], text[i+1])
+			i += 2
+		}
+	}
+	return out
+}
+
+// nestsTooDeep reports whether the text, which is valid JSON, is nested beyond MaxNesting.
+func nestsTooDeep(text []byte) bool {
+	// Each level takes two brackets, so most texts need no look.
+	return len(text) > 2*MaxNesting && nesting(text) > MaxNesting
+}
+
+// nesting returns how many objects and arrays are around the innermost value of the text, which is valid JSON.
+func nesting(text []byte) int {
+	depth, deepest := 0, 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			for i++; text[i] != '"'; i++ {
+				if text[i] == '\\' {
+					i++
+				}
+			}
+		case '[', '{':
+			depth++
+			deepest = max(deepest, depth)
+		case ']', '}':
+			depth--
+		}
+	}
+	return deepest
+}
