@@ -81,6 +81,16 @@ func (e *UndeclaredTopicError) Error() string {
 	return fmt.Sprintf("motia: step %q enqueues to undeclared topic %q; declared: %s", e.Step, e.Topic, quoteAll(e.Declared))
 }
 
+// UnconsumedTopicError says that a step enqueues to a topic that no step consumes: its messages would go nowhere.
+type UnconsumedTopicError struct {
+	Step  string
+	Topic string
+}
+
+func (e *UnconsumedTopicError) Error() string {
+	return fmt.Sprintf("motia: step %q enqueues to topic %q, which no step consumes; if others do, declare it in VirtualEnqueues", e.Step, e.Topic)
+}
+
 // UndeclaredStreamError says that a stream was used that is not in [Options.Streams].
 type UndeclaredStreamError struct {
 	Stream   string

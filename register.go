@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/graph"
 	"github.com/motia-go/motia/internal/route"
 	"github.com/motia-go/motia/internal/schedule"
 	"github.com/motia-go/motia/internal/wire"
@@ -304,4 +305,55 @@ func (c StepConfig) clone() StepConfig {
 	c.VirtualSubscribes = slices.Clone(c.VirtualSubscribes)
 	c.Flows = slices.Clone(c.Flows)
 	return c
+}
+
+// Validate examines the flow of messages between all registered steps. The error joins an *[UnconsumedTopicError] for
+// every topic in the Enqueues of a step that no registered step consumes, unless it is in the step's VirtualEnqueues. The
+// notes are observations that need not be mistakes: topics that are consumed but enqueued by no step (host code may do
+// so), and loops of steps that messages cannot leave, as far as declarations and conditions say. Both are sorted. Run
+// logs them as warnings.
+func (a *App) Validate() (notes []string, err error) {
+	found := graph.Check(a.graphSteps())
+	var mistakes []error
+	for _, t := range found.Unconsumed {
+		mistakes = append(mistakes, &UnconsumedTopicError{Step: t.Step, Topic: t.Topic})
+	}
+	for _, t := range found.Unfed {
+		notes = append(notes, fmt.Sprintf("topic %q of step %q is enqueued by no step", t.Topic, t.Step))
+	}
+	for _, steps := range found.Loops {
+		verb := "enqueue to each other"
+		if len(steps) == 1 {
+			verb = "enqueues to itself"
+		}
+		notes = append(notes, fmt.Sprintf("loop without an exit: %s %s", quoteAll(steps), verb))
+	}
+	return notes, errors.Join(mistakes...)
+}
+
+// validationNotes is everything that Validate has to say, as text.
+func (a *App) validationNotes() []string {
+	notes, err := a.Validate()
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			notes = append(notes, e.Error())
+		}
+	}
+	return notes
+}
+
+func (a *App) graphSteps() []graph.Step {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	steps := make([]graph.Step, len(a.steps))
+	for i, s := range a.steps {
+		c := &s.config
+		steps[i] = graph.Step{Name: c.Name, Enqueues: c.Enqueues, VirtualEnqueues: c.VirtualEnqueues, VirtualSubscribes: c.VirtualSubscribes}
+		for _, t := range c.Triggers {
+			if t.kind == TriggerQueue {
+				steps[i].Queues = append(steps[i].Queues, graph.Queue{Topic: t.topic, Conditional: len(t.conditions) > 0})
+			}
+		}
+	}
+	return steps
 }
