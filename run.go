@@ -20,16 +20,19 @@ import (
 
 // graceAfterCancel is how long Run still waits for handlers whose contexts it has cancelled, and for the driver to
 // give back their messages: longer than the second that a driver may wait itself. It returns without the handlers
-// that do not heed their context: nothing can stop them.
+// that ignore their context: nothing can stop them.
 const graceAfterCancel = 2 * time.Second
 
-// Run runs the steps until ctx ends, and then shuts down: it takes no further messages, ticks and requests, ends all
-// subscriptions to streams, lets running handlers finish for up to [Options.ShutdownTimeout], then cancels their
-// contexts and gives their messages back to the queues without counting the attempt, waits up to 2 seconds more for the
-// cancelled handlers, and closes the backend. An app runs once: a second call returns [ErrRunning] or [ErrShutdown].
+// Run runs the steps until ctx ends, and then shuts down:
 //
-// It returns nil if everything ended in time, *[ShutdownError] if handlers had to be cut off, or the error of the
-// backend that made it stop.
+//   - It takes no more messages, ticks and requests, and ends all subscriptions to streams.
+//   - Running handlers have up to [Options.ShutdownTimeout] to finish.
+//   - Then it cancels the contexts of those that are left, gives their messages back to the queues without counting the
+//     attempt, and waits for up to 2 seconds more for them to return.
+//   - It closes the backend.
+//
+// Run returns nil if everything ended in time, *[ShutdownError] if handlers had to be cut off, or the error of the
+// backend that made it stop. An app runs once: a second call returns [ErrRunning] or [ErrShutdown].
 func (a *App) Run(ctx context.Context) error { return a.run(ctx, nil) }
 
 // ListenAndServe is Run with an HTTP server for the app on the TCP address, for example ":8080". Once ctx has ended,
@@ -48,101 +51,51 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 }
 
 func (a *App) run(ctx context.Context, listener net.Listener) error {
-	err := a.start(listener != nil)
-	if err != nil {
+	if err := a.start(listener != nil); err != nil {
 		if listener != nil {
 			_ = listener.Close() // nothing was served
 		}
 		return err
 	}
-	r := &runner{app: a, drain: make(chan struct{})}
+	r := &runner{app: a}
+	r.intake, r.stop = context.WithCancel(ctx)
+	defer r.stop()
 	// Handlers outlive ctx: they have the shutdown timeout.
-	r.handlers, r.cutOff = context.WithCancelCause(context.WithoutCancel(ctx))
-	defer r.cutOff(nil)
+	r.handlers, r.cancelHandlers = context.WithCancelCause(context.WithoutCancel(ctx))
+	defer r.cancelHandlers(nil)
 	a.handlers.Store(&r.handlers)
-	intake, stopIntake := context.WithCancel(ctx)
-	defer stopIntake()
-	r.stop = stopIntake
 
 	for _, note := range a.validationNotes() {
 		a.log.WarnContext(ctx, "flow graph: "+strings.TrimPrefix(note, "motia: "))
 	}
+	attrs := []any{"steps", len(a.steps), "triggers", len(a.bindings)}
 	r.startConsumers()
-	r.startRelays(intake)
-	r.startSchedules(intake)
+	r.startRelays(r.intake)
+	r.startSchedules()
 	if listener != nil {
 		r.startServer(listener)
-	}
-	attrs := []any{"steps", len(a.steps), "triggers", len(a.bindings)}
-	if listener != nil {
 		attrs = append(attrs, "address", listener.Addr().String())
 	}
 	a.log.InfoContext(ctx, "running", attrs...)
-	<-intake.Done()
-	return r.shutDown(ctx)
-}
-
-// start moves the app from idle to running, with a server or without.
-func (a *App) start(server bool) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	switch {
-	case a.state == appRunning:
-		return ErrRunning
-	case a.state == appShutDown:
-		return ErrShutdown
-	case len(a.optionMistakes) > 0:
-		return errors.Join(a.optionMistakes...)
-	}
-	if server {
-		if err := a.checkStreamPath(); err != nil {
-			return err
-		}
-	}
-	a.state = appRunning
-	return nil
-}
-
-// cutOff reports whether handlers were cancelled by the shutdown.
-func (a *App) cutOff() bool {
-	ctx := a.handlers.Load()
-	return ctx != nil && (*ctx).Err() != nil
+	<-r.intake.Done()
+	return r.shutDown(context.WithoutCancel(ctx))
 }
 
 // runner is one run of an app: the owner of its goroutines.
 type runner struct {
-	app      *App
-	stop     context.CancelFunc      // ends the intake
-	drain    chan struct{}           // closed to end consuming
-	handlers context.Context         // what handlers run in
-	cutOff   context.CancelCauseFunc // cancels handlers
-	requests <-chan struct{}         // closed when no request is under way any more; nil before the shutdown
-	server   *webserver.Server       // nil without a listener
+	app            *App
+	intake         context.Context // its end begins the shutdown
+	stop           context.CancelFunc
+	handlers       context.Context // what handlers run in
+	cancelHandlers context.CancelCauseFunc
+	server         *webserver.Server // nil without a listener
 
 	work       sync.WaitGroup // consumers, schedules, server
-	relays     sync.WaitGroup // which outlive the work
+	relays     sync.WaitGroup // they outlive the work
 	stopRelays context.CancelFunc
 
 	mu     sync.Mutex
 	failed error // what made the app stop
-}
-
-// goWork runs f until the shutdown.
-func (r *runner) goWork(what string, f func() error) {
-	r.work.Go(func() { r.ended(what, f()) })
-}
-
-// ended is told how a piece of work has ended. An error begins the shutdown.
-func (r *runner) ended(what string, err error) {
-	if err == nil || r.handlers.Err() != nil {
-		return
-	}
-	r.mu.Lock()
-	if r.failed == nil {
-		r.failed = wrap.Errorf(err, "%s", what)
-	}
-	r.mu.Unlock()
-	r.stop()
 }
 
 func (r *runner) startConsumers() {
@@ -152,7 +105,7 @@ func (r *runner) startConsumers() {
 		}
 		r.goWork("consume for step "+b.step.config.Name, func() error {
 			return r.app.backend.Queue.Consume(r.handlers, b.subscription, driver.ConsumeOptions{
-				Slots: b.queue.Concurrency, Drain: r.drain, Expired: b.expired,
+				Slots: b.queue.Concurrency, Drain: r.intake.Done(), Expired: b.expired,
 			}, b.deliver)
 		})
 	}
@@ -172,7 +125,7 @@ func (r *runner) startRelays(ctx context.Context) {
 	}
 }
 
-func (r *runner) startSchedules(ctx context.Context) {
+func (r *runner) startSchedules() {
 	c := tick.Config{Publish: r.app.backend.Queue.Publish, Log: r.app.log}
 	for _, b := range r.app.bindings {
 		if b.trigger.kind == TriggerCron {
@@ -183,7 +136,7 @@ func (r *runner) startSchedules(ctx context.Context) {
 			})
 		}
 	}
-	r.work.Go(func() { tick.Run(ctx, c) })
+	r.work.Go(func() { tick.Run(r.intake, c) })
 }
 
 func (r *runner) startServer(listener net.Listener) {
@@ -195,59 +148,22 @@ func (r *runner) startServer(listener net.Listener) {
 	r.goWork("serve", func() error { return r.server.Serve(listener) })
 }
 
-// shutDown ends everything in order; ctx has ended, or something has failed.
-func (r *runner) shutDown(ctx context.Context) error {
-	a := r.app
-	ctx = context.WithoutCancel(ctx)
-	a.log.InfoContext(ctx, "shutting down", "timeout", a.shutdownTimeout)
-	patience, done := context.WithTimeout(ctx, a.shutdownTimeout)
-	defer done()
-	close(r.drain)
-	a.endStreams() // else a handler that follows a stream would be waited for in vain
-	r.requests = a.requests.Close()
-	if r.server != nil {
-		r.server.Drain()
-	}
-	var late error
-	ended := r.wait(patience)
-	if !ended {
-		if running := a.running(); len(running) > 0 {
-			late = &ShutdownError{Timeout: a.shutdownTimeout, Running: running}
-		}
-		r.cutOff(ErrShutdown)
-		grace, done := context.WithTimeout(ctx, graceAfterCancel)
-		defer done()
-		ended = r.wait(grace)
-	}
-	if r.server != nil {
-		r.server.Close(ended)
-	}
-	r.stopRelays()
-	r.relays.Wait()
-	a.logLeft(ctx)
-	a.mu.Lock()
-	a.state = appShutDown
-	a.mu.Unlock()
-	var closing error
-	if a.backend.Close != nil {
-		if closing = a.backend.Close(ctx); closing != nil {
-			closing = wrap.Errorf(closing, "close backend")
-		}
-	}
-	return errors.Join(r.failure(), late, closing)
+// goWork runs f, which the shutdown waits for.
+func (r *runner) goWork(what string, f func() error) {
+	r.work.Go(func() { r.ended(what, f()) })
 }
 
-// closed makes ErrShutdown of the error that the backend returns because the app has closed it.
-func (a *App) closed(err error) error {
-	if !errors.Is(err, driver.ErrClosed) {
-		return err
+// ended is told how a piece of work has ended. An error before handlers are cut off begins the shutdown.
+func (r *runner) ended(what string, err error) {
+	if err == nil || r.handlers.Err() != nil {
+		return
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.state == appShutDown {
-		return ErrShutdown
+	r.mu.Lock()
+	if r.failed == nil {
+		r.failed = wrap.Errorf(err, "%s", what)
 	}
-	return err
+	r.mu.Unlock()
+	r.stop()
 }
 
 func (r *runner) failure() error {
@@ -256,19 +172,48 @@ func (r *runner) failure() error {
 	return r.failed
 }
 
-// wait waits for the consumers, relays, schedules and requests to end, and reports whether they did before ctx.
-func (r *runner) wait(ctx context.Context) bool {
-	ended := make(chan struct{})
+// shutDown ends everything in order; the intake has ended.
+func (r *runner) shutDown(ctx context.Context) error {
+	a := r.app
+	a.log.InfoContext(ctx, "shutting down", "timeout", a.shutdownTimeout)
+	a.endStreams() // a handler that follows a stream would not end otherwise
+	requests := a.requests.Close()
+	if r.server != nil {
+		r.server.Drain()
+	}
+	finished := make(chan struct{})
 	go func() { // ends when the handlers do
-		defer close(ended)
-		<-r.requests
+		defer close(finished)
+		<-requests
 		r.work.Wait()
-		r.app.clients.wait()
+		a.clients.wait()
 	}()
+	inTime := within(a.shutdownTimeout, finished)
+	var late error
+	if !inTime {
+		if running := a.running(); len(running) > 0 {
+			late = &ShutdownError{Timeout: a.shutdownTimeout, Running: running}
+		}
+		r.cancelHandlers(ErrShutdown)
+		inTime = within(graceAfterCancel, finished)
+	}
+	if r.server != nil {
+		r.server.Close(inTime)
+	}
+	r.stopRelays()
+	r.relays.Wait()
+	a.logLeft(ctx)
+	return errors.Join(r.failure(), late, a.close(ctx))
+}
+
+// within reports whether the channel is closed before d has passed.
+func within(d time.Duration, closed <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
 	select {
-	case <-ended:
-		return ctx.Err() == nil
-	case <-ctx.Done():
+	case <-closed:
+		return true
+	case <-timer.C:
 		return false
 	}
 }
@@ -305,4 +250,58 @@ func (a *App) logLeft(ctx context.Context) {
 				"ready", s.Ready, "delayed", s.Delayed, "running", s.Running)
 		}
 	}
+}
+
+// start moves the app from idle to running, with a server or without.
+func (a *App) start(server bool) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.state == appRunning:
+		return ErrRunning
+	case a.state == appShutDown:
+		return ErrShutdown
+	case len(a.optionMistakes) > 0:
+		return errors.Join(a.optionMistakes...)
+	}
+	if server {
+		if err := a.checkStreamPath(); err != nil {
+			return err
+		}
+	}
+	a.state = appRunning
+	return nil
+}
+
+// close closes the backend; nothing uses it any more, but for handlers that ignore their context.
+func (a *App) close(ctx context.Context) error {
+	a.mu.Lock()
+	a.state = appShutDown
+	a.mu.Unlock()
+	if a.backend.Close == nil {
+		return nil
+	}
+	if err := a.backend.Close(ctx); err != nil {
+		return wrap.Errorf(err, "close backend")
+	}
+	return nil
+}
+
+// closed makes ErrShutdown of the error that the backend returns because the app has closed it.
+func (a *App) closed(err error) error {
+	if !errors.Is(err, driver.ErrClosed) {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.state == appShutDown {
+		return ErrShutdown
+	}
+	return err
+}
+
+// cutOff reports whether handlers were cancelled by the shutdown.
+func (a *App) cutOff() bool {
+	ctx := a.handlers.Load()
+	return ctx != nil && (*ctx).Err() != nil
 }
