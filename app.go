@@ -20,6 +20,7 @@ import (
 	"github.com/motia-go/motia/internal/memkv"
 	"github.com/motia-go/motia/internal/memqueue"
 	"github.com/motia-go/motia/internal/payload"
+	"github.com/motia-go/motia/internal/route"
 	"github.com/motia-go/motia/internal/wrap"
 )
 
@@ -93,7 +94,7 @@ type App struct {
 
 	streams map[string]*stream // fixed by New
 	handler http.Handler       // serveRoutes within the middleware; fixed by New
-	routes  atomic.Pointer[router]
+	routes  atomic.Pointer[route.Table]
 
 	mu       sync.Mutex
 	state    appState
@@ -172,7 +173,7 @@ func New(opts *Options) *App {
 	a.tracked.Store(&map[string]bool{})
 	a.declareStreams(o.Streams)
 	a.checkOptions(o)
-	a.routes.Store(newRouter(nil))
+	a.routes.Store(newRoutes(nil))
 	handler, err := wrapHTTP(a.middleware, http.HandlerFunc(a.serveRoutes))
 	if err != nil {
 		a.optionMistakes = append(a.optionMistakes, wrap.Errorf(err, "Options.Middleware"))

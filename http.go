@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/motia-go/motia/internal/payload"
@@ -34,6 +35,19 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var shuttingDown = Problem{Status: http.StatusServiceUnavailable, Detail: "server is shutting down"}
 
+// serveRoutes is what the app's middleware wraps.
+func (a *App) serveRoutes(w http.ResponseWriter, r *http.Request) { a.routes.Load().ServeHTTP(w, r) }
+
+// unmatched answers a request without a route: with 405 if other methods are allowed, else with 404.
+func unmatched(w http.ResponseWriter, r *http.Request, allowed []string) {
+	problem := Problem{Status: http.StatusNotFound, Detail: "no route matches the path"}
+	if len(allowed) > 0 {
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		problem = Problem{Status: http.StatusMethodNotAllowed, Detail: "the path does not take " + r.Method}
+	}
+	writeProblem(w, r, problem, requestOrigin(w, r).traceID)
+}
+
 // requestOrigin reads the trace of a request and announces its id in the header of the response. It is called once for a
 // request, by whoever answers it: not before, since nothing can carry the result through http.ServeMux without an
 // allocation.
@@ -57,6 +71,26 @@ func requestOrigin(w http.ResponseWriter, r *http.Request) origin {
 	o := newOrigin()
 	h[traceHeader] = []string{o.traceID}
 	return o
+}
+
+// wrapHTTP puts middleware around h, outermost first. The error says which of them have returned nil; those are skipped.
+func wrapHTTP(middleware []func(http.Handler) http.Handler, h http.Handler) (http.Handler, error) {
+	var mistakes []error
+	for i, m := range slices.Backward(middleware) {
+		if m == nil { // Register says so
+			continue
+		}
+		outer := m(h)
+		if f, ok := outer.(http.HandlerFunc); outer == nil || ok && f == nil {
+			mistakes = append(mistakes, fmt.Errorf("middleware %d has returned a nil handler", i))
+			continue
+		}
+		h = outer
+	}
+	if len(middleware) > 0 {
+		h = announced(h)
+	}
+	return h, errors.Join(mistakes...)
 }
 
 // announced announces the trace id of a request to middleware, and to the client if middleware answers.

@@ -53,7 +53,7 @@ func (a *App) Register(steps ...Step) error {
 	if len(r.mistakes) > 0 {
 		return errors.Join(r.mistakes...)
 	}
-	routes := newRouter(r.bindings)
+	routes := newRoutes(r.bindings)
 	ctx, cancel := context.WithTimeout(context.Background(), registerTimeout)
 	defer cancel()
 	if err := r.bind(ctx, r.bindings[len(a.bindings):]); err != nil {
@@ -65,6 +65,16 @@ func (a *App) Register(steps ...Step) error {
 	a.bindings = r.bindings
 	a.routes.Store(routes)
 	return nil
+}
+
+func newRoutes(bindings []*binding) *route.Table {
+	var entries []route.Entry
+	for _, b := range bindings {
+		if b.trigger.kind == TriggerHTTP {
+			entries = append(entries, route.Entry{Route: b.route, Handler: b.handler})
+		}
+	}
+	return route.NewTable(entries, unmatched)
 }
 
 // registration collects steps and the mistakes in them.

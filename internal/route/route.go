@@ -1,4 +1,4 @@
-// Package route translates the route syntax of Motia into that of [net/http.ServeMux].
+// Package route reads the route syntax of Motia and serves requests by a table of routes, on top of [net/http.ServeMux].
 package route
 
 import (
