@@ -102,14 +102,11 @@ type App struct {
 	bindings []*binding
 	tracked  atomic.Pointer[map[string]bool] // buckets with a change log
 
-	buffers       payload.Buffers                 // of bodies
-	messages      sync.Pool                       // *[1]driver.Message, for calls of Publish
-	requests      inflight.Gate                   // HTTP requests
-	handlers      atomic.Pointer[context.Context] // what queue handlers run in; nil before Run
-	subscriptions sync.WaitGroup                  // of streams
-	clients       streamClients                   // of StreamHandler
-	lifetime      context.Context                 // of subscriptions; ends with Run
-	endOfLife     context.CancelCauseFunc
+	buffers  payload.Buffers                 // of bodies
+	messages sync.Pool                       // *[1]driver.Message, for calls of Publish
+	requests inflight.Gate                   // HTTP requests
+	handlers atomic.Pointer[context.Context] // what queue handlers run in; nil before Run
+	clients  streamClients                   // of StreamHandler
 }
 
 type appState int
@@ -169,7 +166,6 @@ func New(opts *Options) *App {
 	if a.shutdownTimeout == 0 {
 		a.shutdownTimeout = defaultShutdownTimeout
 	}
-	a.lifetime, a.endOfLife = context.WithCancelCause(context.Background())
 	a.tracked.Store(&map[string]bool{})
 	a.declareStreams(o.Streams)
 	a.checkOptions(o)

@@ -2,6 +2,7 @@ package motia
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -59,6 +60,27 @@ func (a *App) hasLeft(st *stream, join StreamJoin) {
 	if err != nil {
 		a.log.ErrorContext(ctx, "OnLeave has failed", "stream", join.Stream, "error", err)
 	}
+}
+
+// enter makes a client present in the group, as StreamConfig.Presence says, until exit is called.
+func (a *App) enter(st *stream, group string, principal any) (exit func()) {
+	if st.config.Presence == nil {
+		return func() {}
+	}
+	ctx := context.Background()
+	member, err := ask(a, ctx, "Presence", func(context.Context) (Member, error) { return st.config.Presence(principal), nil })
+	var value []byte
+	if err == nil {
+		value, err = json.Marshal(member)
+	}
+	if err != nil {
+		a.log.ErrorContext(ctx, "client is not shown as present", "stream", st.config.Name, "group", group, "error", err)
+		return func() {}
+	}
+	if member.ID == "" {
+		return func() {}
+	}
+	return st.hubs.Enter(group, value)
 }
 
 // ask calls a function of the user's that decides about a client: a panic, and silence beyond the time limit, are errors.

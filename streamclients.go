@@ -1,13 +1,17 @@
 package motia
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/motia-go/motia/internal/hub"
+)
 
 // streamClients are the clients that are connected.
 type streamClients struct {
 	mu     sync.Mutex
 	closed bool
 	count  sync.WaitGroup
-	boxes  map[*outbox]struct{}
+	boxes  map[*hub.Outbox]struct{}
 }
 
 // enter reports false after close; otherwise leave must follow.
@@ -23,22 +27,22 @@ func (c *streamClients) enter() bool {
 func (c *streamClients) leave() { c.count.Done() }
 
 // add makes close end the client. drop must follow.
-func (c *streamClients) add(box *outbox) {
+func (c *streamClients) add(box *hub.Outbox) {
 	c.mu.Lock()
 	closed := c.closed
 	if !closed {
 		if c.boxes == nil {
-			c.boxes = make(map[*outbox]struct{})
+			c.boxes = make(map[*hub.Outbox]struct{})
 		}
 		c.boxes[box] = struct{}{}
 	}
 	c.mu.Unlock()
 	if closed {
-		box.fail(ErrShutdown)
+		box.Fail(ErrShutdown)
 	}
 }
 
-func (c *streamClients) drop(box *outbox) {
+func (c *streamClients) drop(box *hub.Outbox) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.boxes, box)
@@ -52,7 +56,7 @@ func (c *streamClients) close() {
 	c.boxes = nil
 	c.mu.Unlock()
 	for box := range boxes {
-		box.fail(ErrShutdown)
+		box.Fail(ErrShutdown)
 	}
 }
 

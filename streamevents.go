@@ -1,12 +1,13 @@
 package motia
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/motia-go/motia/internal/hub"
 )
 
 // reconnectDelay is when a client of server-sent events comes back after its connection was lost, in milliseconds.
@@ -40,31 +41,32 @@ func (a *App) serveEvents(w http.ResponseWriter, r *http.Request, principal any)
 	}
 
 	wake := make(chan struct{}, 1)
-	box := &outbox{
-		limit: a.streamLimits.Buffer,
-		wake: func() {
+	box := &hub.Outbox{
+		Limit: a.streamLimits.Buffer,
+		Wake: func() {
 			select {
 			case wake <- struct{}{}:
 			default: // it is awake
 			}
 		},
-		cut: func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(closeTimeout)) },
+		Cut: func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(closeTimeout)) },
 	}
-	s := &subscriber{seat: &seat{box: box, history: st.history.Events > 0, after: lastEventID(r)}}
+	var item *string
 	if join.ItemID != "" {
-		s.item = &join.ItemID
+		item = &join.ItemID
 	}
-	if err := st.hubs.subscribe(ctx, join.GroupID, s); err != nil {
+	s, err := st.hubs.Join(ctx, join.GroupID, item, &hub.Seat{Box: box, Returns: true, After: lastEventID(r)})
+	if err != nil {
 		if errors.Is(err, ErrShutdown) {
 			return &shuttingDown
 		}
 		a.log.ErrorContext(ctx, "client cannot follow the stream", "stream", join.Stream, "group", join.GroupID, "error", err)
 		return &Problem{Status: http.StatusServiceUnavailable, Detail: "stream is not available"}
 	}
-	defer s.close(nil)
+	defer s.Close(nil)
 	a.clients.add(box)
 	defer a.clients.drop(box)
-	defer box.fail(errLeft) // from here on nobody touches w
+	defer box.Fail(errLeft) // from here on nobody touches w
 	defer a.enter(st, join.GroupID, principal)()
 	a.writeEvents(w, r, box, wake)
 	return nil
@@ -99,7 +101,7 @@ func lastEventID(r *http.Request) string {
 }
 
 // writeEvents writes what comes until the client is gone or the stream ends.
-func (a *App) writeEvents(w http.ResponseWriter, r *http.Request, box *outbox, wake <-chan struct{}) {
+func (a *App) writeEvents(w http.ResponseWriter, r *http.Request, box *hub.Outbox, wake <-chan struct{}) {
 	control := http.NewResponseController(w)
 	beginEvents(w)
 	write := func(texts ...[]byte) bool {
@@ -118,11 +120,11 @@ func (a *App) writeEvents(w http.ResponseWriter, r *http.Request, box *outbox, w
 	}
 	alive := time.NewTicker(a.streamLimits.PingInterval)
 	defer alive.Stop()
-	var batch []parcel
+	var batch []hub.Parcel
 	var texts [][]byte
 	for ok := write([]byte("retry: " + reconnectDelay + "\n\n")); ok; {
 		var err error
-		if batch, err = box.take(batch); err != nil {
+		if batch, err = box.Take(batch); err != nil {
 			if !errors.Is(err, ErrShutdown) {
 				a.log.ErrorContext(r.Context(), "stream client is cut off", "error", err)
 			}
@@ -132,7 +134,7 @@ func (a *App) writeEvents(w http.ResponseWriter, r *http.Request, box *outbox, w
 		if batch != nil {
 			texts = texts[:0]
 			for _, p := range batch {
-				texts = append(texts, p.event.sseFrame())
+				texts = append(texts, p.Event.SSEFrame())
 			}
 			ok = write(texts...)
 			continue
@@ -154,47 +156,4 @@ func beginEvents(w http.ResponseWriter) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
 	w.WriteHeader(http.StatusOK)
-}
-
-// sseFrame returns the event as a server-sent event.
-func (e *hubEvent) sseFrame() []byte {
-	e.sseOnce.Do(func() { e.sseText = e.encodeSSE() })
-	return e.sseText
-}
-
-// networkEvent is the data of a server-sent event.
-type networkEvent struct {
-	Timestamp int64           `json:"timestamp"`
-	ID        string          `json:"id,omitempty"`
-	Name      string          `json:"name,omitempty"`
-	Data      json.RawMessage `json:"data,omitempty"`
-	Payload   json.RawMessage `json:"payload,omitempty"`
-	Items     []networkItem   `json:"items,omitzero"`
-}
-
-type networkItem struct {
-	ID   string          `json:"id"`
-	Data json.RawMessage `json:"data"`
-}
-
-func (e *hubEvent) encodeSSE() []byte {
-	data := networkEvent{Timestamp: e.millis, ID: e.item, Name: e.name, Data: e.data, Payload: e.payload}
-	if e.items != nil {
-		data.Items = make([]networkItem, len(e.items))
-		for i, item := range e.items {
-			data.Items[i] = networkItem(item)
-		}
-	}
-	text, err := json.Marshal(data) // which also makes one line of it
-	if err != nil {                 // a foreign writer has stored what is not JSON
-		e.hub.hubs.app.log.Error("stream item is not valid JSON", "stream", e.hub.hubs.stream.name, "group", e.hub.group, "item", e.item, "error", err)
-		return nil
-	}
-	out := make([]byte, 0, len(text)+80)
-	if e.hub.history != nil {
-		out = append(out, "id: "+e.eventID()+"\n"...)
-	}
-	out = append(out, "event: "+string(e.kind)+"\ndata: "...)
-	out = append(out, text...)
-	return append(out, "\n\n"...)
 }

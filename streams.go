@@ -1,43 +1,17 @@
 package motia
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/wire"
 	"github.com/motia-go/motia/internal/wrap"
 )
-
-// StreamConfig declares a stream. All fields but Name are for clients of [App.StreamHandler].
-type StreamConfig struct {
-	// Name is unique within the app, valid UTF-8 and not empty.
-	Name string
-	// OnJoin, if not nil, decides whether a client may follow a group or an item, before it sees anything of it: an error
-	// denies, and so does a panic or no answer within [StreamLimits.AuthTimeout]. The text of an [HTTPError] is shown to
-	// the client. ctx belongs to the app, as from [App.Context].
-	OnJoin func(ctx context.Context, join StreamJoin) error
-	// OnLeave, if not nil, is called once for each join that OnJoin has let in, when the client leaves or is gone.
-	OnLeave func(ctx context.Context, join StreamJoin)
-	// Presence, if not nil, makes it known who is in a group: it says how others see a client, by what StreamAuth has
-	// returned for it. See [Member].
-	Presence func(principal any) Member
-	// History bounds what clients that come back can still get.
-	History StreamHistory
-}
-
-// StreamJoin is what a client of [App.StreamHandler] wants to follow.
-type StreamJoin struct {
-	Stream, GroupID string
-	ItemID          string // empty for the whole group
-	Principal       any    // what Options.StreamAuth has returned
-}
 
 // Streams are the declared streams as one invocation sees them. The zero value returns [ErrNoInvocation].
 type Streams struct{ inv *Invocation }
@@ -238,6 +212,29 @@ func (s StreamName[T]) Send(ctx context.Context, group, id, event string, data a
 	return st.inv.send(ctx, string(s), group, id, event, data)
 }
 
+// Members returns who is present in the group, ordered by ID.
+func (s StreamName[T]) Members(ctx context.Context, group string) ([]Member, error) {
+	st, err := s.group(ctx, group)
+	if err != nil {
+		return nil, err
+	}
+	st.Bucket = wire.PresenceBucket(string(s))
+	values, err := st.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	members := make([]Member, 0, len(values))
+	for _, value := range values {
+		var m Member
+		if err := json.Unmarshal(value, &m); err != nil {
+			return nil, wrap.Errorf(err, "members of stream %q", string(s))
+		}
+		members = append(members, m)
+	}
+	slices.SortFunc(members, func(a, b Member) int { return cmp.Compare(a.ID, b.ID) })
+	return slices.CompactFunc(members, func(a, b Member) bool { return a.ID == b.ID }), nil
+}
+
 // Subscribe follows a group, or one item of it with [ForItem], until ctx ends or the subscription is closed. The
 // first event is the snapshot (sync); after it comes every later event, with nothing lost or doubled between. A
 // subscriber that is too slow for its buffer misses events, and is told so by a new snapshot (resync) in their place.
@@ -264,47 +261,4 @@ func (s StreamName[T]) group(ctx context.Context, group string) (values, error) 
 		return values{}, err
 	}
 	return inv.streamGroup(string(s), group)
-}
-
-// stream is a declared stream.
-type stream struct {
-	name    string
-	bucket  string
-	config  StreamConfig
-	history StreamHistory // with defaults
-	hubs    hubs
-}
-
-func (a *App) declareStreams(configs []StreamConfig) {
-	a.streams = make(map[string]*stream, len(configs))
-	for i, c := range configs {
-		switch {
-		case c.Name == "":
-			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.Streams[%d] has no name", i))
-		case !utf8.ValidString(c.Name):
-			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.Streams[%d]: name %q is not valid UTF-8", i, c.Name))
-		case a.streams[c.Name] != nil:
-			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.Streams[%d]: stream %q is declared twice", i, c.Name))
-		case c.History.Age < 0:
-			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: stream %q: History.Age is negative", c.Name))
-		default:
-			s := &stream{name: c.Name, bucket: wire.StreamBucket(c.Name), config: c, history: c.History.withDefaults()}
-			s.hubs = hubs{app: a, stream: s, groups: make(map[string]*hub)}
-			a.streams[c.Name] = s
-		}
-	}
-}
-
-// endStreams ends all subscriptions and what feeds them. Clients on the network are told to go; see clients.wait.
-func (a *App) endStreams() {
-	a.clients.close()
-	for _, s := range a.streams {
-		s.hubs.close(ErrShutdown)
-	}
-	a.endOfLife(ErrShutdown)
-	a.subscriptions.Wait()
-}
-
-func (a *App) undeclaredStream(name string) error {
-	return &UndeclaredStreamError{Stream: name, Declared: slices.Sorted(maps.Keys(a.streams))}
 }

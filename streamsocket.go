@@ -16,6 +16,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/motia-go/motia/internal/hub"
 	"github.com/motia-go/motia/internal/room"
 )
 
@@ -37,7 +38,7 @@ type socket struct {
 	net       net.Conn // below conn
 	principal any
 
-	box    outbox
+	box    hub.Outbox
 	writes sync.WaitGroup
 	ping   *time.Timer
 	busy   atomic.Bool  // with a frame, so that pongs are not read
@@ -45,7 +46,7 @@ type socket struct {
 
 	// The following belong to the reader.
 	rooms map[StreamJoin]*membership
-	seats map[groupKey]*seat
+	seats map[groupKey]*place
 	joins int // subscriptions in all rooms
 	rate  rate
 }
@@ -53,8 +54,15 @@ type socket struct {
 // membership is a client's place in a room. Several subscriptions of the client may share it.
 type membership struct {
 	stream     *stream
-	subscriber *subscriber
+	subscriber *hub.Subscriber
 	ids        []string // of the subscriptions
+}
+
+// place is a client's seat in a group.
+type place struct {
+	hub.Seat
+	rooms int    // that the client is in
+	exit  func() // ends its presence
 }
 
 type groupKey struct{ stream, group string }
@@ -84,11 +92,11 @@ func (a *App) serveSocket(w http.ResponseWriter, r *http.Request, principal any)
 		net:       hijacked.conn,
 		principal: principal,
 		rooms:     make(map[StreamJoin]*membership),
-		seats:     make(map[groupKey]*seat),
+		seats:     make(map[groupKey]*place),
 	}
-	c.box.limit = a.streamLimits.Buffer
-	c.box.wake = func() { c.writes.Go(c.write) }
-	c.box.cut = func() { time.AfterFunc(closeTimeout, func() { _ = c.net.Close() }) }
+	c.box.Limit = a.streamLimits.Buffer
+	c.box.Wake = func() { c.writes.Go(c.write) }
+	c.box.Cut = func() { time.AfterFunc(closeTimeout, func() { _ = c.net.Close() }) }
 	a.clients.add(&c.box)
 	c.ping = time.AfterFunc(math.MaxInt64, c.checkAlive)
 	c.ping.Reset(a.streamLimits.PingInterval) // now that checkAlive can see the timer
@@ -191,7 +199,7 @@ func (c *socket) join(request room.Request) bool {
 			m.ids = append(m.ids, request.Subscription)
 			c.joins++
 		}
-		m.subscriber.hub.again(m.subscriber)
+		m.subscriber.Again()
 		return true
 	}
 	st := c.app.streams[request.Stream]
@@ -208,13 +216,14 @@ func (c *socket) join(request room.Request) bool {
 	group := groupKey{request.Stream, request.Group}
 	t := c.seats[group]
 	if t == nil {
-		t = &seat{box: &c.box}
+		t = &place{Seat: hub.Seat{Box: &c.box}}
 	}
-	s := &subscriber{seat: t}
+	var item *string
 	if request.Item != "" {
-		s.item = &request.Item
+		item = &request.Item
 	}
-	if err := st.hubs.subscribe(ctx, request.Group, s); err != nil {
+	s, err := st.hubs.Join(ctx, request.Group, item, &t.Seat)
+	if err != nil {
 		c.app.hasLeft(st, join)
 		if errors.Is(err, ErrShutdown) {
 			return c.close(websocket.StatusGoingAway, "server is shutting down")
@@ -251,13 +260,13 @@ func (c *socket) leave(request room.Request) {
 }
 
 func (c *socket) drop(key StreamJoin, m *membership) {
-	m.subscriber.close(nil)
+	m.subscriber.Close(nil)
 	delete(c.rooms, key)
 	group := groupKey{key.Stream, key.GroupID}
 	t := c.seats[group]
 	if t.rooms--; t.rooms == 0 {
 		delete(c.seats, group)
-		c.box.forget(t)
+		c.box.Forget(&t.Seat)
 		t.exit()
 	}
 	key.Principal = c.principal
@@ -267,7 +276,7 @@ func (c *socket) drop(key StreamJoin, m *membership) {
 // refuse tells the client that it is not in the room: the protocol has no frame for that, so it is an event "error".
 func (c *socket) refuse(request room.Request, message string) bool {
 	payload, _ := json.Marshal(map[string]string{"message": message}) // strings always encode
-	answer := &hubEvent{roomText: (&room.Event{
+	answer := (&room.Event{
 		Timestamp: time.Now().UnixMilli(),
 		Stream:    request.Stream,
 		Group:     request.Group,
@@ -275,9 +284,8 @@ func (c *socket) refuse(request room.Request, message string) bool {
 		Type:      string(EventSent),
 		Name:      "error",
 		Payload:   payload,
-	}).Append(nil)}
-	answer.roomOnce.Do(func() {}) // it is encoded already
-	if !c.box.answer(answer) {
+	}).Append(nil)
+	if !c.box.Answer(answer) {
 		return c.close(websocket.StatusPolicyViolation, "too many frames")
 	}
 	return true
@@ -287,10 +295,10 @@ func (c *socket) refuse(request room.Request, message string) bool {
 func (c *socket) write() {
 	c.sends.Add(1)
 	defer c.sends.Add(-1)
-	var batch []parcel
+	var batch []hub.Parcel
 	for {
 		var err error
-		if batch, err = c.box.take(batch); err != nil {
+		if batch, err = c.box.Take(batch); err != nil {
 			c.failed(err)
 			return
 		}
@@ -299,7 +307,7 @@ func (c *socket) write() {
 		}
 		_ = c.net.SetWriteDeadline(time.Now().Add(c.app.streamLimits.WriteTimeout)) // what fails here fails below
 		for _, p := range batch {
-			frame := p.event.roomFrame()
+			frame := p.Event.RoomFrame()
 			if frame == nil {
 				continue
 			}
@@ -350,7 +358,7 @@ func (c *socket) checkAlive() {
 func (c *socket) end() {
 	c.ping.Stop()
 	c.app.clients.drop(&c.box)
-	c.box.fail(errLeft)
+	c.box.Fail(errLeft)
 	_ = c.net.Close()
 	for key, m := range c.rooms {
 		c.drop(key, m)

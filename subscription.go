@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/motia-go/motia/internal/hub"
 	"github.com/motia-go/motia/internal/wrap"
 )
 
@@ -38,7 +39,7 @@ func Buffer(events int) SubscribeOption {
 // Subscription follows a group or an item of a stream. One goroutine at a time may call Next.
 type Subscription[T any] struct {
 	stream, group string
-	sub           *subscriber
+	sub           *hub.Subscriber
 	ctx           context.Context // given to Subscribe: its end ends the subscription
 	unwatch       func() bool     // forgets ctx
 }
@@ -56,8 +57,8 @@ func subscribe[T any](ctx context.Context, inv *Invocation, stream, group string
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	sub := &subscriber{item: o.item, events: make(chan *hubEvent, o.buffer)}
-	if err := inv.app.streams[stream].hubs.subscribe(ctx, group, sub); err != nil {
+	sub, err := inv.app.streams[stream].hubs.Subscribe(ctx, group, o.item, o.buffer)
+	if err != nil {
 		return nil, err
 	}
 	return &Subscription[T]{
@@ -65,7 +66,7 @@ func subscribe[T any](ctx context.Context, inv *Invocation, stream, group string
 		group:   group,
 		sub:     sub,
 		ctx:     ctx,
-		unwatch: context.AfterFunc(ctx, func() { sub.close(context.Cause(ctx)) }),
+		unwatch: context.AfterFunc(ctx, func() { sub.Close(context.Cause(ctx)) }),
 	}, nil
 }
 
@@ -77,23 +78,23 @@ func (s *Subscription[T]) Next(ctx context.Context) (StreamInput[T], error) {
 	if done == s.ctx.Done() {
 		done = nil // its end closes the subscription, and to wait for one thing is much cheaper than for two
 	}
-	event, err := s.sub.next(ctx, done)
+	event, err := s.sub.Next(ctx, done)
 	if err != nil {
 		return StreamInput[T]{}, err
 	}
 	out := StreamInput[T]{
 		Stream:    s.stream,
 		GroupID:   s.group,
-		ItemID:    event.item,
-		Timestamp: event.time,
-		Event:     StreamEvent[T]{Type: event.kind, Name: event.name, Payload: event.payload},
+		ItemID:    event.Item,
+		Timestamp: event.Time,
+		Event:     StreamEvent[T]{Type: StreamEventType(event.Type), Name: event.Name, Payload: event.Payload},
 	}
-	if event.data != nil {
-		out.Event.Data, err = s.decode(event.item, event.data)
+	if event.Data != nil {
+		out.Event.Data, err = s.decode(event.Item, event.Data)
 	}
-	if event.items != nil {
-		out.Event.Items = make([]StreamItem[T], len(event.items))
-		for i, item := range event.items {
+	if event.Items != nil {
+		out.Event.Items = make([]StreamItem[T], len(event.Items))
+		for i, item := range event.Items {
 			data, failed := s.decode(item.ID, item.Data)
 			out.Event.Items[i] = StreamItem[T]{ID: item.ID, Data: data}
 			err = errors.Join(err, failed)
@@ -125,8 +126,8 @@ func (s *Subscription[T]) Events(ctx context.Context) iter.Seq2[StreamInput[T], 
 // concurrently with Next.
 func (s *Subscription[T]) Close() {
 	s.unwatch()
-	s.sub.close(ErrSubscriptionClosed)
-	s.sub.drop()
+	s.sub.Close(ErrSubscriptionClosed)
+	s.sub.Drop()
 }
 
 func (s *Subscription[T]) decode(id string, data json.RawMessage) (T, error) {
@@ -138,43 +139,4 @@ func (s *Subscription[T]) decode(id string, data json.RawMessage) (T, error) {
 		return item, wrap.Errorf(err, "item %q of stream %q", id, s.stream)
 	}
 	return item, nil
-}
-
-// drop empties the buffer of a closed subscriber.
-func (s *subscriber) drop() {
-	for range s.events {
-	}
-	s.lagging.Store(false)
-}
-
-// next takes an event from the buffer, makes up for missed ones, or waits, also for done unless that is nil.
-func (s *subscriber) next(ctx context.Context, done <-chan struct{}) (*hubEvent, error) {
-	select {
-	case event, ok := <-s.events:
-		return s.received(event, ok)
-	default:
-	}
-	if snapshot := s.resync(); snapshot != nil {
-		return snapshot, nil
-	}
-	if done == nil {
-		event, ok := <-s.events
-		return s.received(event, ok)
-	}
-	select {
-	case event, ok := <-s.events:
-		return s.received(event, ok)
-	case <-done:
-		return nil, context.Cause(ctx)
-	}
-}
-
-func (s *subscriber) received(event *hubEvent, ok bool) (*hubEvent, error) {
-	if ok {
-		return event, nil
-	}
-	if snapshot := s.resync(); snapshot != nil { // it was lagging at the end
-		return snapshot, nil
-	}
-	return nil, s.err
 }

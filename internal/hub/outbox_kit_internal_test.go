@@ -1,4 +1,4 @@
-package motia
+package hub
 
 import (
 	"encoding/json"
@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/wire"
 )
 
 // outboxGroup is a hub without a backend.
@@ -20,7 +21,7 @@ type outboxGroup struct {
 }
 
 func newOutboxGroup(name string) *outboxGroup {
-	h := &hub{hubs: &hubs{stream: &stream{name: "s"}, groups: make(map[string]*hub)}, group: name, ready: make(chan struct{}), items: make(map[string]hubItem), byItem: make(map[string][]*subscriber)}
+	h := newHub(New(Config{Name: "s"}), name)
 	h.refs, h.stop = 1, func() {}
 	h.changed(driver.Entry{}) // the end of the watch's snapshot
 	return &outboxGroup{hub: h}
@@ -51,7 +52,7 @@ func (g *outboxGroup) send() {
 type outboxRoom struct {
 	group *outboxGroup
 	item  string // empty for the group
-	sub   *subscriber
+	sub   *Subscriber
 
 	synced bool
 	state  map[string]string
@@ -63,15 +64,15 @@ type outboxRoom struct {
 // outboxClient takes from an outbox when it is told to.
 type outboxClient struct {
 	t     assert.TestingT
-	box   *outbox
-	batch []parcel
-	seats map[*outboxGroup]*seat
+	box   *Outbox
+	batch []Parcel
+	seats map[*outboxGroup]*Seat
 	rooms []*outboxRoom
 	syncs int // that it got instead of something missed
 }
 
 func newOutboxClient(t assert.TestingT, limit int) *outboxClient {
-	return &outboxClient{t: t, box: &outbox{limit: limit, wake: func() {}, cut: func() {}}, seats: make(map[*outboxGroup]*seat)}
+	return &outboxClient{t: t, box: &Outbox{Limit: limit, Wake: func() {}, Cut: func() {}}, seats: make(map[*outboxGroup]*Seat)}
 }
 
 func (c *outboxClient) join(g *outboxGroup, item string) {
@@ -79,15 +80,15 @@ func (c *outboxClient) join(g *outboxGroup, item string) {
 		return
 	}
 	if c.seats[g] == nil {
-		c.seats[g] = &seat{box: c.box}
+		c.seats[g] = &Seat{Box: c.box}
 	}
-	s := &subscriber{hub: g.hub, seat: c.seats[g]}
+	s := &Subscriber{hub: g.hub, seat: c.seats[g]}
 	if item != "" {
 		s.item = &item
 	}
-	g.hubs.mu.Lock()
+	g.stream.mu.Lock()
 	g.refs++
-	g.hubs.mu.Unlock()
+	g.stream.mu.Unlock()
 	c.rooms = append(c.rooms, &outboxRoom{group: g, item: item, sub: s, gap: true})
 	assert.NoError(c.t, g.admit(s))
 }
@@ -95,49 +96,49 @@ func (c *outboxClient) join(g *outboxGroup, item string) {
 func (c *outboxClient) leave(i int) {
 	r := c.rooms[i]
 	c.rooms = slices.Delete(c.rooms, i, i+1)
-	r.sub.close(nil)
+	r.sub.Close(nil)
 	if !slices.ContainsFunc(c.rooms, func(other *outboxRoom) bool { return other.group == r.group }) {
-		c.box.forget(c.seats[r.group])
+		c.box.Forget(c.seats[r.group])
 		delete(c.seats, r.group)
 	}
 }
 
 // take takes a batch, and reports whether there was one.
 func (c *outboxClient) take() bool {
-	batch, err := c.box.take(c.batch)
+	batch, err := c.box.Take(c.batch)
 	assert.NoError(c.t, err)
 	c.batch = batch
 	for _, p := range batch {
 		for _, r := range c.rooms {
-			if r.sub.seat == p.seat && r.sub.wants(p.event) {
-				c.receive(r, p.event)
+			if r.sub.seat == p.seat && r.sub.wants(p.Event) {
+				c.receive(r, p.Event)
 			}
 		}
 	}
 	return batch != nil
 }
 
-func (c *outboxClient) receive(r *outboxRoom, e *hubEvent) {
+func (c *outboxClient) receive(r *outboxRoom, e *Event) {
 	switch {
-	case e.kind == EventSync || e.kind == EventResync:
-		if e.item != r.item {
+	case e.Type == Sync || e.Type == Resync:
+		if e.Item != r.item {
 			return // of another room
 		}
-		if r.synced && e.kind == EventResync {
+		if r.synced && e.Type == Resync {
 			c.syncs++
 		}
 		r.synced, r.gap, r.state = true, true, make(map[string]string)
-		for _, item := range e.items {
+		for _, item := range e.Items {
 			r.state[item.ID] = string(item.Data)
 		}
 		return
 	case !r.synced:
 		return
 	}
-	assert.GreaterOrEqual(c.t, e.time.UnixNano(), r.at, "events come in order, each of them once")
-	r.at = e.time.UnixNano()
-	if e.kind == EventSent {
-		n, _ := strconv.Atoi(string(e.payload))
+	assert.GreaterOrEqual(c.t, e.Time.UnixNano(), r.at, "events come in order, each of them once")
+	r.at = e.Time.UnixNano()
+	if e.Type == wire.StreamSent {
+		n, _ := strconv.Atoi(string(e.Payload))
 		if r.gap {
 			assert.Greater(c.t, n, r.sends)
 		} else {
@@ -148,22 +149,22 @@ func (c *outboxClient) receive(r *outboxRoom, e *hubEvent) {
 	}
 	// What the frame says, and what clients do with it that trust it.
 	var frame struct{ Event struct{ Type string } }
-	text := e.roomFrame()
+	text := e.RoomFrame()
 	if text != nil {
 		assert.NoError(c.t, json.Unmarshal(text, &frame))
 	}
-	old, known := r.state[e.item]
+	old, known := r.state[e.Item]
 	known = known && old != "null"
 	switch frame.Event.Type {
 	case "create":
-		assert.False(c.t, known, "%s is created but is known: %s", e.item, old)
+		assert.False(c.t, known, "%s is created but is known: %s", e.Item, old)
 	case "update":
-		assert.True(c.t, known, "%s is updated but is not known", e.item)
+		assert.True(c.t, known, "%s is updated but is not known", e.Item)
 	}
-	if e.kind == EventDelete {
-		delete(r.state, e.item)
+	if e.Type == wire.StreamDelete {
+		delete(r.state, e.Item)
 	} else {
-		r.state[e.item] = string(e.data)
+		r.state[e.Item] = string(e.Data)
 	}
 }
 

@@ -1,4 +1,4 @@
-package motia
+package hub
 
 import (
 	"math/rand/v2"
@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/motia-go/motia/internal/wire"
 )
 
 // Whatever is written and sent, and however a client reads, joins and leaves: what it gets makes what is stored, sent events
@@ -38,7 +40,7 @@ func TestWhatAnOutboxGivesAlwaysMakesWhatIsStored(t *testing.T) {
 				client.leave(random.IntN(len(client.rooms)))
 			case n < 31 && len(client.rooms) > 0:
 				r := client.rooms[random.IntN(len(client.rooms))]
-				r.group.again(r.sub)
+				r.sub.Again()
 			case n < 40:
 				g.delete(id)
 			case n < 50:
@@ -115,13 +117,13 @@ func TestAnOutboxMayBeFilledAndEmptiedAtTheSameTime(t *testing.T) {
 		for client.take() {
 		}
 	})
-	joiner := &subscriber{hub: groups[0].hub, seat: client.seats[groups[0]], item: new("none")} // in a seat that lags now and then
+	joiner := &Subscriber{hub: groups[0].hub, seat: client.seats[groups[0]], item: new("none")} // in a seat that lags now and then
 	for range 500 {
-		groups[0].hubs.mu.Lock()
+		groups[0].stream.mu.Lock()
 		groups[0].refs++
-		groups[0].hubs.mu.Unlock()
+		groups[0].stream.mu.Unlock()
 		assert.NoError(t, groups[0].admit(joiner))
-		joiner.close(nil)
+		joiner.Close(nil)
 		joiner.closed = false
 	}
 	writing.Wait()
@@ -170,14 +172,14 @@ func TestOnlyUpdatesThatLaterOnesReplaceAreLeftOut(t *testing.T) {
 			var got []string
 			for _, p := range client.box.queue {
 				switch {
-				case p.event.kind == EventSent:
+				case p.Event.Type == wire.StreamSent:
 					got = append(got, "ev")
-				case p.event.kind == EventDelete:
-					got = append(got, "d"+p.event.item)
-				case string(p.event.data) == "null":
-					got = append(got, "n"+p.event.item)
+				case p.Event.Type == wire.StreamDelete:
+					got = append(got, "d"+p.Event.Item)
+				case string(p.Event.Data) == "null":
+					got = append(got, "n"+p.Event.Item)
 				default:
-					got = append(got, "w"+p.event.item)
+					got = append(got, "w"+p.Event.Item)
 				}
 			}
 			require.Equal(t, c.want, strings.Join(got, " "))
@@ -218,7 +220,7 @@ func TestAClientThatAsksAgainAndAgainWithoutReadingFillsNothing(t *testing.T) {
 	for range 1000 {
 		g.write("a", false) // so that each snapshot is another
 		client.join(g, "a")
-		g.again(client.rooms[0].sub)
+		client.rooms[0].sub.Again()
 		client.leave(1)
 		require.LessOrEqual(t, len(client.box.queue), 8)
 		require.LessOrEqual(t, len(client.box.lagging), 1)
@@ -243,11 +245,11 @@ func TestAnIdleOutboxKeepsNoLargeQueue(t *testing.T) {
 func TestClientsOfAGroupShareItsSnapshots(t *testing.T) {
 	g := newOutboxGroup("g")
 	g.write("a", false)
-	var got [2][]*hubEvent
+	var got [2][]*Event
 	clients := []*outboxClient{newOutboxClient(t, 2), newOutboxClient(t, 2)}
 	for i, c := range clients {
 		c.join(g, "")
-		got[i] = append(got[i], c.box.queue[0].event)
+		got[i] = append(got[i], c.box.queue[0].Event)
 		c.take()
 	}
 	for range 3 {
@@ -256,7 +258,7 @@ func TestClientsOfAGroupShareItsSnapshots(t *testing.T) {
 	for i, c := range clients {
 		require.True(t, c.take())
 		require.Equal(t, 1, c.syncs)
-		got[i] = append(got[i], c.batch[0].event)
+		got[i] = append(got[i], c.batch[0].Event)
 	}
 	require.Same(t, got[0][0], got[1][0])
 	require.Same(t, got[0][1], got[1][1], "encoded once, however many have been too slow")
@@ -297,6 +299,6 @@ func TestTheSyncOfAGroupIsNotOlderThanADeleteThatStandsForTheSyncOfAnItem(t *tes
 	}
 	require.True(t, client.take())
 	require.Len(t, client.batch, 2)
-	require.Contains(t, string(client.batch[0].event.roomFrame()), `"delete"`)
-	require.GreaterOrEqual(t, client.batch[1].event.millis, client.batch[0].event.millis)
+	require.Contains(t, string(client.batch[0].Event.RoomFrame()), `"delete"`)
+	require.GreaterOrEqual(t, client.batch[1].Event.millis, client.batch[0].Event.millis)
 }

@@ -1,0 +1,140 @@
+package hub
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/motia-go/motia/internal/wire"
+)
+
+// Subscriber is who gets the events of a group or an item: through a buffer of its own within the process, or through
+// its seat for a client on the network.
+type Subscriber struct {
+	hub    *hub
+	item   *string // nil for the whole group
+	index  int     // in the hub's slice
+	closed bool    // guarded by hub.mu
+	seat   *Seat   // nil within the process
+
+	// The following are for a subscriber within the process.
+	events  chan *Event
+	lagging atomic.Bool // has missed events because its buffer was full; set with hub.mu held
+	err     error       // why events was closed; to be read after that
+}
+
+// sendLocked never waits: a subscriber whose buffer is full gets a resync when it has read the buffer.
+func (s *Subscriber) sendLocked(event *Event) {
+	if s.seat != nil {
+		s.seat.offer(event)
+		return
+	}
+	if s.lagging.Load() {
+		return
+	}
+	select {
+	case s.events <- event:
+		return
+	default:
+	}
+	s.lagging.Store(true)
+	// It may have emptied its buffer just before that, and be waiting now without knowing that it lags.
+	select {
+	case s.events <- event:
+		s.lagging.Store(false)
+	default:
+	}
+}
+
+// Next returns the next event: from the buffer, or a resync if events were missed, or else it waits for one. If done is not
+// nil it waits for done too, and then returns the cause of ctx's end. After the last event it returns the error that was
+// given to Close. It is for subscribers made by [Stream.Subscribe], and for one goroutine at a time.
+func (s *Subscriber) Next(ctx context.Context, done <-chan struct{}) (*Event, error) {
+	select {
+	case event, ok := <-s.events:
+		return s.received(event, ok)
+	default:
+	}
+	if snapshot := s.resync(); snapshot != nil {
+		return snapshot, nil
+	}
+	if done == nil {
+		event, ok := <-s.events
+		return s.received(event, ok)
+	}
+	select {
+	case event, ok := <-s.events:
+		return s.received(event, ok)
+	case <-done:
+		return nil, context.Cause(ctx)
+	}
+}
+
+func (s *Subscriber) received(event *Event, ok bool) (*Event, error) {
+	if ok {
+		return event, nil
+	}
+	if snapshot := s.resync(); snapshot != nil { // it was lagging at the end
+		return snapshot, nil
+	}
+	return nil, s.err
+}
+
+// resync returns what is there now, in place of what the subscriber missed; nil if it has missed nothing, or has to read
+// its buffer first.
+func (s *Subscriber) resync() *Event {
+	if !s.lagging.Load() {
+		return nil
+	}
+	s.hub.mu.Lock()
+	if !s.lagging.Load() || len(s.events) > 0 { // what is in the buffer is part of the snapshot
+		s.hub.mu.Unlock()
+		return nil
+	}
+	s.lagging.Store(false)
+	snapshot := s.hub.snapshotLocked(s, Resync)
+	s.hub.mu.Unlock()
+	snapshot.sort()
+	return snapshot
+}
+
+// Again sends a client on the network the state once more, for a further subscription in the same room.
+func (s *Subscriber) Again() {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	if !s.closed {
+		s.seat.begin(s.hub.stateLocked(s, Sync))
+	}
+}
+
+// wants reports whether the event, which is of the subscriber's hub, is for it.
+func (s *Subscriber) wants(e *Event) bool {
+	return s.item == nil || *s.item == e.Item && (e.Item != "" || e.Type != wire.StreamSent)
+}
+
+// Close ends the subscription; only the first call counts. Next returns err after the events that came before. A client
+// on the network is ended by err as a whole; nil means that it has left this group or item itself.
+func (s *Subscriber) Close(err error) {
+	if s.hub.remove(s, err) {
+		s.hub.release()
+	}
+}
+
+// endLocked tells the subscriber that nothing comes any more.
+func (s *Subscriber) endLocked(err error) {
+	s.closed = true
+	if s.seat != nil {
+		if err != nil { // else the client has left
+			s.seat.Box.Fail(err)
+		}
+		return
+	}
+	s.err = err
+	close(s.events)
+}
+
+// Drop empties the buffer of a subscriber that is closed.
+func (s *Subscriber) Drop() {
+	for range s.events {
+	}
+	s.lagging.Store(false)
+}
