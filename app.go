@@ -21,6 +21,7 @@ import (
 	"github.com/motia-go/motia/internal/memqueue"
 	"github.com/motia-go/motia/internal/payload"
 	"github.com/motia-go/motia/internal/route"
+	"github.com/motia-go/motia/internal/streamserver"
 	"github.com/motia-go/motia/internal/wrap"
 )
 
@@ -86,15 +87,13 @@ type App struct {
 	maxBodySize     int64
 	maxValueSize    int
 	shutdownTimeout time.Duration
-	streamAuth      func(context.Context, *http.Request) (any, error)
-	streamOrigins   []string
-	streamLimits    StreamLimits
 	streamPath      string
 	optionMistakes  []error
 
-	streams map[string]*stream // fixed by New
-	handler http.Handler       // serveRoutes within the middleware; fixed by New
-	routes  atomic.Pointer[route.Table]
+	streams      map[string]*stream   // fixed by New
+	streamServer *streamserver.Server // fixed by New
+	handler      http.Handler         // serveRoutes within the middleware; fixed by New
+	routes       atomic.Pointer[route.Table]
 
 	mu       sync.Mutex
 	state    appState
@@ -106,7 +105,6 @@ type App struct {
 	messages sync.Pool                       // *[1]driver.Message, for calls of Publish
 	requests inflight.Gate                   // HTTP requests
 	handlers atomic.Pointer[context.Context] // what queue handlers run in; nil before Run
-	clients  streamClients                   // of StreamHandler
 }
 
 type appState int
@@ -132,9 +130,6 @@ func New(opts *Options) *App {
 		maxBodySize:     o.MaxBodySize,
 		maxValueSize:    o.MaxValueSize,
 		shutdownTimeout: o.ShutdownTimeout,
-		streamAuth:      o.StreamAuth,
-		streamOrigins:   append([]string(nil), o.StreamOrigins...),
-		streamLimits:    o.StreamLimits.withDefaults(),
 		streamPath:      o.StreamPath,
 	}
 	if o.Backend != nil {
@@ -167,7 +162,7 @@ func New(opts *Options) *App {
 		a.shutdownTimeout = defaultShutdownTimeout
 	}
 	a.tracked.Store(&map[string]bool{})
-	a.declareStreams(o.Streams)
+	a.declareStreams(o)
 	a.checkOptions(o)
 	a.routes.Store(newRoutes(nil))
 	handler, err := wrapHTTP(a.middleware, http.HandlerFunc(a.serveRoutes))

@@ -186,7 +186,7 @@ func (r *runner) shutDown(ctx context.Context) error {
 		defer close(finished)
 		<-requests
 		r.work.Wait()
-		a.clients.wait()
+		a.streamServer.Wait()
 	}()
 	inTime := within(a.shutdownTimeout, finished)
 	var late error

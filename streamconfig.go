@@ -2,13 +2,17 @@ package motia
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/motia-go/motia/internal/hub"
+	"github.com/motia-go/motia/internal/streamserver"
 	"github.com/motia-go/motia/internal/wire"
 )
 
@@ -72,6 +76,11 @@ type Member struct {
 	Info any `json:"info,omitempty"`
 }
 
+// StreamToken returns the token that a client has sent, for [Options.StreamAuth]: as "Authorization: Bearer <token>", in
+// the subprotocols "Authorization, <token>" as the official clients do, since browsers cannot set headers, or as the
+// query parameter authToken. Empty means none.
+func StreamToken(r *http.Request) string { return streamserver.Token(r) }
+
 // StreamLimits bound what a client of [App.StreamHandler] may do and cost. Zero fields have their defaults.
 type StreamLimits struct {
 	// FrameSize is the largest frame that a client may send, in bytes. Frames hold the names of streams, groups and items.
@@ -111,16 +120,76 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
+// StreamHandler serves the declared streams to browsers and other programs, until the app shuts down:
+//
+//   - a WebSocket request, whatever its path, speaks the room protocol of the official Motia clients
+//     (@motiadev/stream-client-browser and -node);
+//   - GET /{stream}/{group} and GET /{stream}/{group}/{item}, percent-encoded, are server-sent events (WHATWG HTML), as a
+//     browser's EventSource reads them; package streamclient is a client in Go.
+//
+// The room protocol has no frame that says that an item does not exist. A WebSocket client that follows an item alone, and
+// not its group, goes on showing it if the item was deleted while the client was away. An EventSource reconnects by itself
+// when a connection is lost, but gives up after an answer such as 503: make a new one then.
+//
+// Browsers open at most six HTTP/1.1 connections to a host, and each EventSource holds one. Where a user may need more,
+// serve HTTP/2 or let the page use a WebSocket.
+//
+// [App.ListenAndServe] mounts it at [Options.StreamPath]. Elsewhere strip the prefix:
+//
+//	http.Handle("/streams/", http.StripPrefix("/streams", app.StreamHandler()))
+//
+// Clients see every item of the groups they join: decide who may join with [Options.StreamAuth] and
+// [StreamConfig.OnJoin]. Requests with an Origin header are refused unless the origin is the request's own host or one of
+// [Options.StreamOrigins]. [Options.StreamLimits] bounds what clients cost.
+func (a *App) StreamHandler() http.Handler { return a.streamServer }
+
+// withStreams returns what the app's own server serves: the app, and below StreamPath the streams if there are any.
+func (a *App) withStreams() http.Handler {
+	if len(a.streams) == 0 {
+		return a
+	}
+	prefix := strings.TrimSuffix(a.streamPath, "/")
+	streams := http.StripPrefix(prefix, a.StreamHandler())
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if below(r.URL.Path, prefix) {
+			streams.ServeHTTP(w, r)
+		} else {
+			a.ServeHTTP(w, r)
+		}
+	})
+}
+
+// checkStreamPath finds routes that the streams would hide.
+func (a *App) checkStreamPath() error {
+	if len(a.streams) == 0 {
+		return nil
+	}
+	var mistakes []error
+	for _, b := range a.bindings {
+		if b.trigger.kind == TriggerHTTP && below(b.trigger.path, strings.TrimSuffix(a.streamPath, "/")) {
+			mistakes = append(mistakes, fmt.Errorf("motia: step %q: %s is below Options.StreamPath %q, where the streams are", b.step.config.Name, b.trigger.String(), a.streamPath))
+		}
+	}
+	return errors.Join(mistakes...)
+}
+
+// below reports whether the path is prefix or goes on from there.
+func below(path, prefix string) bool {
+	rest, ok := strings.CutPrefix(path, prefix)
+	return ok && (rest == "" || rest[0] == '/')
+}
+
 // stream is a declared stream.
 type stream struct {
-	config StreamConfig
 	bucket string // of its items
 	hubs   *hub.Stream
 }
 
-func (a *App) declareStreams(configs []StreamConfig) {
-	a.streams = make(map[string]*stream, len(configs))
-	for i, c := range configs {
+// declareStreams makes the streams, and the server for their clients on the network.
+func (a *App) declareStreams(o Options) {
+	a.streams = make(map[string]*stream, len(o.Streams))
+	served := make(map[string]*streamserver.Stream, len(o.Streams))
+	for i, c := range o.Streams {
 		switch {
 		case c.Name == "":
 			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.Streams[%d] has no name", i))
@@ -131,25 +200,64 @@ func (a *App) declareStreams(configs []StreamConfig) {
 		case c.History.Age < 0:
 			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: stream %q: History.Age is negative", c.Name))
 		default:
-			a.streams[c.Name] = &stream{
-				config: c,
-				bucket: wire.StreamBucket(c.Name),
-				hubs: hub.New(hub.Config{
-					Name:     c.Name,
-					KV:       a.backend.KV,
-					Bus:      a.backend.Bus,
-					Log:      a.log,
-					History:  hub.History(c.History.withDefaults()),
-					Presence: c.Presence != nil,
-				}),
-			}
+			hubs := hub.New(hub.Config{
+				Name:     c.Name,
+				KV:       a.backend.KV,
+				Bus:      a.backend.Bus,
+				Log:      a.log,
+				History:  hub.History(c.History.withDefaults()),
+				Presence: c.Presence != nil,
+			})
+			a.streams[c.Name] = &stream{wire.StreamBucket(c.Name), hubs}
+			served[c.Name] = c.serve(hubs)
 		}
 	}
+	a.streamServer = streamserver.New(streamserver.Config{
+		Log:      a.log,
+		Streams:  served,
+		Auth:     o.StreamAuth,
+		Origins:  slices.Clone(o.StreamOrigins),
+		Limits:   streamserver.Limits(o.StreamLimits.withDefaults()),
+		Shutdown: ErrShutdown,
+		Context:  a.Context,
+		Trace: func(w http.ResponseWriter, r *http.Request) string {
+			delete(w.Header(), traceHeader) // what a host has set is not ours
+			return requestOrigin(w, r).traceID
+		},
+		Problem: func(w http.ResponseWriter, r *http.Request, status int, detail, traceID string) {
+			writeProblem(w, r, Problem{Status: status, Detail: detail}, traceID)
+		},
+		Explain: explainRefusal,
+	})
 }
 
-// endStreams ends all subscriptions and what feeds them. Clients on the network are told to go; see clients.wait.
+// serve returns the stream as its clients on the network may follow it.
+func (c StreamConfig) serve(hubs *hub.Stream) *streamserver.Stream {
+	s := &streamserver.Stream{Stream: hubs}
+	if c.OnJoin != nil {
+		s.OnJoin = func(ctx context.Context, join streamserver.Join) error { return c.OnJoin(ctx, StreamJoin(join)) }
+	}
+	if c.OnLeave != nil {
+		s.OnLeave = func(ctx context.Context, join streamserver.Join) { c.OnLeave(ctx, StreamJoin(join)) }
+	}
+	if c.Presence != nil {
+		s.Presence = func(principal any) streamserver.Member { return streamserver.Member(c.Presence(principal)) }
+	}
+	return s
+}
+
+// explainRefusal returns what a client of a stream is told of an error of StreamAuth or OnJoin: what an HTTPError says.
+func explainRefusal(err error) (status int, detail string) {
+	if chosen, ok := errors.AsType[*StatusError](err); ok && chosen.Status >= 400 && chosen.Status <= 599 {
+		p := problemOf(err)
+		return p.Status, p.Detail
+	}
+	return 0, ""
+}
+
+// endStreams ends all subscriptions and what feeds them. Clients on the network are told to go, but not waited for.
 func (a *App) endStreams() {
-	a.clients.close()
+	a.streamServer.Close()
 	for _, s := range a.streams {
 		s.hubs.Close(ErrShutdown)
 	}

@@ -1,4 +1,4 @@
-package motia
+package streamserver
 
 import (
 	"errors"
@@ -13,36 +13,34 @@ import (
 // reconnectDelay is when a client of server-sent events comes back after its connection was lost, in milliseconds.
 const reconnectDelay = "2000"
 
-// serveEvents serves a group or an item as server-sent events. It returns what to answer if it cannot begin.
-func (a *App) serveEvents(w http.ResponseWriter, r *http.Request, principal any) *Problem {
+// serveEvents serves a group or an item as server-sent events. If it cannot begin it returns what to answer.
+func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request, principal any) (failed problem) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		return &Problem{Status: http.StatusMethodNotAllowed, Detail: "the path does not take " + r.Method}
+		return problem{http.StatusMethodNotAllowed, "the path does not take " + r.Method}
 	}
-	join, ok := parseStreamPath(r.URL.EscapedPath())
+	join, ok := parsePath(r.URL.EscapedPath())
 	if !ok {
-		return &Problem{Status: http.StatusNotFound, Detail: "the path is not /{stream}/{group} or /{stream}/{group}/{item}"}
+		return problem{http.StatusNotFound, "the path is not /{stream}/{group} or /{stream}/{group}/{item}"}
 	}
-	st := a.streams[join.Stream]
+	st := s.Streams[join.Stream]
 	if st == nil {
-		return &Problem{Status: http.StatusNotFound, Detail: "stream is not declared"}
+		return problem{http.StatusNotFound, "stream is not declared"}
 	}
 	join.Principal = principal
 	ctx := r.Context()
-	if err := a.mayJoin(ctx, st, join); err != nil {
-		a.log.InfoContext(ctx, "join is refused", "stream", join.Stream, "group", join.GroupID, "item", join.ItemID, "error", err)
-		p := refusal(err, http.StatusForbidden, "join is refused")
-		return &p
+	if p := s.mayJoin(ctx, st, join); p.status != 0 {
+		return p
 	}
-	defer a.hasLeft(st, join)
+	defer s.hasLeft(st, join)
 	if r.Method == http.MethodHead { // it asks whether it might, and is not there
 		beginEvents(w)
-		return nil
+		return problem{}
 	}
 
 	wake := make(chan struct{}, 1)
 	box := &hub.Outbox{
-		Limit: a.streamLimits.Buffer,
+		Limit: s.Limits.Buffer,
 		Wake: func() {
 			select {
 			case wake <- struct{}{}:
@@ -51,44 +49,36 @@ func (a *App) serveEvents(w http.ResponseWriter, r *http.Request, principal any)
 		},
 		Cut: func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(closeTimeout)) },
 	}
-	var item *string
-	if join.ItemID != "" {
-		item = &join.ItemID
+	subscriber, p := s.follow(ctx, st, join, &hub.Seat{Box: box, Returns: true, After: lastEventID(r)})
+	if p.status != 0 {
+		return p
 	}
-	s, err := st.hubs.Join(ctx, join.GroupID, item, &hub.Seat{Box: box, Returns: true, After: lastEventID(r)})
-	if err != nil {
-		if errors.Is(err, ErrShutdown) {
-			return &shuttingDown
-		}
-		a.log.ErrorContext(ctx, "client cannot follow the stream", "stream", join.Stream, "group", join.GroupID, "error", err)
-		return &Problem{Status: http.StatusServiceUnavailable, Detail: "stream is not available"}
-	}
-	defer s.Close(nil)
-	a.clients.add(box)
-	defer a.clients.drop(box)
+	defer subscriber.Close(nil)
+	s.clients.add(box)
+	defer s.clients.drop(box)
 	defer box.Fail(errLeft) // from here on nobody touches w
-	defer a.enter(st, join.GroupID, principal)()
-	a.writeEvents(w, r, box, wake)
-	return nil
+	defer s.show(st, join.GroupID, principal)()
+	s.writeEvents(w, r, box, wake)
+	return problem{}
 }
 
-// parseStreamPath reads the path of a group or an item. Slashes within names are percent-encoded.
-func parseStreamPath(escaped string) (StreamJoin, bool) {
+// parsePath reads the path of a group or an item. Slashes within names are percent-encoded.
+func parsePath(escaped string) (Join, bool) {
 	var names []string
 	for segment := range strings.SplitSeq(strings.TrimPrefix(escaped, "/"), "/") {
 		name, err := url.PathUnescape(segment)
 		if err != nil {
-			return StreamJoin{}, false
+			return Join{}, false
 		}
 		names = append(names, name)
 	}
 	switch len(names) {
 	case 2:
-		return StreamJoin{Stream: names[0], GroupID: names[1]}, names[0] != ""
+		return Join{Stream: names[0], GroupID: names[1]}, names[0] != ""
 	case 3:
-		return StreamJoin{Stream: names[0], GroupID: names[1], ItemID: names[2]}, names[0] != "" && names[2] != ""
+		return Join{Stream: names[0], GroupID: names[1], ItemID: names[2]}, names[0] != "" && names[2] != ""
 	}
-	return StreamJoin{}, false
+	return Join{}, false
 }
 
 // lastEventID returns the id of the last event that the client has seen. An EventSource sends it by itself when it
@@ -101,12 +91,12 @@ func lastEventID(r *http.Request) string {
 }
 
 // writeEvents writes what comes until the client is gone or the stream ends.
-func (a *App) writeEvents(w http.ResponseWriter, r *http.Request, box *hub.Outbox, wake <-chan struct{}) {
+func (s *Server) writeEvents(w http.ResponseWriter, r *http.Request, box *hub.Outbox, wake <-chan struct{}) {
 	control := http.NewResponseController(w)
 	beginEvents(w)
 	write := func(texts ...[]byte) bool {
 		// Without the deadline a stalled client is held by the server; HTTP/2 ends the stream when it passes, write or no write.
-		_ = control.SetWriteDeadline(time.Now().Add(a.streamLimits.WriteTimeout))
+		_ = control.SetWriteDeadline(time.Now().Add(s.Limits.WriteTimeout))
 		for _, text := range texts {
 			if _, err := w.Write(text); err != nil {
 				return false
@@ -118,17 +108,17 @@ func (a *App) writeEvents(w http.ResponseWriter, r *http.Request, box *hub.Outbo
 		_ = control.SetWriteDeadline(time.Time{})
 		return true
 	}
-	alive := time.NewTicker(a.streamLimits.PingInterval)
+	alive := time.NewTicker(s.Limits.PingInterval)
 	defer alive.Stop()
 	var batch []hub.Parcel
 	var texts [][]byte
 	for ok := write([]byte("retry: " + reconnectDelay + "\n\n")); ok; {
 		var err error
 		if batch, err = box.Take(batch); err != nil {
-			if !errors.Is(err, ErrShutdown) {
-				a.log.ErrorContext(r.Context(), "stream client is cut off", "error", err)
+			if !errors.Is(err, s.Shutdown) {
+				s.Log.ErrorContext(r.Context(), "stream client is cut off", "error", err)
 			}
-			_ = control.SetWriteDeadline(time.Now().Add(a.streamLimits.WriteTimeout)) // for the end of the response
+			_ = control.SetWriteDeadline(time.Now().Add(s.Limits.WriteTimeout)) // for the end of the response
 			return
 		}
 		if batch != nil {
