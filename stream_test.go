@@ -161,6 +161,33 @@ func TestMistakesInDeclaredStreamsAreReportedByRegister(t *testing.T) {
 	require.ErrorContains(t, err, `Options.Streams[3]: name "\xff" is not valid UTF-8`)
 }
 
+func TestMistakesInTheOptionsOfStreamsAreReported(t *testing.T) {
+	app := motia.New(&motia.Options{
+		StreamLimits:  motia.StreamLimits{FrameSize: -1, FrameRate: -1, Joins: -1, Buffer: -1, PingInterval: -1, WriteTimeout: -1, AuthTimeout: -1},
+		StreamOrigins: []string{"ok.example.com", "*.ok", "", "https://example.com", "[", "ok:8080"},
+		StreamPath:    "streams",
+		Streams:       []motia.StreamConfig{{Name: "ok"}, {Name: "old", History: motia.StreamHistory{Age: -1}}},
+	})
+	err := app.Register()
+	for _, want := range []string{
+		"StreamLimits.FrameSize", "StreamLimits.FrameRate", "StreamLimits.Joins", "StreamLimits.Buffer", "StreamLimits.PingInterval",
+		"StreamLimits.WriteTimeout", "StreamLimits.AuthTimeout", "StreamOrigins[2]", "StreamOrigins[3]", "StreamOrigins[4]", "StreamPath", `"old": History.Age`,
+	} {
+		require.ErrorContains(t, err, want)
+	}
+	require.NotContains(t, err.Error(), "StreamOrigins[0]")
+	require.NotContains(t, err.Error(), "StreamOrigins[1]")
+	require.NotContains(t, err.Error(), "StreamOrigins[5]")
+}
+
+func TestMembersNeedADeclaredStream(t *testing.T) {
+	app, _ := newApp(t, nil)
+	_, err := noteStream.Members(app.Context(t.Context()), "g")
+	require.ErrorAs(t, err, new(*motia.UndeclaredStreamError))
+	_, err = noteStream.Members(t.Context(), "g")
+	require.ErrorIs(t, err, motia.ErrNoInvocation)
+}
+
 func TestASentEventThatDoesNotEncodeIsAnError(t *testing.T) {
 	app := streamNotesApp(t)
 	err := noteStream.Send(app.Context(t.Context()), "g", "i", "typing", make(chan int))

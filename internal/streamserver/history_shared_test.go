@@ -1,4 +1,4 @@
-package motia_test
+package streamserver_test
 
 import (
 	"net/http/httptest"
@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // The snapshot that a WebSocket client got is older than the history, which would not reach back to it.
@@ -17,7 +18,7 @@ func TestASnapshotFromBeforeTheHistoryIsNotShared(t *testing.T) {
 	t.Cleanup(func() { sseShutDown(app) })
 	server := httptest.NewServer(app.StreamHandler())
 	t.Cleanup(server.Close)
-	noteSet(t, app, "g", "a", 1)
+	testkit.SetNote(t, app, "g", "a", 1)
 	conn, _, err := websocket.Dial(t.Context(), strings.Replace(server.URL, "http", "ws", 1), nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.CloseNow() })
@@ -30,6 +31,6 @@ func TestASnapshotFromBeforeTheHistoryIsNotShared(t *testing.T) {
 	stream := sseOpenURL(t, s, server.URL+"/notes/g")
 	id := stream.next(t).id
 	stream.cut()
-	noteSet(t, app, "g", "a", 2)
+	testkit.SetNote(t, app, "g", "a", 2)
 	require.Equal(t, `update a {"text":"","n":2}`, sseOpenURL(t, s, server.URL+"/notes/g", "Last-Event-ID", id).next(t).text(t))
 }

@@ -1,4 +1,4 @@
-package motia_test
+package streamserver_test
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // sseWatches counts the watches of a backend: a hub holds one.
@@ -53,9 +54,9 @@ func TestAClientThatComesBackGetsWhatItMissedAndNothingElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, _ := sseHistoryApp(t, motia.StreamHistory{})
 		s := sseServe(t, app)
-		noteSet(t, app, "g", "a", 0)
+		testkit.SetNote(t, app, "g", "a", 0)
 		stream, item := sseOpen(t, s, "/notes/g"), sseOpen(t, s, "/notes/g/a")
-		noteSet(t, app, "g", "a", 1)
+		testkit.SetNote(t, app, "g", "a", 1)
 		id, itemID := stream.last(t), item.last(t)
 		stream.cut()
 		item.cut()
@@ -69,17 +70,17 @@ func TestAClientThatComesBackGetsWhatItMissedAndNothingElse(t *testing.T) {
 			require.Empty(t, again.all(), "nothing was missed")
 			again.cut()
 		}
-		noteSet(t, app, "g", "a", 2)
-		noteSet(t, app, "g", "b", 3)
+		testkit.SetNote(t, app, "g", "a", 2)
+		testkit.SetNote(t, app, "g", "b", 3)
 		sseDelete(t, app, "g", "b")
 		synctest.Wait()
 		sseSend(t, app, "g", "a", "ping", 4)
 		sseSend(t, app, "g", "", "ping", 5)
 		synctest.Wait()
-		noteSet(t, app, "h", "a", 6) // another group
+		testkit.SetNote(t, app, "h", "a", 6) // another group
 		again, itemAgain := sseOpen(t, s, "/notes/g", "Last-Event-ID", id), sseOpen(t, s, "/notes/g/a", "Last-Event-ID", itemID)
 		synctest.Wait()
-		noteSet(t, app, "g", "a", 7)
+		testkit.SetNote(t, app, "g", "a", 7)
 		want := []string{`update a {"text":"","n":2}`, `create b {"text":"","n":3}`, `delete b {"text":"","n":3}`, `event a ping 4`, `event ping 5`, `update a {"text":"","n":7}`}
 		frames := again.all()
 		for i, f := range frames {
@@ -124,7 +125,7 @@ func TestAClientThatComesBackTooLateIsResynchronised(t *testing.T) {
 				id := stream.last(t)
 				stream.cut()
 				for n := range c.missed {
-					noteSet(t, app, "g", "a", n+1)
+					testkit.SetNote(t, app, "g", "a", n+1)
 					synctest.Wait() // so that the other one is not slow
 				}
 				time.Sleep(c.away)
@@ -146,7 +147,7 @@ func TestAnUnknownLastEventIDMeansResync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, _ := sseHistoryApp(t, motia.StreamHistory{})
 		s := sseServe(t, app)
-		noteSet(t, app, "g", "a", 1)
+		testkit.SetNote(t, app, "g", "a", 1)
 		stream := sseOpen(t, s, "/notes/g")
 		id := stream.last(t)
 		epoch, at, _ := strings.Cut(id, "-")
@@ -186,7 +187,7 @@ func TestWithoutAHistoryEveryReturnIsAResync(t *testing.T) {
 		app, watches := sseHistoryApp(t, motia.StreamHistory{Events: -1})
 		s := sseServe(t, app)
 		stream := sseOpen(t, s, "/notes/g")
-		noteSet(t, app, "g", "a", 1)
+		testkit.SetNote(t, app, "g", "a", 1)
 		frames := stream.all()
 		require.Len(t, frames, 2)
 		for _, f := range frames {
@@ -220,14 +221,14 @@ func TestAGroupGoesOnForThoseThatMayComeBack(t *testing.T) {
 			again.cut()
 		}
 		time.Sleep(age - time.Second)
-		noteSet(t, app, "g", "a", 1)
+		testkit.SetNote(t, app, "g", "a", 1)
 		synctest.Wait()
 		require.EqualValues(t, 1, watches.running.Load())
 		again := sseOpen(t, s, "/notes/g", "Last-Event-ID", id)
 		require.Equal(t, []string{`create a {"text":"","n":1}`}, again.texts(t))
 
 		// Somebody else may be there longer, or only for a moment.
-		sub := noteSubscribe(t, app, "g")
+		sub := testkit.SubscribeNotes(t, app, "g")
 		again.cut()
 		sub.Close()
 		time.Sleep(age / 2)
@@ -274,7 +275,7 @@ func TestNoMoreThanAThousandGroupsGoOnForThoseThatMayComeBack(t *testing.T) {
 func TestAGroupWithoutClientsThatComeBackEndsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, watches := sseHistoryApp(t, motia.StreamHistory{})
-		sub := noteSubscribe(t, app, "g")
+		sub := testkit.SubscribeNotes(t, app, "g")
 		synctest.Wait()
 		require.EqualValues(t, 1, watches.running.Load())
 		sub.Close()
@@ -287,18 +288,19 @@ func TestAGroupWithoutClientsThatComeBackEndsAtOnce(t *testing.T) {
 // anew.
 func TestAGroupWhoseBackendFailsIsNotKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, fragile := streamFragileApp(t)
+		backend, fragile := testkit.NewFragile()
+		app, _ := testkit.NewApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}}})
 		s := sseServe(t, app)
 		stream := sseOpen(t, s, "/notes/g")
 		id := stream.last(t)
 		gone := sseOpen(t, s, "/notes/h") // of a group that is only kept
 		gone.cut()
 		synctest.Wait()
-		fragile.breakWatches()
+		fragile.BreakWatches()
 		require.ErrorIs(t, stream.ended(), io.EOF)
 		synctest.Wait()
-		require.Zero(t, fragile.watches.Load())
-		require.Zero(t, fragile.busses.Load())
+		require.Zero(t, fragile.Watches.Load())
+		require.Zero(t, fragile.Busses.Load())
 		again := sseOpen(t, s, "/notes/g", "Last-Event-ID", id)
 		require.Equal(t, []string{"resync"}, again.texts(t))
 	})
@@ -308,14 +310,14 @@ func TestAStreamThatBeganWithASharedSnapshotCanBeContinued(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, _ := sseHistoryApp(t, motia.StreamHistory{})
 		s := sseServe(t, app)
-		noteSet(t, app, "g", "a", 1)
+		testkit.SetNote(t, app, "g", "a", 1)
 		first, second := sseOpen(t, s, "/notes/g"), sseOpen(t, s, "/notes/g")
 		require.Equal(t, first.next(t), second.next(t))
-		noteSet(t, app, "g", "a", 2)
+		testkit.SetNote(t, app, "g", "a", 2)
 		id := second.last(t)
 		require.Equal(t, id, first.last(t), "an event has one id, whoever gets it")
 		second.cut()
-		noteSet(t, app, "g", "a", 3)
+		testkit.SetNote(t, app, "g", "a", 3)
 		require.Equal(t, []string{`update a {"text":"","n":3}`}, sseOpen(t, s, "/notes/g", "Last-Event-ID", id).texts(t))
 	})
 }

@@ -1,4 +1,4 @@
-package motia_test
+package streamserver_test
 
 import (
 	"context"
@@ -16,13 +16,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // authDial tries to connect, and returns the answer of the server.
-func authDial(t testing.TB, l *socketListener, header http.Header, subprotocols ...string) (*http.Response, error) {
+func authDial(t testing.TB, l *testkit.Pipes, header http.Header, subprotocols ...string) (*http.Response, error) {
 	t.Helper()
 	conn, response, err := websocket.Dial(t.Context(), "ws://motia.test/x?authToken=query&x=1", &websocket.DialOptions{
-		HTTPClient: l.client(t), HTTPHeader: header, Subprotocols: subprotocols,
+		HTTPClient: l.Client(t), HTTPHeader: header, Subprotocols: subprotocols,
 	})
 	if err == nil {
 		require.NoError(t, conn.CloseNow())
@@ -114,7 +115,7 @@ func TestARefusedClientGetsAProblemThatTellsNothing(t *testing.T) {
 				require.NoError(t, json.Unmarshal(body, &p))
 				require.Equal(t, motia.Problem{Type: "about:blank", Title: http.StatusText(c.status), Status: c.status, Detail: c.detail, TraceID: "0af7651916cd43dd8448eb211c80319c"}, p)
 				require.Equal(t, c.status == 401, response.Header.Get("WWW-Authenticate") == "Bearer")
-				require.Len(t, log.records(t, "stream client is refused"), 1)
+				require.Len(t, log.Records(t, "stream client is refused"), 1)
 				time.Sleep(time.Hour) // the deaf one ends
 			})
 		})
@@ -184,7 +185,7 @@ func TestPagesOfOtherSitesAreRefused(t *testing.T) {
 
 // A request that asks for an upgrade but is none gets an answer, and costs nothing.
 func TestABadUpgradeIsAnswered(t *testing.T) {
-	app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "notes"}}})
+	app, _ := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "notes"}}})
 	for name, c := range map[string]struct {
 		method  string
 		headers string

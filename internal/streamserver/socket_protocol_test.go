@@ -1,4 +1,4 @@
-package motia_test
+package streamserver_test
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package motia_test
+package streamserver_test
 
 import (
 	"context"
@@ -12,12 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // socketServed runs the app with a server of its own on a network within a bubble.
-func socketServed(t testing.TB, app *motia.App) (l *socketListener, stop func() error) {
+func socketServed(t testing.TB, app *motia.App) (l *testkit.Pipes, stop func() error) {
 	t.Helper()
-	l = newSocketListener()
+	l = testkit.NewPipes()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- app.Serve(ctx, l) }()
@@ -51,9 +52,9 @@ func TestAHalfOpenSocketIsCutOff(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				left := new(events)
+				left := new(testkit.List)
 				app, l, _ := socketApp(t, motia.Options{}, motia.StreamConfig{
-					OnLeave:  func(context.Context, motia.StreamJoin) { left.add("left") },
+					OnLeave:  func(context.Context, motia.StreamJoin) { left.Add("left") },
 					Presence: func(any) motia.Member { return motia.Member{ID: "x"} },
 				})
 				conn, r := socketRaw(t, l)
@@ -65,7 +66,7 @@ func TestAHalfOpenSocketIsCutOff(t *testing.T) {
 				require.GreaterOrEqual(t, took, 30*time.Second)
 				require.LessOrEqual(t, took, 41*time.Second)
 				socketGone(t, app)
-				require.Equal(t, []string{"left"}, left.all())
+				require.Equal(t, []string{"left"}, left.All())
 			})
 		})
 	}
@@ -114,7 +115,7 @@ func TestAClientThatReadsNothingIsCutOff(t *testing.T) {
 		}
 		time.Sleep(9 * time.Second)
 		synctest.Wait()
-		require.NotEmpty(t, app.StreamLeftovers())
+		require.NotEmpty(t, leftovers(app))
 		time.Sleep(2 * time.Second)
 		socketGone(t, app)
 	})
@@ -122,9 +123,9 @@ func TestAClientThatReadsNothingIsCutOff(t *testing.T) {
 
 func TestAnUpgradeThatComesByteByByteIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "notes"}}})
+		app, _ := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "notes"}}})
 		l, stop := socketServed(t, app)
-		conn, err := l.dial(t.Context(), "", "")
+		conn, err := l.Dial(t.Context(), "", "")
 		require.NoError(t, err)
 		defer conn.Close()
 		var writer sync.WaitGroup

@@ -1,67 +1,24 @@
-package motia_test
+package streamserver_test
 
 import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
-	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
-
-// ssePipes is a network in memory, which works within a bubble. A connection holds nothing: a write waits for its reader.
-type ssePipes struct {
-	accepted chan net.Conn
-	closed   chan struct{}
-	close    func()
-}
-
-func newSSEPipes() *ssePipes {
-	p := &ssePipes{accepted: make(chan net.Conn), closed: make(chan struct{})}
-	p.close = sync.OnceFunc(func() { close(p.closed) })
-	return p
-}
-
-func (p *ssePipes) Accept() (net.Conn, error) {
-	select {
-	case conn := <-p.accepted:
-		return conn, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *ssePipes) Close() error {
-	p.close()
-	return nil
-}
-
-func (p *ssePipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
-
-func (p *ssePipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case p.accepted <- server:
-		return client, nil
-	case <-p.closed:
-		return nil, errors.New("connection refused")
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
 
 // sseServer is an app's StreamHandler on a network in memory, and a client of it.
 type sseServer struct {
-	pipes  *ssePipes
+	pipes  *testkit.Pipes
 	server *http.Server
 	client *http.Client
 }
@@ -69,7 +26,7 @@ type sseServer struct {
 // sseServe serves until the test ends.
 func sseServe(t testing.TB, app *motia.App, configure ...func(*http.Server)) *sseServer {
 	t.Helper()
-	s := &sseServer{pipes: newSSEPipes(), server: &http.Server{Handler: app.StreamHandler()}}
+	s := &sseServer{pipes: testkit.NewPipes(), server: &http.Server{Handler: app.StreamHandler()}}
 	for _, f := range configure {
 		f(s.server)
 	}
@@ -91,8 +48,8 @@ func sseShutDown(app *motia.App) {
 	_ = app.Run(ctx) // a test that cares has run it itself
 }
 
-func sseHTTPClient(t testing.TB, pipes *ssePipes) *http.Client {
-	transport := &http.Transport{DialContext: pipes.dial, DisableKeepAlives: true}
+func sseHTTPClient(t testing.TB, pipes *testkit.Pipes) *http.Client {
+	transport := &http.Transport{DialContext: pipes.Dial, DisableKeepAlives: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }
@@ -279,12 +236,12 @@ func sseProblem(t testing.TB, response *http.Response) motia.Problem {
 
 func sseSend(t testing.TB, app *motia.App, group, item, name string, data any) {
 	t.Helper()
-	require.NoError(t, noteStream.Send(app.Context(t.Context()), group, item, name, data))
+	require.NoError(t, testkit.Notes.Send(app.Context(t.Context()), group, item, name, data))
 }
 
 func sseDelete(t testing.TB, app *motia.App, group, item string) {
 	t.Helper()
-	_, _, err := noteStream.Delete(app.Context(t.Context()), group, item)
+	_, _, err := testkit.Notes.Delete(app.Context(t.Context()), group, item)
 	require.NoError(t, err)
 }
 
@@ -293,6 +250,6 @@ func sseApp(t testing.TB, opts motia.Options, config motia.StreamConfig) *motia.
 	t.Helper()
 	config.Name = "notes"
 	opts.Streams = []motia.StreamConfig{config}
-	app, _ := newApp(t, &opts)
+	app, _ := testkit.NewApp(t, &opts)
 	return app
 }

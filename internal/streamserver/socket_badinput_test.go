@@ -1,4 +1,4 @@
-package motia_test
+package streamserver_test
 
 import (
 	"bufio"
@@ -23,14 +23,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // socketGone checks that the app holds nothing for clients any more: hubs, clients, presence. For bubbles.
 func socketGone(t testing.TB, app *motia.App) {
 	t.Helper()
 	synctest.Wait()
-	require.Empty(t, app.StreamLeftovers())
-	for _, stream := range []motia.StreamName[noteItem]{"notes", "others"} {
+	require.Empty(t, leftovers(app))
+	for _, stream := range []motia.StreamName[testkit.Note]{"notes", "others"} {
 		members, err := stream.Members(app.Context(t.Context()), "g")
 		require.NoError(t, err)
 		require.Empty(t, members)
@@ -95,7 +96,7 @@ func TestTheLargestFrameIsTakenAndTheNextLargerIsNot(t *testing.T) {
 
 // Over a real connection: the client has to hear the code although it is still sending.
 func TestAFrameOfTenMebibytesIsRefused(t *testing.T) {
-	app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "notes"}}})
+	app, _ := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "notes"}}})
 	server := httptest.NewServer(app.StreamHandler())
 	defer server.Close()
 	for range 5 {
@@ -236,9 +237,9 @@ func TestHostileNamesAreNamesLikeOthers(t *testing.T) {
 }
 
 // socketRaw connects without a WebSocket library, after the handshake. What the server sends can be read from it.
-func socketRaw(t testing.TB, l *socketListener) (net.Conn, *bufio.Reader) {
+func socketRaw(t testing.TB, l *testkit.Pipes) (net.Conn, *bufio.Reader) {
 	t.Helper()
-	conn, err := l.dial(t.Context(), "", "")
+	conn, err := l.Dial(t.Context(), "", "")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: motia.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
@@ -322,11 +323,11 @@ func TestRandomBytesAfterTheHandshakeLeaveNothingBehind(t *testing.T) {
 
 func TestAStormOfJoinsAndLeavesLeavesNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var joins, leaves events
+		var joins, leaves testkit.List
 		app, l, _ := socketApp(t, motia.Options{StreamLimits: motia.StreamLimits{FrameRate: 1_000_000}}, motia.StreamConfig{
 			Presence: func(any) motia.Member { return motia.Member{ID: "x"} },
-			OnJoin:   func(context.Context, motia.StreamJoin) error { joins.add(""); return nil },
-			OnLeave:  func(context.Context, motia.StreamJoin) { leaves.add("") },
+			OnJoin:   func(context.Context, motia.StreamJoin) error { joins.Add(""); return nil },
+			OnLeave:  func(context.Context, motia.StreamJoin) { leaves.Add("") },
 		})
 		synctest.Wait()
 		before := socketGoroutines()
@@ -364,7 +365,7 @@ func TestAStormOfJoinsAndLeavesLeavesNothingBehind(t *testing.T) {
 		time.Sleep(time.Minute) // idle connections of the clients end
 		synctest.Wait()
 		require.Equal(t, before, socketGoroutines())
-		require.NotEmpty(t, joins.all())
-		require.Len(t, leaves.all(), len(joins.all()))
+		require.NotEmpty(t, joins.All())
+		require.Len(t, leaves.All(), len(joins.All()))
 	})
 }

@@ -1,4 +1,4 @@
-package motia_test
+package streamserver_test
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // officialGroup is StreamGroupSubscription of @motiadev/stream-client, rule by rule.
@@ -147,9 +148,9 @@ func (c *officialClient) receive(f socketFrame) {
 }
 
 // run follows the stream until ctx ends, pausing between frames, and with cuts, losing its connection now and then.
-func (c *officialClient) run(ctx context.Context, l *socketListener, random *rand.Rand, pause time.Duration, cuts bool) {
+func (c *officialClient) run(ctx context.Context, l *testkit.Pipes, random *rand.Rand, pause time.Duration, cuts bool) {
 	for ; ; c.again++ {
-		conn, _, err := websocket.Dial(ctx, "ws://motia.test/", &websocket.DialOptions{HTTPClient: l.client(c.t)})
+		conn, _, err := websocket.Dial(ctx, "ws://motia.test/", &websocket.DialOptions{HTTPClient: l.Client(c.t)})
 		if err != nil {
 			assert.ErrorIs(c.t, err, context.Canceled)
 			return
@@ -301,7 +302,7 @@ func TestASlowOfficialClientHearsOfItemsThatWereNullForAWhile(t *testing.T) {
 		socketSet(t, app, "g", "null", `null`)
 		socketSet(t, app, "g", "other", `{}`)
 		client := newOfficialClient(t)
-		conn, _, err := websocket.Dial(t.Context(), "ws://motia.test/", &websocket.DialOptions{HTTPClient: l.client(t)})
+		conn, _, err := websocket.Dial(t.Context(), "ws://motia.test/", &websocket.DialOptions{HTTPClient: l.Client(t)})
 		require.NoError(t, err)
 		require.NoError(t, conn.Write(t.Context(), websocket.MessageText, []byte(client.follow("g", ""))))
 		synctest.Wait() // the sync waits for the client
@@ -333,7 +334,7 @@ func TestASocketThatJoinsWhileOthersWriteLosesAndDoublesNothing(t *testing.T) {
 		for range 3 {
 			writers.Go(func() {
 				for range 300 {
-					_, err := noteStream.Update(ctx, "g", "i", motia.Increment("n", 1))
+					_, err := testkit.Notes.Update(ctx, "g", "i", motia.Increment("n", 1))
 					assert.NoError(t, err)
 				}
 			})
@@ -348,9 +349,9 @@ func TestASocketThatJoinsWhileOthersWriteLosesAndDoublesNothing(t *testing.T) {
 		for _, c := range clients {
 			n := -1
 			for _, f := range c.frames() {
-				var item noteItem
+				var item testkit.Note
 				if f.Event.Type == "sync" && f.ID == "" {
-					var items []noteItem
+					var items []testkit.Note
 					require.NoError(t, json.Unmarshal(f.Event.Data, &items))
 					if item.N = 0; len(items) > 0 {
 						item = items[0]

@@ -1,4 +1,4 @@
-package motia_test
+package streamserver_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // authByToken takes the token for the principal.
@@ -55,7 +56,7 @@ func TestARefusedJoinIsAnsweredAndSeesNothing(t *testing.T) {
 				socketSend(t, app, "closed", "i", "secret", nil)
 				client.leave("closed", "")
 				require.Empty(t, client.texts())
-				members, err := noteStream.Members(app.Context(t.Context()), "closed")
+				members, err := testkit.Notes.Members(app.Context(t.Context()), "closed")
 				require.NoError(t, err)
 				require.Empty(t, members)
 				client.join("open", "")
@@ -84,9 +85,9 @@ func TestAJoinToAnUndeclaredStreamIsAnswered(t *testing.T) {
 
 func TestOnJoinAndOnLeaveAreCalledOnceForEachRoomWithThePrincipal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		calls := new(events)
+		calls := new(testkit.List)
 		note := func(what string, j motia.StreamJoin) {
-			calls.add(fmt.Sprintf("%s %s/%s/%s %v", what, j.Stream, j.GroupID, j.ItemID, j.Principal))
+			calls.Add(fmt.Sprintf("%s %s/%s/%s %v", what, j.Stream, j.GroupID, j.ItemID, j.Principal))
 		}
 		app, l, _ := socketApp(t, motia.Options{StreamAuth: authByToken}, motia.StreamConfig{
 			OnJoin: func(ctx context.Context, j motia.StreamJoin) error {
@@ -106,29 +107,29 @@ func TestOnJoinAndOnLeaveAreCalledOnceForEachRoomWithThePrincipal(t *testing.T) 
 		c.ask("join", "notes", "g", "", "second")
 		c.join("g", "i")
 		c.join("h", "")
-		require.Equal(t, []string{"join notes/g/ query", "join notes/g/i query", "join notes/h/ query"}, calls.all())
+		require.Equal(t, []string{"join notes/g/ query", "join notes/g/i query", "join notes/h/ query"}, calls.All())
 		c.leave("g", "")
 		c.leave("g", "i")
 		c.leave("g", "i")
 		c.leave("never", "")
-		require.Equal(t, []string{"leave notes/g/i query"}, calls.all()[3:], "the second subscription of g is there")
+		require.Equal(t, []string{"leave notes/g/i query"}, calls.All()[3:], "the second subscription of g is there")
 		left, _, err := authUsers.Get(app.Context(t.Context()), "left")
 		require.NoError(t, err)
 		require.Equal(t, "i", left)
 		c.ask("leave", "notes", "g", "", "second")
-		require.Equal(t, []string{"leave notes/g/ query"}, calls.all()[4:])
+		require.Equal(t, []string{"leave notes/g/ query"}, calls.All()[4:])
 		c.cut()
 		synctest.Wait()
-		require.Equal(t, []string{"leave notes/h/ query"}, calls.all()[5:])
+		require.Equal(t, []string{"leave notes/h/ query"}, calls.All()[5:])
 	})
 }
 
 func TestAnOnLeaveThatPanicsOrHangsHarmsNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		calls := new(events)
+		calls := new(testkit.List)
 		app, l, log := socketApp(t, motia.Options{StreamLimits: motia.StreamLimits{AuthTimeout: time.Second}}, motia.StreamConfig{
 			OnLeave: func(ctx context.Context, j motia.StreamJoin) {
-				calls.add(j.GroupID)
+				calls.Add(j.GroupID)
 				if j.GroupID == "hangs" {
 					<-ctx.Done()
 				}
@@ -148,27 +149,27 @@ func TestAnOnLeaveThatPanicsOrHangsHarmsNobodyElse(t *testing.T) {
 		socketSet(t, app, "g", "i", `{}`)
 		require.Equal(t, []string{"i create"}, c.kinds())
 		require.Equal(t, []string{"i create"}, other.kinds())
-		require.Equal(t, []string{"panics", "hangs"}, calls.all())
-		require.Len(t, log.records(t, "OnLeave has failed"), 2)
+		require.Equal(t, []string{"panics", "hangs"}, calls.All())
+		require.Len(t, log.Records(t, "OnLeave has failed"), 2)
 	})
 }
 
 // A client that is gone while OnJoin thinks about it has joined and left, and nothing of it stays.
 func TestAClientThatVanishesInTheMiddleOfAJoinLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		calls := new(events)
+		calls := new(testkit.List)
 		app, l, _ := socketApp(t, motia.Options{}, motia.StreamConfig{
-			OnJoin:   func(context.Context, motia.StreamJoin) error { time.Sleep(time.Second); calls.add("join"); return nil },
-			OnLeave:  func(context.Context, motia.StreamJoin) { calls.add("leave") },
+			OnJoin:   func(context.Context, motia.StreamJoin) error { time.Sleep(time.Second); calls.Add("join"); return nil },
+			OnLeave:  func(context.Context, motia.StreamJoin) { calls.Add("leave") },
 			Presence: func(any) motia.Member { return motia.Member{ID: "x"} },
 		})
 		c := socketDial(t, l)
 		c.join("g", "")
 		c.cut()
-		require.Empty(t, calls.all())
+		require.Empty(t, calls.All())
 		time.Sleep(2 * time.Second)
-		require.Equal(t, []string{"join", "leave"}, calls.all())
-		members, err := noteStream.Members(app.Context(t.Context()), "g")
+		require.Equal(t, []string{"join", "leave"}, calls.All())
+		members, err := testkit.Notes.Members(app.Context(t.Context()), "g")
 		require.NoError(t, err)
 		require.Empty(t, members)
 	})
@@ -180,7 +181,7 @@ func TestASlowOnJoinDoesNotCostTheConnection(t *testing.T) {
 		_, l, _ := socketApp(t, motia.Options{StreamLimits: motia.StreamLimits{AuthTimeout: 5 * time.Minute}}, motia.StreamConfig{
 			OnJoin: func(context.Context, motia.StreamJoin) error { time.Sleep(3 * time.Minute); return nil },
 		})
-		l.buffered = true
+		l.Buffered = true
 		c := socketDial(t, l)
 		c.join("g", "")
 		time.Sleep(4 * time.Minute)

@@ -1,4 +1,4 @@
-package motia_test
+package streamserver_test
 
 import (
 	"bufio"
@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // sseModel applies events as a client does that trusts them.
@@ -60,7 +61,7 @@ func sseStored(t testing.TB, app *motia.App, group string, ids ...string) map[st
 	stored := map[string]string{}
 	for _, id := range ids {
 		var data any
-		found, err := streamsOf(t, app).Get("notes").Get(group, id, &data)
+		found, err := testkit.StreamsOf(t, app).Get("notes").Get(group, id, &data)
 		require.NoError(t, err)
 		if found {
 			stored[id] = fmt.Sprintf("%v", data)
@@ -128,7 +129,7 @@ func TestASlowReaderOfEventsEndsInTheStoredState(t *testing.T) {
 				for m.kinds["sync"] == 0 {
 					read()
 				}
-				notes := streamsOf(t, app).Get("notes")
+				notes := testkit.StreamsOf(t, app).Get("notes")
 				ids := map[string]bool{}
 				for n := range 3000 {
 					id, data := c.write(n, random)
@@ -182,7 +183,7 @@ func TestAStalledReaderOfEventsHoldsUpNobody(t *testing.T) {
 		other := sseOpen(t, s, "/notes/g")
 		began := time.Now()
 		for n := range 1000 {
-			noteSet(t, app, "g", "a", n)
+			testkit.SetNote(t, app, "g", "a", n)
 			synctest.Wait()
 		}
 		require.Zero(t, time.Since(began))

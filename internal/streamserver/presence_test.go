@@ -1,4 +1,4 @@
-package motia_test
+package streamserver_test
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // presentAs shows clients under their token: "" hides, "panic" panics, "bad" cannot be JSON.
@@ -28,12 +29,12 @@ func presentAs(principal any) motia.Member {
 	}
 }
 
-func presenceApp(t testing.TB, backend *driver.Backend) (*motia.App, *socketListener, *logRecorder) {
+func presenceApp(t testing.TB, backend *driver.Backend) (*motia.App, *testkit.Pipes, *testkit.Log) {
 	return socketApp(t, motia.Options{StreamAuth: authByToken, Backend: backend}, motia.StreamConfig{Presence: presentAs})
 }
 
 // presenceDial connects a client with the token and lets it join the room.
-func presenceDial(t testing.TB, l *socketListener, token, group, id string) *socketClient {
+func presenceDial(t testing.TB, l *testkit.Pipes, token, group, id string) *socketClient {
 	t.Helper()
 	c := socketDial(t, l, func(o *websocket.DialOptions) { o.HTTPHeader = http.Header{"Authorization": {"Bearer " + token}} })
 	c.join(group, id)
@@ -55,7 +56,7 @@ func presenceOf(c *socketClient) []string {
 
 func presenceMembers(t testing.TB, app *motia.App, group string) string {
 	t.Helper()
-	members, err := noteStream.Members(app.Context(context.Background()), group)
+	members, err := testkit.Notes.Members(app.Context(context.Background()), group)
 	require.NoError(t, err)
 	text, err := json.Marshal(members)
 	require.NoError(t, err)
@@ -70,26 +71,26 @@ const (
 func TestWhoJoinsAGroupIsPresentUntilItLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, l, _ := presenceApp(t, nil)
-		sub := noteSubscribe(t, app, "g")
-		require.Equal(t, motia.EventSync, noteNext(t, sub).Event.Type)
+		sub := testkit.SubscribeNotes(t, app, "g")
+		require.Equal(t, motia.EventSync, testkit.NextNote(t, sub).Event.Type)
 		bob := presenceDial(t, l, "bob", "g", "")
 		require.Equal(t, []string{
 			`{"streamName":"notes","groupId":"g","event":{"type":"sync","data":[]}}`,
 			`{"streamName":"notes","groupId":"g","event":{"type":"event","event":{"type":"presence:list","data":[]}}}`,
 			`{"streamName":"notes","groupId":"g","event":{"type":"event","event":{"type":"presence:join","data":` + presentBob + `}}}`,
 		}, bob.texts())
-		require.Equal(t, "presence:join", noteNext(t, sub).Event.Name, "a subscription in the process hears of it too")
+		require.Equal(t, "presence:join", testkit.NextNote(t, sub).Event.Name, "a subscription in the process hears of it too")
 		ann := presenceDial(t, l, "ann", "g", "")
 		require.Equal(t, []string{"list [" + presentBob + "]", "join " + presentAnn}, presenceOf(ann))
 		require.Equal(t, []string{"join " + presentAnn}, presenceOf(bob))
-		require.Equal(t, "presence:join", noteNext(t, sub).Event.Name)
+		require.Equal(t, "presence:join", testkit.NextNote(t, sub).Event.Name)
 		require.Equal(t, "["+presentAnn+","+presentBob+"]", presenceMembers(t, app, "g"), "ordered by id")
 		require.Equal(t, "[]", presenceMembers(t, app, "h"))
 
 		ann.leave("g", "")
 		require.Equal(t, []string{"leave " + presentAnn}, presenceOf(bob))
 		require.Empty(t, presenceOf(ann))
-		event := noteNext(t, sub)
+		event := testkit.NextNote(t, sub)
 		require.Equal(t, "presence:leave", event.Event.Name)
 		require.JSONEq(t, presentAnn, string(event.Event.Payload))
 		ann.join("g", "")
@@ -150,14 +151,14 @@ func TestClientsWithoutAMemberAreNotPresent(t *testing.T) {
 		}
 		require.Empty(t, presenceOf(bob))
 		require.Equal(t, "["+presentBob+"]", presenceMembers(t, app, "g"))
-		require.Len(t, log.records(t, "client is not shown as present"), 2)
+		require.Len(t, log.Records(t, "client is not shown as present"), 2)
 	})
 }
 
 // presenceNameless connects a client without a token.
-func presenceNameless(t testing.TB, l *socketListener) *socketClient {
+func presenceNameless(t testing.TB, l *testkit.Pipes) *socketClient {
 	t.Helper()
-	conn, _, err := websocket.Dial(t.Context(), "ws://motia.test/", &websocket.DialOptions{HTTPClient: l.client(t)})
+	conn, _, err := websocket.Dial(t.Context(), "ws://motia.test/", &websocket.DialOptions{HTTPClient: l.Client(t)})
 	require.NoError(t, err)
 	return socketRead(t, conn)
 }
@@ -247,36 +248,28 @@ func TestWhatIsNoMemberInTheBackendHarmsNobody(t *testing.T) {
 		require.Empty(t, presenceOf(bob))
 		ann := presenceDial(t, l, "ann", "g", "")
 		require.Equal(t, []string{"list [" + presentBob + "]", "join " + presentAnn}, presenceOf(ann))
-		require.Len(t, log.records(t, "member of a stream is not valid"), 2)
+		require.Len(t, log.Records(t, "member of a stream is not valid"), 2)
 	})
-}
-
-func TestMembersNeedADeclaredStream(t *testing.T) {
-	app, _ := newApp(t, nil)
-	_, err := noteStream.Members(app.Context(t.Context()), "g")
-	require.ErrorAs(t, err, new(*motia.UndeclaredStreamError))
-	_, err = noteStream.Members(t.Context(), "g")
-	require.ErrorIs(t, err, motia.ErrNoInvocation)
 }
 
 // Presence is the business of those who are there: no step is started by it.
 func TestPresenceFiresNoStreamTrigger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fired := new(events)
-		app, _ := newApp(t, &motia.Options{StreamAuth: authByToken, Streams: []motia.StreamConfig{{Name: "notes", Presence: presentAs}}},
-			motia.StreamStep(motia.StepConfig{Name: "any", Triggers: []motia.Trigger{noteStream.Trigger()}},
-				func(in *motia.StreamInput[noteItem], _ *motia.FlowContext[motia.None, noteItem]) error {
-					fired.add(string(in.Event.Type) + in.Event.Name)
+		fired := new(testkit.List)
+		app, _ := testkit.NewApp(t, &motia.Options{StreamAuth: authByToken, Streams: []motia.StreamConfig{{Name: "notes", Presence: presentAs}}},
+			motia.StreamStep(motia.StepConfig{Name: "any", Triggers: []motia.Trigger{testkit.Notes.Trigger()}},
+				func(in *motia.StreamInput[testkit.Note], _ *motia.FlowContext[motia.None, testkit.Note]) error {
+					fired.Add(string(in.Event.Type) + in.Event.Name)
 					return nil
 				}))
 		l := socketServe(t, app)
-		stop := start(t, app)
+		stop := testkit.Start(t, app)
 		bob := presenceDial(t, l, "bob", "g", "")
 		require.Len(t, presenceOf(bob), 2)
 		bob.cut()
 		socketSet(t, app, "g", "i", `{}`)
 		synctest.Wait()
-		require.Equal(t, []string{"create"}, fired.all())
+		require.Equal(t, []string{"create"}, fired.All())
 		require.NoError(t, stop())
 	})
 }

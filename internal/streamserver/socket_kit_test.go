@@ -1,13 +1,10 @@
-package motia_test
+package streamserver_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -18,102 +15,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/streamserver"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
-// socketListener is a network within a bubble: connections are pipes, so that a write waits for its reader.
-type socketListener struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-	// buffered lets the clients write ahead, as a kernel does.
-	buffered bool
-}
-
-func newSocketListener() *socketListener {
-	return &socketListener{conns: make(chan net.Conn), closed: make(chan struct{})}
-}
-
-func (l *socketListener) Accept() (net.Conn, error) {
-	select {
-	case conn := <-l.conns:
-		return conn, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *socketListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return nil
-}
-
-func (l *socketListener) Addr() net.Addr { return &net.UnixAddr{Name: "bubble", Net: "unix"} }
-
-// dial connects a client.
-func (l *socketListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	ours, theirs := net.Pipe()
-	if l.buffered {
-		ours = newBufferedConn(ours)
-	}
-	select {
-	case l.conns <- theirs:
-		return ours, nil
-	case <-l.closed:
-		return nil, errors.New("connection refused")
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// bufferedConn is a connection whose writes do not wait.
-type bufferedConn struct {
-	net.Conn
-	writes chan []byte
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newBufferedConn(conn net.Conn) *bufferedConn {
-	b := &bufferedConn{Conn: conn, writes: make(chan []byte, 1000), closed: make(chan struct{})}
-	go func() {
-		for {
-			select {
-			case p := <-b.writes:
-				if _, err := conn.Write(p); err != nil {
-					return
-				}
-			case <-b.closed:
-				return
-			}
-		}
-	}()
-	return b
-}
-
-func (b *bufferedConn) Write(p []byte) (int, error) {
-	select {
-	case b.writes <- bytes.Clone(p):
-		return len(p), nil
-	case <-b.closed:
-		return 0, net.ErrClosed
-	}
-}
-
-func (b *bufferedConn) Close() error {
-	b.once.Do(func() { close(b.closed) })
-	return b.Conn.Close()
-}
-
-func (l *socketListener) client(t testing.TB) *http.Client {
-	transport := &http.Transport{DialContext: l.dial}
-	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport}
-}
-
 // socketServe serves the streams of the app, which need not run, within a bubble.
-func socketServe(t testing.TB, app *motia.App) *socketListener {
+func socketServe(t testing.TB, app *motia.App) *testkit.Pipes {
 	t.Helper()
-	l := newSocketListener()
+	l := testkit.NewPipes()
 	server := &http.Server{Handler: app.StreamHandler(), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	go func() { _ = server.Serve(l) }()
 	t.Cleanup(func() { _ = server.Close() })
@@ -121,11 +30,11 @@ func socketServe(t testing.TB, app *motia.App) *socketListener {
 }
 
 // socketApp is an app with the stream "notes" as configured, served within a bubble.
-func socketApp(t testing.TB, opts motia.Options, config motia.StreamConfig) (*motia.App, *socketListener, *logRecorder) {
+func socketApp(t testing.TB, opts motia.Options, config motia.StreamConfig) (*motia.App, *testkit.Pipes, *testkit.Log) {
 	t.Helper()
 	config.Name = "notes"
 	opts.Streams = []motia.StreamConfig{config, {Name: "others"}}
-	app, log := newApp(t, &opts)
+	app, log := testkit.NewApp(t, &opts)
 	return app, socketServe(t, app), log
 }
 
@@ -158,9 +67,9 @@ type socketClient struct {
 }
 
 // socketDial connects a client within a bubble.
-func socketDial(t testing.TB, l *socketListener, opts ...func(*websocket.DialOptions)) *socketClient {
+func socketDial(t testing.TB, l *testkit.Pipes, opts ...func(*websocket.DialOptions)) *socketClient {
 	t.Helper()
-	o := &websocket.DialOptions{HTTPClient: l.client(t)}
+	o := &websocket.DialOptions{HTTPClient: l.Client(t)}
 	for _, opt := range opts {
 		opt(o)
 	}
@@ -301,4 +210,9 @@ func socketSend(t testing.TB, app *motia.App, group, id, name string, data any) 
 	t.Helper()
 	inv, _ := motia.FromContext(app.Context(context.Background()))
 	require.NoError(t, inv.Streams.Get("notes").Send(group, id, name, data))
+}
+
+// leftovers describes what the app holds for streams that somebody follows; it is empty when nobody does.
+func leftovers(app *motia.App) []string {
+	return app.StreamHandler().(*streamserver.Server).Leftovers()
 }

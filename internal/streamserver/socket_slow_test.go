@@ -1,4 +1,4 @@
-package motia_test
+package streamserver_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 const slowNotes motia.StreamName[map[string]any] = "notes"
@@ -25,9 +26,9 @@ type slowClient struct {
 	official      *officialClient
 }
 
-func slowDial(t testing.TB, l *socketListener) *slowClient {
+func slowDial(t testing.TB, l *testkit.Pipes) *slowClient {
 	t.Helper()
-	conn, _, err := websocket.Dial(t.Context(), "ws://motia.test/", &websocket.DialOptions{HTTPClient: l.client(t)})
+	conn, _, err := websocket.Dial(t.Context(), "ws://motia.test/", &websocket.DialOptions{HTTPClient: l.Client(t)})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.CloseNow() })
 	return &slowClient{t: t, conn: conn, official: newOfficialClient(t)}
@@ -96,7 +97,7 @@ func slowSend(t testing.TB, app *motia.App, group, id string, n int) {
 	synctest.Wait()
 }
 
-func slowApp(t testing.TB, buffer int) (*motia.App, *socketListener) {
+func slowApp(t testing.TB, buffer int) (*motia.App, *testkit.Pipes) {
 	app, l, _ := socketApp(t, motia.Options{StreamLimits: motia.StreamLimits{Buffer: buffer}}, motia.StreamConfig{})
 	return app, l
 }
@@ -267,10 +268,10 @@ func TestAClientThatDoesNotReadIsCutOff(t *testing.T) {
 func TestShutdownDoesNotWaitForClientsThatDoNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, l := slowApp(t, 4)
-		stop := start(t, app)
+		stop := testkit.Start(t, app)
 		c := slowDial(t, l)
 		c.join("g", "")
-		events, err := l.dial(t.Context(), "", "")
+		events, err := l.Dial(t.Context(), "", "")
 		require.NoError(t, err)
 		defer func() { _ = events.Close() }()
 		r, err := http.NewRequest(http.MethodGet, "http://motia.test/notes/g", http.NoBody)

@@ -1,4 +1,4 @@
-package motia_test
+package streamserver_test
 
 import (
 	"bufio"
@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // sseCutter is a client that loses its connection at random points, in the middle of events as well, and comes back.
@@ -139,7 +140,7 @@ func TestAClientThatLosesItsConnectionAgainAndAgainMissesNothing(t *testing.T) {
 					cutter.cut()
 					cutter.mu.Unlock()
 				}
-				noteSet(t, app, "g", "done", 1)
+				testkit.SetNote(t, app, "g", "done", 1)
 			})
 			random := rand.New(rand.NewPCG(7, uint64(len(name))))
 			for !cutter.follow(t, url, 100+random.IntN(2000)) {
@@ -148,7 +149,7 @@ func TestAClientThatLosesItsConnectionAgainAndAgainMissesNothing(t *testing.T) {
 			wg.Wait()
 			require.Greater(t, cutter.cuts, rounds/2)
 			require.Equal(t, witness.model.items, cutter.model.items)
-			items, err := noteStream.List(app.Context(t.Context()), "g")
+			items, err := testkit.Notes.List(app.Context(t.Context()), "g")
 			require.NoError(t, err)
 			require.Len(t, cutter.model.items, len(items))
 			switch snapshots := cutter.model.kinds["sync"] + cutter.model.kinds["resync"]; {
@@ -182,7 +183,7 @@ func newSSEWitness(t *testing.T, url string) <-chan sseFrame {
 // sseWrite changes, deletes and sends at random.
 func sseWrite(t *testing.T, app *motia.App, writer, round, writes int) {
 	random := rand.New(rand.NewPCG(uint64(writer), uint64(round)))
-	notes := streamsOf(t, app).Get("notes")
+	notes := testkit.StreamsOf(t, app).Get("notes")
 	for n := range writes {
 		id := fmt.Sprintf("w%d-%d", writer, random.IntN(3))
 		var err error
@@ -192,7 +193,7 @@ func sseWrite(t *testing.T, app *motia.App, writer, round, writes int) {
 		case 1:
 			err = notes.Send("g", id, "ping", n)
 		default:
-			_, err = notes.Set("g", id, noteItem{N: round*writes + n + 1})
+			_, err = notes.Set("g", id, testkit.Note{N: round*writes + n + 1})
 		}
 		if err != nil {
 			t.Error(err)

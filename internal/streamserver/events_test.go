@@ -1,4 +1,4 @@
-package motia_test
+package streamserver_test
 
 import (
 	"context"
@@ -15,15 +15,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // The form is a promise to everybody who reads the events without a client of ours.
 func TestServerSentEventsHaveTheAgreedForm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app := streamNotesApp(t)
+		app := testkit.NotesApp(t)
 		s := sseServe(t, app)
 		ctx := app.Context(t.Context())
-		notes := streamsOf(t, app).Get("notes")
+		notes := testkit.StreamsOf(t, app).Get("notes")
 		set := func(id string, value any) {
 			t.Helper()
 			_, err := notes.Set("g", id, value)
@@ -38,8 +39,8 @@ func TestServerSentEventsHaveTheAgreedForm(t *testing.T) {
 		set("b", "two")
 		set("b", "three")
 		set("b", "three") // no change
-		require.NoError(t, noteStream.Send(ctx, "g", "", "typing", map[string]any{"who": "Ann"}))
-		require.NoError(t, noteStream.Send(ctx, "g", "b", "ping", nil))
+		require.NoError(t, testkit.Notes.Send(ctx, "g", "", "typing", map[string]any{"who": "Ann"}))
+		require.NoError(t, testkit.Notes.Send(ctx, "g", "b", "ping", nil))
 		synctest.Wait()
 		for range 2 {
 			_, err := notes.Delete("g", "b")
@@ -88,7 +89,7 @@ func TestServerSentEventsHaveTheAgreedForm(t *testing.T) {
 
 func TestNamesInThePathOfAStreamArePercentEncoded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "notes"}, {Name: "a/b ü"}}})
+		app, _ := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "notes"}, {Name: "a/b ü"}}})
 		s := sseServe(t, app)
 		for path, where := range map[string][3]string{
 			"/notes/g%2Fh":             {"notes", "g/h", ""},
@@ -106,7 +107,7 @@ func TestNamesInThePathOfAStreamArePercentEncoded(t *testing.T) {
 			if item == "" {
 				item = "any"
 			}
-			_, err := streamsOf(t, app).Get(where[0]).Set(where[1], item, 1)
+			_, err := testkit.StreamsOf(t, app).Get(where[0]).Set(where[1], item, 1)
 			require.NoError(t, err)
 			texts := stream.texts(t)
 			require.Len(t, texts, 2, path)
@@ -118,7 +119,7 @@ func TestNamesInThePathOfAStreamArePercentEncoded(t *testing.T) {
 
 func TestAStreamThatCannotBeginIsAProblem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var joins, leaves events
+		var joins, leaves testkit.List
 		app := sseApp(t, motia.Options{
 			StreamOrigins: []string{"*.example.com"},
 			StreamAuth: func(_ context.Context, r *http.Request) (any, error) {
@@ -137,7 +138,7 @@ func TestAStreamThatCannotBeginIsAProblem(t *testing.T) {
 			},
 		}, motia.StreamConfig{
 			OnJoin: func(_ context.Context, join motia.StreamJoin) error {
-				joins.add(join.Principal.(string) + " " + join.GroupID + " " + join.ItemID)
+				joins.Add(join.Principal.(string) + " " + join.GroupID + " " + join.ItemID)
 				switch join.Principal {
 				case "stranger":
 					return errors.New("secret")
@@ -148,7 +149,7 @@ func TestAStreamThatCannotBeginIsAProblem(t *testing.T) {
 				}
 				return nil
 			},
-			OnLeave: func(context.Context, motia.StreamJoin) { leaves.add("left") },
+			OnLeave: func(context.Context, motia.StreamJoin) { leaves.Add("left") },
 		})
 		s := sseServe(t, app)
 		for name, c := range map[string]struct {
@@ -192,10 +193,10 @@ func TestAStreamThatCannotBeginIsAProblem(t *testing.T) {
 			// Pages that are allowed may read why.
 			require.Equal(t, strings.HasSuffix(c.origin, ".example.com"), response.Header.Get("Access-Control-Allow-Origin") != "", name)
 		}
-		require.ElementsMatch(t, []string{"stranger g ", "early g i", "reckless g i", "stranger g "}, joins.all())
-		require.Empty(t, leaves.all(), "only those that were let in can leave")
+		require.ElementsMatch(t, []string{"stranger g ", "early g i", "reckless g i", "stranger g "}, joins.All())
+		require.Empty(t, leaves.All(), "only those that were let in can leave")
 
-		stop := start(t, app)
+		stop := testkit.Start(t, app)
 		synctest.Wait()
 		require.NoError(t, stop())
 		response := sseRequest(t.Context(), t, s, "GET", "/notes/g", "Authorization", "Bearer friend", "Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
@@ -225,23 +226,23 @@ func TestPagesOfAllowedOriginsMayReadStreams(t *testing.T) {
 
 func TestHEADAsksWithoutJoining(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen events
+		var seen testkit.List
 		app := sseApp(t, motia.Options{StreamAuth: func(context.Context, *http.Request) (any, error) { return "ann", nil }}, motia.StreamConfig{
-			OnJoin:   func(context.Context, motia.StreamJoin) error { seen.add("join"); return nil },
-			OnLeave:  func(context.Context, motia.StreamJoin) { seen.add("leave") },
+			OnJoin:   func(context.Context, motia.StreamJoin) error { seen.Add("join"); return nil },
+			OnLeave:  func(context.Context, motia.StreamJoin) { seen.Add("leave") },
 			Presence: func(principal any) motia.Member { return motia.Member{ID: principal.(string)} },
 		})
 		s := sseServe(t, app)
-		watching := noteSubscribe(t, app, "g")
-		noteNext(t, watching)
+		watching := testkit.SubscribeNotes(t, app, "g")
+		testkit.NextNote(t, watching)
 		response := sseRequest(t.Context(), t, s, http.MethodHead, "/notes/g")
 		require.Equal(t, http.StatusOK, response.StatusCode)
 		require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))
 		body, err := io.ReadAll(response.Body)
 		require.NoError(t, err)
 		require.Empty(t, body)
-		require.Equal(t, []string{"join", "leave"}, seen.all())
-		noteQuiet(t, watching) // nobody was present
+		require.Equal(t, []string{"join", "leave"}, seen.All())
+		testkit.NoNote(t, watching) // nobody was present
 	})
 }
 
@@ -260,7 +261,7 @@ func TestAnIdleStreamIsKeptAliveByComments(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				app := streamNotesApp(t)
+				app := testkit.NotesApp(t)
 				s := sseServe(t, app, configure)
 				s.client.Transport.(*http.Transport).Protocols = s.server.Protocols
 				stream := sseOpen(t, s, "/notes/g")
@@ -270,7 +271,7 @@ func TestAnIdleStreamIsKeptAliveByComments(t *testing.T) {
 					require.Equal(t, ": alive\n\n", stream.next(t).raw)
 				}
 				require.Equal(t, 150*time.Second, time.Since(began))
-				noteSet(t, app, "g", "a", 1)
+				testkit.SetNote(t, app, "g", "a", 1)
 				require.Equal(t, `create a {"text":"","n":1}`, stream.next(t).text(t))
 				stream.cut()
 			})
@@ -280,11 +281,11 @@ func TestAnIdleStreamIsKeptAliveByComments(t *testing.T) {
 
 func TestShutdownEndsStreamsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var left events
+		var left testkit.List
 		app := sseApp(t, motia.Options{}, motia.StreamConfig{
-			OnLeave: func(_ context.Context, join motia.StreamJoin) { left.add(join.GroupID + "/" + join.ItemID) },
+			OnLeave: func(_ context.Context, join motia.StreamJoin) { left.Add(join.GroupID + "/" + join.ItemID) },
 		})
-		pipes := newSSEPipes()
+		pipes := testkit.NewPipes()
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- app.Serve(ctx, pipes) }()
@@ -297,41 +298,41 @@ func TestShutdownEndsStreamsAtOnce(t *testing.T) {
 		require.Less(t, time.Since(began), 100*time.Millisecond)
 		require.ErrorIs(t, group.ended(), io.EOF)
 		require.ErrorIs(t, item.ended(), io.EOF)
-		require.ElementsMatch(t, []string{"g/", "g/i"}, left.all())
+		require.ElementsMatch(t, []string{"g/", "g/i"}, left.All())
 	})
 }
 
 func TestAClientThatIsGoneIsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var left events
-		app := sseApp(t, motia.Options{}, motia.StreamConfig{OnLeave: func(context.Context, motia.StreamJoin) { left.add("left") }})
+		var left testkit.List
+		app := sseApp(t, motia.Options{}, motia.StreamConfig{OnLeave: func(context.Context, motia.StreamJoin) { left.Add("left") }})
 		s := sseServe(t, app)
 		stream := sseOpen(t, s, "/notes/g")
 		stream.cut()
 		synctest.Wait()
-		require.Equal(t, []string{"left"}, left.all())
+		require.Equal(t, []string{"left"}, left.All())
 
 		// One that does not read any more is cut off once a write takes too long.
 		response := sseRequest(t.Context(), t, s, http.MethodGet, "/notes/g")
 		defer response.Body.Close()
 		for n := range 3 {
-			_, err := streamsOf(t, app).Get("notes").Set("g", "a", strings.Repeat("x", 100_000)+string(rune('a'+n)))
+			_, err := testkit.StreamsOf(t, app).Get("notes").Set("g", "a", strings.Repeat("x", 100_000)+string(rune('a'+n)))
 			require.NoError(t, err)
 		}
 		time.Sleep(10*time.Second - time.Nanosecond)
 		synctest.Wait()
-		require.Len(t, left.all(), 1)
+		require.Len(t, left.All(), 1)
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		require.Len(t, left.all(), 2)
+		require.Len(t, left.All(), 2)
 	})
 }
 
 // A writer that cannot flush cannot stream.
 func TestAStreamNeedsAWriterThatFlushes(t *testing.T) {
-	var left events
-	app := sseApp(t, motia.Options{}, motia.StreamConfig{OnLeave: func(context.Context, motia.StreamJoin) { left.add("left") }})
+	var left testkit.List
+	app := sseApp(t, motia.Options{}, motia.StreamConfig{OnLeave: func(context.Context, motia.StreamJoin) { left.Add("left") }})
 	recorder := httptest.NewRecorder()
 	app.StreamHandler().ServeHTTP(struct{ http.ResponseWriter }{recorder}, httptest.NewRequest(http.MethodGet, "/notes/g", nil))
-	require.Equal(t, []string{"left"}, left.all())
+	require.Equal(t, []string{"left"}, left.All())
 }
