@@ -51,7 +51,7 @@ type Options struct {
 	// StreamAuth, if not nil, says who a client of [App.StreamHandler] is, for [StreamConfig.OnJoin] and
 	// [StreamConfig.Presence], by its headers, query or subprotocols; see [StreamToken]. An error refuses it with 401, or
 	// as an [HTTPError] says; so does a panic or no answer in time. ctx belongs to the app, as from [App.Context].
-	// Default: everybody may connect, and is nil.
+	// Default: everybody may connect, and their principal is nil.
 	StreamAuth func(ctx context.Context, r *http.Request) (principal any, err error)
 	// StreamOrigins are hosts, or patterns as in path.Match such as "*.example.com", whose pages may connect to
 	// [App.StreamHandler], besides those of the request's own host; with the port if it is not the default. Where cookies say

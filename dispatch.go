@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strconv"
 	"time"
@@ -129,6 +130,14 @@ func (c *typedCall[E, T]) setHTTP(w http.ResponseWriter, r *http.Request, params
 		return in.Response, nil
 	}
 	return in.Response, c.decode(body, &in.Request.Body)
+}
+
+func parseQuery(raw string) (url.Values, error) {
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, HTTPError(http.StatusBadRequest, fmt.Errorf("query: %w", err))
+	}
+	return query, nil
 }
 
 func (c *typedCall[E, T]) setQueue(d *driver.Delivery, topic string) error {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -22,7 +21,7 @@ const traceHeader = "X-Trace-Id"
 // response has the trace id in X-Trace-Id: that of the request's traceparent header, as in W3C Trace Context, or a
 // new one. Errors are [Problem]s. Paths match as they are: there are no redirects to another spelling.
 //
-// It works before Run; messages wait until then. After Run has ended it answers 503.
+// It may be used before Run; messages wait until then. After Run has ended it answers 503.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	delete(w.Header(), traceHeader) // what a host has set is not ours
 	if !a.requests.Enter() {
@@ -34,6 +33,36 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 var shuttingDown = Problem{Status: http.StatusServiceUnavailable, Detail: "server is shutting down"}
+
+// wrapHTTP puts middleware around h, outermost first. The error says which of them have returned nil; those are skipped.
+func wrapHTTP(middleware []func(http.Handler) http.Handler, h http.Handler) (http.Handler, error) {
+	var mistakes []error
+	for i, m := range slices.Backward(middleware) {
+		if m == nil { // Register says so
+			continue
+		}
+		outer := m(h)
+		if f, ok := outer.(http.HandlerFunc); outer == nil || ok && f == nil {
+			mistakes = append(mistakes, fmt.Errorf("middleware %d returned a nil handler", i))
+			continue
+		}
+		h = outer
+	}
+	if len(middleware) > 0 {
+		h = announced(h)
+	}
+	return h, errors.Join(mistakes...)
+}
+
+// announced announces the trace id of a request to middleware, and to the client if middleware answers.
+func announced(middleware http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if w.Header()[traceHeader] == nil {
+			requestOrigin(w, r)
+		}
+		middleware.ServeHTTP(w, r)
+	})
+}
 
 // serveRoutes is what the app's middleware wraps.
 func (a *App) serveRoutes(w http.ResponseWriter, r *http.Request) { a.routes.Load().ServeHTTP(w, r) }
@@ -73,36 +102,6 @@ func requestOrigin(w http.ResponseWriter, r *http.Request) origin {
 	return o
 }
 
-// wrapHTTP puts middleware around h, outermost first. The error says which of them have returned nil; those are skipped.
-func wrapHTTP(middleware []func(http.Handler) http.Handler, h http.Handler) (http.Handler, error) {
-	var mistakes []error
-	for i, m := range slices.Backward(middleware) {
-		if m == nil { // Register says so
-			continue
-		}
-		outer := m(h)
-		if f, ok := outer.(http.HandlerFunc); outer == nil || ok && f == nil {
-			mistakes = append(mistakes, fmt.Errorf("middleware %d has returned a nil handler", i))
-			continue
-		}
-		h = outer
-	}
-	if len(middleware) > 0 {
-		h = announced(h)
-	}
-	return h, errors.Join(mistakes...)
-}
-
-// announced announces the trace id of a request to middleware, and to the client if middleware answers.
-func announced(middleware http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if w.Header()[traceHeader] == nil {
-			requestOrigin(w, r)
-		}
-		middleware.ServeHTTP(w, r)
-	})
-}
-
 // ServeHTTP runs the step for a request that matched.
 func (b *binding) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.inFlight.Add(1)
@@ -120,7 +119,7 @@ func (b *binding) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = b.respond(stream, &response)
 	case response.Status != 0 || response.Body != nil || response.Headers != nil:
 		closeBody(response.Body)
-		inv.Logger.WarnContext(inv.ctx, "response is ignored: the step has written its own")
+		inv.Logger.WarnContext(inv.ctx, "returned response is ignored: the step has already written one")
 	}
 	if err != nil {
 		b.fail(inv, w, r, stream, err)
@@ -169,7 +168,7 @@ func (b *binding) readInput(c call, w http.ResponseWriter, r *http.Request) (str
 	buf := b.app.buffers.Get()
 	defer b.app.buffers.Put(buf)
 	var body []byte
-	if r.Body != nil { // it is in requests made by hand
+	if r.Body != nil { // it is nil in some requests made by hand
 		if body, err = payload.ReadAll(r.Body, b.app.maxBodySize, buf); err != nil {
 			return new(ResponseStream), bodyError(err)
 		}
@@ -177,7 +176,7 @@ func (b *binding) readInput(c call, w http.ResponseWriter, r *http.Request) (str
 	return c.setHTTP(w, r, b.pathParams(r), body, true)
 }
 
-// bodyError says what went wrong in reading a body, in words that the client may see.
+// bodyError says why a body could not be read, in words that the client may see.
 func bodyError(err error) error {
 	if _, ok := errors.AsType[*payload.TooLargeError](err); ok {
 		return HTTPError(http.StatusRequestEntityTooLarge, err)
@@ -201,14 +200,6 @@ func checkMediaType(contentType []string) error {
 		return nil
 	}
 	return HTTPError(http.StatusUnsupportedMediaType, fmt.Errorf("content type %q is not JSON; send application/json", contentType[0]))
-}
-
-func parseQuery(raw string) (url.Values, error) {
-	query, err := url.ParseQuery(raw)
-	if err != nil {
-		return nil, HTTPError(http.StatusBadRequest, fmt.Errorf("query: %w", err))
-	}
-	return query, nil
 }
 
 func (b *binding) pathParams(r *http.Request) map[string]string {
@@ -248,12 +239,12 @@ func (b *binding) fail(inv *Invocation, w http.ResponseWriter, r *http.Request, 
 	case cutOff:
 		b.logFailure(inv, slog.LevelWarn, "step cut off by the shutdown", err)
 	case r.Context().Err() != nil && !panicked:
-		b.logFailure(inv, slog.LevelInfo, "step ended without a result: the client is gone", err)
+		b.logFailure(inv, slog.LevelInfo, "step failed after the client disconnected", err)
 	default:
 		b.logFailure(inv, slog.LevelError, "step failed", err)
 	}
 	if stream.started {
-		// Part of the response is out; to cut the connection is the only way left to say that this is not all.
+		// Part of the response has been sent: cutting the connection is the only way left to say that it is incomplete.
 		panic(http.ErrAbortHandler)
 	}
 	writeProblem(w, r, problem, inv.TraceID)

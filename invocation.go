@@ -153,13 +153,10 @@ func (a *App) invoke(c call) (response Response, err error) {
 	}
 	next := c.handle
 	for i := len(a.stepMiddleware) - 1; i >= 0; i-- {
-		next = wrapStep(a.stepMiddleware[i], inv, next)
+		middleware, inner := a.stepMiddleware[i], next
+		next = func(ctx context.Context) (Response, error) { return middleware(ctx, inv, inner) }
 	}
 	return next(inv.ctx)
-}
-
-func wrapStep(m StepMiddleware, inv *Invocation, next StepFunc) StepFunc {
-	return func(ctx context.Context) (Response, error) { return m(ctx, inv, next) }
 }
 
 // errNotAccepted says that a condition was false.

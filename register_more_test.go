@@ -46,14 +46,14 @@ func TestMiddlewareThatReturnsNoHandlerIsAMistake(t *testing.T) {
 			pass := func(next http.Handler) http.Handler { return next }
 			app, _ := newApp(t, nil)
 			err := app.Register(regStep[int]("s", motia.HTTP("GET", "/x", motia.Use(pass, build))))
-			require.EqualError(t, err, `motia: step "s": trigger 0 (http GET /x): middleware 1 has returned a nil handler`)
+			require.EqualError(t, err, `motia: step "s": trigger 0 (http GET /x): middleware 1 returned a nil handler`)
 			require.ErrorAs(t, err, new(*motia.StepError))
 			require.Equal(t, 404, do(t, app, "GET", "/x", "").Code)
 			require.NoError(t, app.Register(regStep[int]("s", motia.HTTP("GET", "/x"))))
 			require.Equal(t, 204, do(t, app, "GET", "/x", "").Code)
 
 			app = motia.New(&motia.Options{Middleware: []httpMiddleware{build}})
-			require.EqualError(t, app.Register(), "motia: Options.Middleware: middleware 0 has returned a nil handler")
+			require.EqualError(t, app.Register(), "motia: Options.Middleware: middleware 0 returned a nil handler")
 			require.Equal(t, 404, do(t, app, "GET", "/x", "").Code)
 		})
 	}

@@ -190,7 +190,7 @@ func TestAClientThatLeavesEndsTheContext(t *testing.T) {
 	require.ErrorIs(t, <-ended, context.Canceled)
 	server.Close()
 	require.Empty(t, log.records(t, "step failed"), "it is no failure of the step")
-	require.Len(t, log.records(t, "step ended without a result: the client is gone"), 1)
+	require.Len(t, log.records(t, "step failed after the client disconnected"), 1)
 }
 
 func TestAResponseBesideAStreamIsIgnoredWithAWarning(t *testing.T) {
@@ -206,7 +206,7 @@ func TestAResponseBesideAStreamIsIgnoredWithAWarning(t *testing.T) {
 	require.Equal(t, 200, resp.StatusCode)
 	server.Close()
 	require.EqualValues(t, 1, body.closed.Load())
-	require.Len(t, log.records(t, "response is ignored: the step has written its own"), 1)
+	require.Len(t, log.records(t, "returned response is ignored: the step has already written one"), 1)
 }
 
 func TestAStreamStartsOnceWithAStatusThatCanBeSent(t *testing.T) {
