@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -130,10 +131,11 @@ func (*asDay) UnmarshalJSON(data []byte) error {
 func (*worded) UnmarshalJSON(data []byte) error { return fmt.Errorf("%s is no weekday", data) }
 
 const (
-	ofInt    = "from -9223372036854775808 to 9223372036854775807"
 	notATime = "must be a time such as 2006-01-02T15:04:05Z"
 	inString = "must be a string that holds the value"
 )
+
+var ofInt = fmt.Sprintf("from %d to %d", math.MinInt, math.MaxInt)
 
 func TestAPayloadGetsTheSameAnswerOnEveryRelease(t *testing.T) {
 	answer[quotedFields](t, map[string]string{
