@@ -61,8 +61,8 @@ type DeadLetters struct{ app *App }
 // backend is open.
 func (a *App) DeadLetters() DeadLetters { return DeadLetters{a} }
 
-// List returns the dead letters that the query selects, ordered by step and trigger, oldest first. For the next page
-// pass the ID of the last one as After.
+// List returns the dead letters that the query selects, ordered by trigger, which is the same order each time, and
+// oldest first. For the next page pass the ID of the last one as After.
 func (d DeadLetters) List(ctx context.Context, q DeadLetterQuery) ([]DeadLetter, error) {
 	limit := q.Limit
 	if limit <= 0 {
@@ -116,7 +116,7 @@ func (d DeadLetters) Discard(ctx context.Context, ids ...string) error {
 	return d.move(ctx, ids, driver.DeadLetters.Discard)
 }
 
-// RedriveAll redrives the dead letters that exist when it is called, oldest first for each step and trigger, and
+// RedriveAll redrives the dead letters that exist when it is called, oldest first for each trigger, and
 // returns how many.
 func (d DeadLetters) RedriveAll(ctx context.Context, q DeadLetterQuery) (int, error) {
 	return d.moveAll(ctx, q.Step, driver.DeadLetters.Redrive)

@@ -3,6 +3,7 @@ package motia_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -97,6 +98,82 @@ func ExampleApp_Validate() {
 	// <nil>
 	// topic "order-placed" of step "pay-order" is enqueued by no step
 	// motia: step "pay-order" enqueues to topic "order-paid", which no step consumes; if others do, declare it in VirtualEnqueues
+}
+
+// Triggers of a step that differ only in their conditions have names. Messages that wait for one of them stay its own when a
+// new version of the program swaps the two, or renames the step.
+func ExampleNamed() {
+	small := motia.When(func(in motia.Input[Order]) bool { return in.(*motia.QueueInput[Order]).Data.Total < 100 })
+	large := motia.When(func(in motia.Input[Order]) bool { return in.(*motia.QueueInput[Order]).Data.Total >= 100 })
+	handled := make(chan string, 1)
+	step := func(triggers ...motia.Trigger) motia.Step {
+		return motia.QueueStep(motia.StepConfig{
+			Name:     "pay-order",
+			Triggers: triggers,
+		}, func(order Order, ctx *motia.Ctx[Order]) error {
+			handled <- order.ID + " is " + ctx.Trigger.Name
+			return nil
+		})
+	}
+	app := motia.New(&motia.Options{Logger: quiet})
+	fmt.Println(app.Register(step(OrderPlaced.Trigger(small), OrderPlaced.Trigger(large))))
+	defer run(app, step(
+		OrderPlaced.Trigger(small, motia.Named("small")),
+		OrderPlaced.Trigger(large, motia.Named("large"), motia.QueueConfig{Concurrency: 1}),
+	))()
+
+	_ = OrderPlaced.Enqueue(app.Context(context.Background()), Order{ID: "o-1", Total: 450})
+	fmt.Println(<-handled)
+	// Output:
+	// motia: step "pay-order": trigger 1 (queue "order-placed"): has the same queue as trigger 0; tell them apart with Named
+	// o-1 is large
+}
+
+// A tool reads the steps of an app, here to draw the flow between them.
+func ExampleApp_Steps() {
+	app := motia.New(nil)
+	err := app.Register(
+		motia.HTTPStep(motia.StepConfig{
+			Name:     "place-order",
+			Triggers: []motia.Trigger{motia.HTTP("POST", "/orders")},
+			Enqueues: motia.Topics(OrderPlaced),
+		}, func(*motia.HTTPInput[Order], *motia.Ctx[Order]) (motia.Response, error) { return motia.Response{}, nil }),
+		motia.QueueStep(motia.StepConfig{
+			Name:     "pay-order",
+			Triggers: []motia.Trigger{OrderPlaced.Trigger()},
+		}, func(Order, *motia.Ctx[Order]) error { return nil }),
+	)
+	if err != nil {
+		fmt.Println(err)
+	}
+	for _, step := range app.Steps() {
+		config := step.Config()
+		for _, trigger := range config.Triggers {
+			fmt.Printf("%v → %s (%v)\n", trigger, config.Name, step.InputType())
+		}
+		for _, topic := range config.Enqueues {
+			fmt.Printf("%s → queue %q\n", config.Name, topic)
+		}
+	}
+	// Output:
+	// queue "order-placed" → pay-order (motia_test.Order)
+	// http POST /orders → place-order (motia_test.Order)
+	// place-order → queue "order-placed"
+}
+
+// A spec is what a trigger says, as data.
+func ExampleTrigger_Spec() {
+	nightly := motia.Cron("0 2 * * *", motia.InZone("Europe/Berlin"), motia.Named("nightly"))
+	large := OrderPlaced.Trigger(motia.QueueConfig{MaxAttempts: 10})
+	for _, trigger := range []motia.Trigger{nightly, large} {
+		text, err := json.Marshal(trigger.Spec())
+		fmt.Println(string(text), err)
+	}
+	fmt.Println(large.Spec().Payload)
+	// Output:
+	// {"type":"cron","name":"nightly","expression":"0 2 * * *","zone":"Europe/Berlin","overlap":"skip"} <nil>
+	// {"type":"queue","topic":"order-placed","queue":{"maxAttempts":10}} <nil>
+	// motia_test.Order
 }
 
 // Step middleware wraps the handlers of all steps.

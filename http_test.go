@@ -210,9 +210,9 @@ func TestEveryRouteOfAStepIsServed(t *testing.T) {
 		func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
 			return motia.Response{Body: ctx.Trigger}, nil
 		}))
-	require.JSONEq(t, `{"Type":"http","Index":0,"Method":"get","Path":"/a","Attempt":1,"Topic":"","Expression":"","Scope":"","Key":"","Stream":""}`,
+	require.JSONEq(t, `{"Type":"http","Index":0,"Name":"","Method":"get","Path":"/a","Attempt":1,"Topic":"","Expression":"","Scope":"","Key":"","Stream":""}`,
 		do(t, app, "GET", "/a", "").Body.String())
-	require.JSONEq(t, `{"Type":"http","Index":1,"Method":"POST","Path":"/b/:x","Attempt":1,"Topic":"","Expression":"","Scope":"","Key":"","Stream":""}`,
+	require.JSONEq(t, `{"Type":"http","Index":1,"Name":"","Method":"POST","Path":"/b/:x","Attempt":1,"Topic":"","Expression":"","Scope":"","Key":"","Stream":""}`,
 		do(t, app, "POST", "/b/1", "").Body.String())
 }
 

@@ -65,7 +65,7 @@ func TestEverySubscribedStepGetsEveryMessage(t *testing.T) {
 			}
 		}
 		app, _ := newApp(t, nil, queueStep("one", "t", record("one")), queueStep("two", "t", record("two")), queueStep("other", "u", record("other")),
-			motia.QueueStep(motia.StepConfig{Name: "twice", Triggers: []motia.Trigger{motia.Queue("t"), motia.Queue("t", motia.When(func(motia.Input[string]) bool { return true })), motia.Queue("u")}},
+			motia.QueueStep(motia.StepConfig{Name: "twice", Triggers: []motia.Trigger{motia.Queue("t"), motia.Queue("t", motia.When(func(motia.Input[string]) bool { return true }), motia.Named("again")), motia.Queue("u")}},
 				func(data string, ctx *queueCtx) error {
 					return record(fmt.Sprint("twice", ctx.Trigger.Index))(ctx, data)
 				}))

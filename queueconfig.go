@@ -9,29 +9,30 @@ import (
 
 // QueueConfig is the delivery policy of a trigger; it is a [TriggerOption] and [Options.Queue] sets it for all
 // triggers of an app. Fields that are zero take the app's value, then the default named here. It applies to queue
-// triggers and to state, stream and cron triggers, which travel through the same queues.
+// triggers and to state, stream and cron triggers, which travel through the same queues. In the JSON of a
+// [TriggerSpec] its durations are nanoseconds.
 type QueueConfig struct {
 	// Type is Standard or FIFO. FIFO also orders messages without a group among themselves. Default: Standard.
-	Type QueueType
+	Type QueueType `json:"type,omitempty"`
 	// MaxAttempts is how often a message is tried in all, the first attempt included; then it becomes a dead letter. 1
 	// means no retries. Default: 4, for cron triggers 1.
-	MaxAttempts int
+	MaxAttempts int `json:"maxAttempts,omitempty"`
 	// VisibilityTimeout bounds an attempt: it is the deadline of the handler's context, and when it has passed the
 	// attempt has failed and the message is retried, whether or not the handler has returned.
 	// [FlowContext.ExtendVisibility] moves it. Default: 15 minutes.
-	VisibilityTimeout time.Duration
+	VisibilityTimeout time.Duration `json:"visibilityTimeout,omitempty"`
 	// Delay holds back every message. Default: 0.
-	Delay time.Duration
+	Delay time.Duration `json:"delay,omitempty"`
 	// Concurrency is the number of messages handled at once by this process. Default: 10; always 1 for cron triggers
 	// unless they allow overlap.
-	Concurrency int
+	Concurrency int `json:"concurrency,omitempty"`
 	// MaxPending bounds the messages that are enqueued but not finished, running ones included; then Enqueue returns
 	// [ErrQueueFull]. Default: no bound. It is for queue triggers.
-	MaxPending int
+	MaxPending int `json:"maxPending,omitempty"`
 	// Backoff returns the delay before the next attempt after the given number of failed ones, at least 1. Default:
 	// [ExponentialBackoff] from 1 s by factor 2 up to 5 minutes, which also applies to attempts that exceed their
 	// visibility timeout. It may be called concurrently.
-	Backoff func(attempt int) time.Duration
+	Backoff func(attempt int) time.Duration `json:"-"`
 }
 
 // QueueType says which messages of a queue are ordered.

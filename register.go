@@ -27,7 +27,7 @@ const registerTimeout = 30 * time.Second
 // It returns [ErrRunning] once Run has been called, and [ErrShutdown] after it.
 func (a *App) Register(steps ...Step) error {
 	steps = slices.Clone(steps) // the app keeps pointers into it
-	r := &registration{app: a, names: make(map[string]bool), unwrapped: make(map[*binding]error)}
+	r := &registration{app: a, names: make(map[string]bool), named: make(map[triggerName]*binding), unwrapped: make(map[*binding]error)}
 	candidates := r.prepare(steps) // without the lock: middleware may use the app
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -45,6 +45,9 @@ func (a *App) Register(steps ...Step) error {
 	for _, b := range r.bindings {
 		if b.route.Pattern != "" {
 			r.routes.Add(b.route.Pattern)
+		}
+		if t := b.trigger; t.name != "" {
+			r.named[triggerName{t.kind, t.name}] = b
 		}
 	}
 	for i := range steps {
@@ -77,10 +80,24 @@ func newRoutes(bindings []*binding) *route.Table {
 	return route.NewTable(entries, unmatched)
 }
 
+// Steps returns the registered steps, sorted by name, so that tools can read what they are made of: see [Step.Config],
+// [Step.InputType] and [Trigger.Spec]. Changes to what it returns do not change the app.
+func (a *App) Steps() []Step {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	steps := make([]Step, len(a.steps))
+	for i, s := range a.steps {
+		steps[i] = *s
+	}
+	slices.SortFunc(steps, func(s, other Step) int { return strings.Compare(s.config.Name, other.config.Name) })
+	return steps
+}
+
 // registration collects steps and the mistakes in them.
 type registration struct {
 	app       *App
 	names     map[string]bool
+	named     map[triggerName]*binding
 	bindings  []*binding         // those of the app and the new ones
 	unwrapped map[*binding]error // whose middleware has failed
 	routes    route.Set
@@ -95,7 +112,7 @@ func (r *registration) prepare(steps []Step) [][]*binding {
 		for j := range step.config.Triggers {
 			t := &step.config.Triggers[j]
 			b := &binding{app: r.app, step: step, trigger: t}
-			b.info = TriggerInfo{Type: t.kind, Index: j, Method: t.method, Path: t.path, Topic: t.topic, Expression: t.expression, Stream: t.stream, Attempt: 1}
+			b.info = TriggerInfo{Type: t.kind, Index: j, Name: t.name, Method: t.method, Path: t.path, Topic: t.topic, Expression: t.expression, Stream: t.stream, Attempt: 1}
 			if t.kind == TriggerHTTP {
 				b.handler, r.unwrapped[b] = wrapHTTP(t.middleware, b)
 			}
@@ -137,13 +154,13 @@ func (r *registration) add(step *Step, position int, bindings []*binding) {
 			r.mistake(step, errors.New("declares an empty topic"))
 		}
 	}
-	same := make(map[string][]*binding) // of this step that read alike
+	same := make(map[string]*binding) // of this step, by subscription
 	for _, b := range bindings {
 		for _, err := range r.check(b) {
 			r.mistakes = append(r.mistakes, b.mistake(err))
 		}
-		if twin := b.identify(same); twin != nil {
-			r.mistakes = append(r.mistakes, b.mistake(fmt.Errorf("is the same as trigger %d", twin.info.Index)))
+		if err := r.identify(b, same); err != nil {
+			r.mistakes = append(r.mistakes, b.mistake(err))
 		}
 		r.bindings = append(r.bindings, b)
 	}
@@ -260,43 +277,68 @@ func (r *registration) bind(ctx context.Context, bindings []*binding) error {
 	return nil
 }
 
-// identify gives the binding the id of its subscription. It depends on what the trigger says, not on its position, so
-// that reordering the triggers of a step loses no messages in a durable backend. identify returns an earlier trigger
-// of the step that would do just the same again, if there is one.
-func (b *binding) identify(same map[string][]*binding) (twin *binding) {
+// identify gives the binding the id of its subscription. It returns an error if a trigger of the same name is
+// registered, or if an earlier trigger of the step, which are in same by their ids, has the same subscription.
+func (r *registration) identify(b *binding, same map[string]*binding) error {
 	t := b.trigger
-	parts := []string{b.step.config.Name, string(t.kind)}
+	if t.name != "" {
+		name := triggerName{t.kind, t.name}
+		if other := r.named[name]; other != nil {
+			return fmt.Errorf("name is that of trigger %d (%v) of step %q already", other.info.Index, other.trigger, other.step.config.Name)
+		}
+		r.named[name] = b
+	}
+	if t.kind == "" || t.kind == TriggerHTTP {
+		return nil
+	}
+	b.subscription = t.subscriptionID(b.step.config.Name)
+	if t.kind == TriggerCron {
+		b.topics = []string{wire.CronTopic(b.subscription)}
+	}
+	if twin := same[b.subscription]; twin != nil {
+		return fmt.Errorf("has the same queue as trigger %d; tell them apart with Named", twin.info.Index)
+	}
+	same[b.subscription] = b
+	return nil
+}
+
+// triggerName is unique within an app.
+type triggerName struct {
+	kind TriggerType
+	name string
+}
+
+// subscriptionID returns what a durable backend keeps the trigger's messages under, see [Trigger] and [Named]. All parts
+// are escaped: only the ids of named triggers begin with an @, and no id holds a colon.
+func (t *Trigger) subscriptionID(step string) string {
+	var source, rest []string // what the trigger listens to, and what its name would stand for
 	switch t.kind {
 	case TriggerQueue:
-		parts = append(parts, t.topic)
+		source = []string{t.topic}
 	case TriggerCron:
-		parts = append(parts, t.expression)
+		rest = []string{t.expression}
+		if t.zone != "" {
+			rest = append(rest, t.zone)
+		}
 	case TriggerState:
-		parts = append(parts, optional(t.scope), optional(t.key))
+		// The changes of a scope go to a topic of its own and to that of all scopes. A subscription that was bound to one
+		// and later to the other as well would get them twice.
+		source, rest = []string{optional(t.scope)}, []string{optional(t.key)}
 	case TriggerStream:
-		parts = append(parts, t.stream, optional(t.group), optional(t.item))
+		source, rest = []string{t.stream}, []string{optional(t.group), optional(t.item)}
 	}
+	if t.name != "" {
+		return "@" + joinEscaped(slices.Concat([]string{string(t.kind), t.name}, source))
+	}
+	return joinEscaped(slices.Concat([]string{step, string(t.kind)}, source, rest))
+}
+
+// joinEscaped joins parts so that different ones stay different.
+func joinEscaped(parts []string) string {
 	for i := range parts {
 		parts[i] = url.QueryEscape(parts[i])
 	}
-	id := strings.Join(parts, "/")
-	if t.kind != "" && t.kind != TriggerHTTP && len(t.conditions) == 0 { // checkRoute compares routes
-		i := slices.IndexFunc(same[id], func(other *binding) bool {
-			return t.zone == other.trigger.zone && len(other.trigger.conditions) == 0
-		})
-		if i >= 0 {
-			twin = same[id][i]
-		}
-	}
-	same[id] = append(same[id], b)
-	if n := len(same[id]); n > 1 {
-		id = fmt.Sprintf("%s/%d", id, n)
-	}
-	b.subscription = id
-	if t.kind == TriggerCron {
-		b.topics = []string{wire.CronTopic(id)}
-	}
-	return twin
+	return strings.Join(parts, "/")
 }
 
 // optional tells nil from the empty string.

@@ -65,15 +65,15 @@ func TestTriggersThatSayTheSameTwiceAreMistakes(t *testing.T) {
 		triggers []motia.Trigger
 		want     string // none: it is fine
 	}{
-		"queue":              {[]motia.Trigger{motia.HTTP("GET", "/x"), motia.Queue("t"), motia.Queue("t")}, `trigger 2 (queue "t"): is the same as trigger 1`},
-		"cron":               {[]motia.Trigger{motia.Cron("@daily"), motia.Cron("@daily")}, "is the same as trigger 0"},
-		"state":              {[]motia.Trigger{motia.State(), motia.State()}, "is the same as trigger 0"},
-		"typed scope":        {[]motia.Trigger{regScope.Trigger(), motia.State(motia.InScope(string(regScope)))}, "is the same as trigger 0"},
-		"stream":             {[]motia.Trigger{regStream.Trigger(), regStream.Trigger()}, "is the same as trigger 0"},
+		"queue":              {[]motia.Trigger{motia.HTTP("GET", "/x"), motia.Queue("t"), motia.Queue("t")}, `trigger 2 (queue "t"): has the same queue as trigger 1`},
+		"cron":               {[]motia.Trigger{motia.Cron("@daily"), motia.Cron("@daily")}, "has the same queue as trigger 0"},
+		"state":              {[]motia.Trigger{motia.State(), motia.State()}, "has the same queue as trigger 0"},
+		"typed scope":        {[]motia.Trigger{regScope.Trigger(), motia.State(motia.InScope(string(regScope)))}, "has the same queue as trigger 0"},
+		"stream":             {[]motia.Trigger{regStream.Trigger(), regStream.Trigger()}, "has the same queue as trigger 0"},
 		"other zone":         {[]motia.Trigger{motia.Cron("@daily"), motia.Cron("@daily", motia.InZone("Europe/Berlin"))}, ""},
 		"other topic":        {[]motia.Trigger{motia.Queue("t"), motia.Queue("u")}, ""},
-		"condition":          {[]motia.Trigger{motia.Queue("t", always), motia.Queue("t")}, ""},
-		"other condition":    {[]motia.Trigger{motia.Queue("t", always), motia.Queue("t", always)}, ""},
+		"condition":          {[]motia.Trigger{motia.Queue("t", always), motia.Queue("t")}, "has the same queue as trigger 0"},
+		"other condition":    {[]motia.Trigger{motia.Queue("t", always), motia.Queue("t", always)}, "has the same queue as trigger 0"},
 		"routes":             {[]motia.Trigger{motia.HTTP("GET", "/x"), motia.HTTP("GET", "/y")}, ""},
 		"scope twice":        {[]motia.Trigger{motia.State(motia.InScope("a"), motia.InScope("b"))}, "scope is given twice"},
 		"scope of its own":   {[]motia.Trigger{regScope.Trigger(motia.InScope("b"))}, "scope is given twice"},

@@ -7,10 +7,11 @@ import (
 
 // StepConfig declares a step. It is copied by the constructors.
 type StepConfig struct {
-	// Name is unique within an App. It is part of what identifies the step's queues, so a durable backend keeps the
-	// messages of a step across restarts as long as its name stays.
+	// Name is unique within an App. It is a part of what identifies the queues of those triggers that have no name of their
+	// own, see [Trigger]: under another name of the step they start with empty queues, and messages that wait in the old
+	// ones stay there.
 	Name string
-	// Description is for people; the library does not read it.
+	// Description is for people and tools; the library does not read it.
 	Description string
 	// Triggers say when the step runs; at least one.
 	Triggers []Trigger
@@ -20,8 +21,8 @@ type StepConfig struct {
 	// nothing more: what the step sends and receives by other means.
 	VirtualEnqueues   []string
 	VirtualSubscribes []string
-	// Flows are the names of the flows that the step belongs to, for tools that draw the graph; the library does not read
-	// them.
+	// Flows are the names of the flows that the step belongs to, for tools that draw the graph, see [App.Steps]; the
+	// library does not read them.
 	Flows []string
 }
 
@@ -34,6 +35,17 @@ type Step struct {
 	input    reflect.Type // TInput
 	compile  func(app *App, t *Trigger) (newCall func() call, err error)
 	mistakes []error
+}
+
+// Config returns what the step was made from. It is a copy: changes to it do not change the step.
+func (s Step) Config() StepConfig { return s.config.clone() }
+
+// InputType returns the type of the payload, the TInput of the constructor. It is nil for [None] and for the zero Step.
+func (s Step) InputType() reflect.Type {
+	if s.input == noneType {
+		return nil
+	}
+	return s.input
 }
 
 // NewStep makes a step for any mix of triggers.

@@ -22,6 +22,7 @@ const (
 type TriggerInfo struct {
 	Type       TriggerType
 	Index      int    // in StepConfig.Triggers
+	Name       string // given with Named
 	Path       string // http: the route as declared
 	Method     string // http: the method as declared
 	Topic      string // queue
@@ -34,8 +35,15 @@ type TriggerInfo struct {
 
 // Trigger says when a step runs. Make one with [HTTP], [Queue], [Cron], [State] or [Stream], or with the Trigger
 // methods of [Topic], [Scope] and [StreamName]. Mistakes in it are reported by [App.Register].
+//
+// What fires a trigger waits for it in a queue of its own, unless it is an HTTP request. A durable backend finds the
+// queue again after a restart by the name of the trigger, see [Named]. For a trigger without a name, the step's name
+// and what the trigger says identify the queue: its topic; its expression and zone; its scope and key; its stream,
+// group and item. Conditions, [QueueConfig], [Overlap] and the position among the step's triggers may change, but two
+// triggers that differ in nothing else need names: Register refuses them without.
 type Trigger struct {
 	kind         TriggerType
+	name         string // empty unless Named
 	method, path string
 	topic        string
 	expression   string
@@ -57,8 +65,8 @@ type condition struct {
 	input   reflect.Type
 }
 
-// TriggerOption qualifies a trigger. The options are [QueueConfig], [When], [Use], [InZone], [Overlap], [InScope],
-// [ForKey], [InGroup] and [ForItem]; it cannot be implemented elsewhere.
+// TriggerOption qualifies a trigger. The options are [Named], [QueueConfig], [When], [Use], [InZone], [Overlap],
+// [InScope], [ForKey], [InGroup] and [ForItem]; it cannot be implemented elsewhere.
 type TriggerOption interface{ applyTrigger(*Trigger) }
 
 type triggerOption func(*Trigger)
@@ -109,6 +117,24 @@ func newTrigger(t Trigger, opts []TriggerOption) Trigger {
 		}
 	}
 	return t
+}
+
+// Named gives the trigger a name, which identifies its queue in place of the step's name and what the trigger says. So
+// messages that wait while a new version of the program is deployed reach the trigger even if the new version renames
+// the step, moves the trigger to another one, or changes its conditions, schedule, key, group or item. The topic, scope
+// or stream stays a part of the identity: messages of another one are not meant for the trigger.
+//
+// A name is unique among the triggers of its kind in an App, and must be so among all apps that share a backend. To
+// name an existing trigger, to change its name or to take it away starts a new queue; messages in the old one stay
+// there. Requests wait in no queue, so the name of an HTTP trigger is for people and tools only.
+func Named(name string) TriggerOption {
+	return triggerOption(func(t *Trigger) {
+		if name == "" {
+			t.mistakef("name is empty")
+		}
+		t.once(t.name != "", "name")
+		t.name = name
+	})
 }
 
 // When lets the trigger fire only if condition returns true for the decoded and validated input; its TInput is the
@@ -231,8 +257,15 @@ func (t *Trigger) mistakef(format string, args ...any) {
 	t.mistakes = append(t.mistakes[:len(t.mistakes):len(t.mistakes)], fmt.Errorf(format, args...))
 }
 
-// String describes the trigger as in "http POST /orders".
+// String describes the trigger, for example as "http POST /orders".
 func (t Trigger) String() string {
+	if t.name == "" {
+		return t.describe()
+	}
+	return fmt.Sprintf("%s named %q", t.describe(), t.name)
+}
+
+func (t *Trigger) describe() string {
 	switch t.kind {
 	case TriggerHTTP:
 		return "http " + t.method + " " + t.path

@@ -60,11 +60,11 @@ func (a *App) Tick(expression string) {
 	var due, others []string
 	for _, sub := range a.rec.subscriptions {
 		switch {
-		case sub.kind != motia.TriggerCron || len(sub.details) == 0:
-		case sub.details[0] == expression:
+		case sub.kind != motia.TriggerCron:
+		case sub.expression == expression:
 			due = append(due, sub.id)
 		default:
-			others = append(others, sub.details[0])
+			others = append(others, sub.expression)
 		}
 	}
 	a.rec.mu.Unlock()

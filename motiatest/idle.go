@@ -125,7 +125,7 @@ func (a *App) pending() ([]string, error) {
 				return nil, fmt.Errorf("cannot tell whether the app is idle: %w", err)
 			}
 			if s.Ready+s.Delayed+s.Running > 0 {
-				pending = append(pending, fmt.Sprintf("step %s (%s): %d messages ready, %d waiting for their time, %d running", sub.step, sub.trigger(), s.Ready, s.Delayed, s.Running))
+				pending = append(pending, fmt.Sprintf("step %s (%s): %d messages ready, %d waiting for their time, %d running", sub.step, sub.trigger, s.Ready, s.Delayed, s.Running))
 			}
 		}
 	}

@@ -60,6 +60,7 @@ func Invoke[T any](t TB, step motia.Step, input motia.Input[T]) *Result {
 		t.Fatalf("motiatest: the step is not valid:\n%v", err)
 		return new(Result)
 	}
+	c.complete(app.Steps())
 	if f.request != nil {
 		return host.serve(app, f.request)
 	}
@@ -205,7 +206,7 @@ func (a *App) conclude(result *Result, s *span) {
 func (c *capture) triggers() string {
 	var names []string
 	for _, sub := range c.subscriptions {
-		names = append(names, sub.trigger())
+		names = append(names, sub.trigger)
 	}
 	return cmp.Or(strings.Join(names, ", "), "http only")
 }

@@ -28,11 +28,14 @@ func (r *recorder) backend(inner *driver.Backend) *driver.Backend {
 	return &outer
 }
 
-// subscription is what the id of a subscription says: name/kind/details, each escaped.
+// subscription is what is known about a subscription. Its id says it: step/kind/details, or @kind/name/details for a
+// trigger with a name, each escaped.
 type subscription struct {
 	id, step   string
 	kind       motia.TriggerType
-	details    []string
+	name       string // of the trigger
+	trigger    string // described as motia.Trigger does
+	expression string // of a schedule
 	topics     []string
 	maxRetries int
 }
@@ -44,26 +47,50 @@ func newSubscription(id string) *subscription {
 			parts[i] = plain
 		}
 	}
-	s := &subscription{id: id, step: parts[0]}
-	if len(parts) > 1 {
-		s.kind, s.details = motia.TriggerType(parts[1]), parts[2:]
+	s := &subscription{id: id}
+	if len(parts) < 2 {
+		return s
 	}
+	if strings.HasPrefix(id, "@") {
+		s.kind, s.name = motia.TriggerType(parts[0][1:]), parts[1]
+		return s
+	}
+	s.step, s.kind = parts[0], motia.TriggerType(parts[1])
+	s.describe(parts[2:])
 	return s
 }
 
-// trigger describes the trigger as motia.Trigger does.
-func (s *subscription) trigger() string {
-	text := string(s.kind)
-	for i, detail := range s.details {
+// describe describes the trigger by what the id says of it.
+func (s *subscription) describe(details []string) {
+	if s.kind == motia.TriggerCron && len(details) > 0 {
+		s.expression = details[0]
+		details = details[:1] // without the zone
+	}
+	s.trigger = string(s.kind)
+	for i, detail := range details {
 		if s.kind == motia.TriggerState || s.kind == motia.TriggerStream && i > 0 {
 			var narrowed bool
 			if detail, narrowed = strings.CutPrefix(detail, "="); !narrowed {
 				continue
 			}
 		}
-		text += fmt.Sprintf(" %q", detail)
+		s.trigger += fmt.Sprintf(" %q", detail)
 	}
-	return text
+}
+
+// complete looks up what the id of a trigger with a name does not say.
+func (s *subscription) complete(steps []motia.Step) {
+	if s.name == "" {
+		return
+	}
+	for _, step := range steps {
+		config := step.Config()
+		for _, t := range config.Triggers {
+			if spec := t.Spec(); spec.Type == s.kind && spec.Name == s.name {
+				s.step, s.trigger, s.expression = config.Name, t.String(), spec.Expression
+			}
+		}
+	}
 }
 
 // queue records messages and deliveries.
@@ -112,6 +139,15 @@ func (r *recorder) bind(topic, id string, config driver.SubscriptionConfig) {
 	}
 	s.topics = append(s.topics, topic)
 	s.maxRetries = config.Retry.MaxRetries
+}
+
+// complete is told the steps once they are registered.
+func (r *recorder) complete(steps []motia.Step) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.subscriptions {
+		s.complete(steps)
+	}
 }
 
 func (q *queue) Publish(ctx context.Context, messages ...driver.Message) error {
@@ -171,7 +207,7 @@ func (r *recorder) deliver(ctx context.Context, id string, d *driver.Delivery, h
 
 // run runs a handler of deliveries within a span.
 func (r *recorder) run(ctx context.Context, s *span, d *driver.Delivery, handle driver.Handler) driver.Result {
-	r.begin(s, Event{Kind: KindStart, Step: s.subscription.step, Attempt: d.Attempt, Trigger: s.subscription.trigger(),
+	r.begin(s, Event{Kind: KindStart, Step: s.subscription.step, Attempt: d.Attempt, Trigger: s.subscription.trigger,
 		TraceID: traceID(d.Header), Data: d.Data})
 	returned := false
 	defer func() {

@@ -69,6 +69,7 @@ func RunApp(t TB, newApp func(opts *motia.Options) (*motia.App, error), given ..
 		return nil
 	}
 	a.App = app
+	a.rec.complete(app.Steps())
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	a.start()
 	return a
