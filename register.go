@@ -243,9 +243,12 @@ func (r *registration) checkRoute(b *binding) error {
 func (r *registration) checkSchedule(b *binding) error {
 	zone := r.app.location
 	if b.trigger.zone != "" {
-		loaded, err := time.LoadLocation(b.trigger.zone)
+		if schedule.NamesZone(b.trigger.expression) {
+			return errors.New("time zone is given twice: in the expression and by InZone")
+		}
+		loaded, err := schedule.LoadZone(b.trigger.zone)
 		if err != nil {
-			return fmt.Errorf("unknown time zone %q", b.trigger.zone)
+			return err
 		}
 		zone = loaded
 	}
@@ -277,8 +280,8 @@ func (r *registration) bind(ctx context.Context, bindings []*binding) error {
 	return nil
 }
 
-// identify gives the binding the id of its subscription. It returns an error if a trigger of the same name is
-// registered, or if an earlier trigger of the step, which are in same by their ids, has the same subscription.
+// identify gives the binding the id of its subscription. It returns an error if the trigger's name is taken, or if an
+// earlier trigger of the step has the same id; same holds those by their ids.
 func (r *registration) identify(b *binding, same map[string]*binding) error {
 	t := b.trigger
 	if t.name != "" {

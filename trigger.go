@@ -166,7 +166,9 @@ func Use(middleware ...func(http.Handler) http.Handler) TriggerOption {
 	})
 }
 
-// InZone sets the time zone of a cron trigger by its IANA name, for example "Europe/Berlin".
+// InZone sets the time zone of a cron trigger by its IANA name, for example "Europe/Berlin". It is refused beside an
+// expression that names a zone itself. In both places "Local" is refused: it differs from machine to machine, and the
+// processes that share a schedule have to agree on its times.
 func InZone(name string) TriggerOption {
 	return triggerOption(func(t *Trigger) {
 		t.only(TriggerCron, "InZone")

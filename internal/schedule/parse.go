@@ -71,7 +71,7 @@ func parse(expression string, zone *time.Location) (*Schedule, error) {
 	}
 	if name, ok := zonePrefix(words[0]); ok {
 		var err error
-		if zone, err = loadZone(name); err != nil {
+		if zone, err = LoadZone(name); err != nil {
 			return nil, err
 		}
 		if words = words[1:]; len(words) == 0 {
@@ -104,13 +104,24 @@ func zonePrefix(word string) (string, bool) {
 	return strings.CutPrefix(word, "TZ=")
 }
 
-func loadZone(name string) (*time.Location, error) {
+// NamesZone reports whether the expression begins with the prefix that names a time zone, a known one or not.
+func NamesZone(expression string) bool {
+	words := strings.Fields(expression)
+	if len(words) == 0 {
+		return false
+	}
+	_, ok := zonePrefix(words[0])
+	return ok
+}
+
+// LoadZone returns the time zone with the IANA name, as [Parse] does for the one that an expression names. The name
+// "Local" is refused: the machines that share a schedule have to agree on its times.
+func LoadZone(name string) (*time.Location, error) {
 	switch name {
 	case "":
 		return nil, errors.New("names no time zone")
 	case "Local":
-		// It would be another zone on each machine, and the machines that share a schedule have to agree on its times.
-		return nil, fmt.Errorf("%w %q: name the zone that is meant", ErrUnknownZone, name)
+		return nil, fmt.Errorf("%w %q: it differs from machine to machine; name the zone that is meant", ErrUnknownZone, name)
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil {

@@ -114,6 +114,15 @@ func TestParseTellsAnUnknownZoneFromOtherErrors(t *testing.T) {
 	require.EqualError(t, err, `schedule "61 * * * *": minute "61": 61 is above the maximum of 59`)
 }
 
+func TestNamesZoneIsToldByThePrefixAlone(t *testing.T) {
+	for expression, want := range map[string]bool{
+		"CRON_TZ=Asia/Tokyo 0 9 * * *": true, "\tTZ=Mars/Olympus @daily": true, "TZ=": true, "CRON_TZ=UTC": true,
+		"0 9 * * *": false, "@daily": false, "": false, " ": false, "tz=UTC @daily": false, "* * * * * TZ=UTC": false,
+	} {
+		require.Equal(t, want, schedule.NamesZone(expression), "%q", expression)
+	}
+}
+
 func TestParseDoesNotCareWhereWhiteSpaceIs(t *testing.T) {
 	want, err := schedule.Parse("CRON_TZ=Europe/Berlin */5 8-18 * * 1-5", nil)
 	require.NoError(t, err)
