@@ -235,8 +235,8 @@ type MemoryOptions struct {
 	DedupWindow time.Duration
 }
 
-// InMemory returns a new backend that keeps everything in memory: the default. What it holds ends with the process.
-// Several apps of one process can share it, as several processes share a distributed one; the first that shuts down
+// InMemory returns a new backend that keeps everything in memory. It is the default. What it holds is lost when the process
+// ends. Several apps of one process can share it, as several processes share a distributed one; the first that shuts down
 // closes it.
 func InMemory(opts *MemoryOptions) *driver.Backend {
 	var o MemoryOptions
