@@ -23,7 +23,7 @@ type hub struct {
 	stop   context.CancelFunc // ends run
 
 	lingers atomic.Bool // somebody may come back for the history
-	linger  *time.Timer // until it stops; guarded by stream.mu
+	linger  *time.Timer // until the hub stops; guarded by stream.mu
 
 	mu     sync.Mutex
 	live   bool  // ready is closed

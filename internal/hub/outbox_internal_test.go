@@ -13,8 +13,8 @@ import (
 	"github.com/motia-go/motia/internal/wire"
 )
 
-// Whatever is written and sent, and however a client reads, joins and leaves: what it gets makes what is stored, sent events
-// are missing only where a resync says so, and what waits for it is bounded.
+// Whatever is written and sent, and however a client reads, joins and leaves: it ends with what is stored, sent events are
+// missing only where a resync says so, and what waits for it is bounded.
 func TestWhatAnOutboxGivesAlwaysMakesWhatIsStored(t *testing.T) {
 	var syncs, coalesced int
 	for seed := range uint64(100) {
@@ -190,7 +190,7 @@ func TestOnlyUpdatesThatLaterOnesReplaceAreLeftOut(t *testing.T) {
 	}
 }
 
-// A group that fills the outbox does not take the place of others for good.
+// A group that floods the outbox does not push the others out of it.
 func TestAGroupThatFloodsIsResynchronisedAndTheOthersLoseNothing(t *testing.T) {
 	busy, quiet := newOutboxGroup("busy"), newOutboxGroup("quiet")
 	client := newOutboxClient(t, 8)

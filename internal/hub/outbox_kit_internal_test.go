@@ -147,7 +147,7 @@ func (c *outboxClient) receive(r *outboxRoom, e *Event) {
 		r.sends, r.gap = n, false
 		return
 	}
-	// What the frame says, and what clients do with it that trust it.
+	// What the frame says, and what clients that trust it do with it.
 	var frame struct{ Event struct{ Type string } }
 	text := e.RoomFrame()
 	if text != nil {

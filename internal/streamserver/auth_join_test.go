@@ -16,7 +16,7 @@ import (
 	"github.com/motia-go/motia/internal/testkit"
 )
 
-// authByToken takes the token for the principal.
+// authByToken uses the token as the principal.
 func authByToken(_ context.Context, r *http.Request) (any, error) { return motia.StreamToken(r), nil }
 
 func TestARefusedJoinIsAnsweredAndSeesNothing(t *testing.T) {
@@ -154,7 +154,7 @@ func TestAnOnLeaveThatPanicsOrHangsHarmsNobodyElse(t *testing.T) {
 	})
 }
 
-// A client that is gone while OnJoin thinks about it has joined and left, and nothing of it stays.
+// A client that disconnects while OnJoin runs has joined and left, and leaves nothing behind.
 func TestAClientThatVanishesInTheMiddleOfAJoinLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := new(testkit.List)
@@ -175,7 +175,7 @@ func TestAClientThatVanishesInTheMiddleOfAJoinLeaves(t *testing.T) {
 	})
 }
 
-// The reader is busy with the join: that it reads no pong is not the client's fault.
+// The server reads no pongs while it waits for OnJoin: the client must not be cut off for that.
 func TestASlowOnJoinDoesNotCostTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, l, _ := socketApp(t, motia.Options{StreamLimits: motia.StreamLimits{AuthTimeout: 5 * time.Minute}}, motia.StreamConfig{

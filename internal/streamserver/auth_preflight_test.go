@@ -12,7 +12,7 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// A browser asks before it sends a header such as Authorization to another origin, and asks without it.
+// Before a browser sends a header such as Authorization to another origin it asks, by a request without that header.
 func TestAPreflightIsAnsweredForAllowedOrigins(t *testing.T) {
 	app := motia.New(&motia.Options{
 		Streams:       []motia.StreamConfig{{Name: "notes"}},

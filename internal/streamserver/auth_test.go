@@ -183,7 +183,7 @@ func TestPagesOfOtherSitesAreRefused(t *testing.T) {
 	}
 }
 
-// A request that asks for an upgrade but is none gets an answer, and costs nothing.
+// A request for an upgrade that is not valid gets an answer, and leaves nothing behind.
 func TestABadUpgradeIsAnswered(t *testing.T) {
 	app, _ := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "notes"}}})
 	for name, c := range map[string]struct {

@@ -10,7 +10,7 @@ import (
 	"github.com/motia-go/motia/internal/hub"
 )
 
-// reconnectDelay is when a client of server-sent events comes back after its connection was lost, in milliseconds.
+// reconnectDelay is after how many milliseconds a client of server-sent events comes back when its connection was lost.
 const reconnectDelay = "2000"
 
 // serveEvents serves a group or an item as server-sent events. If it cannot begin it returns what to answer.
@@ -33,7 +33,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request, principal a
 		return p
 	}
 	defer s.hasLeft(st, join)
-	if r.Method == http.MethodHead { // it asks whether it might, and is not there
+	if r.Method == http.MethodHead { // which asks only whether the client may join
 		beginEvents(w)
 		return problem{}
 	}
@@ -95,7 +95,8 @@ func (s *Server) writeEvents(w http.ResponseWriter, r *http.Request, box *hub.Ou
 	control := http.NewResponseController(w)
 	beginEvents(w)
 	write := func(texts ...[]byte) bool {
-		// Without the deadline a stalled client is held by the server; HTTP/2 ends the stream when it passes, write or no write.
+		// Without a deadline a stalled client would be held for ever. HTTP/2 ends the stream when the deadline passes, even if
+		// nobody writes, so it is cleared afterwards.
 		_ = control.SetWriteDeadline(time.Now().Add(s.Limits.WriteTimeout))
 		for _, text := range texts {
 			if _, err := w.Write(text); err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/motia-go/motia/internal/testkit"
 )
 
-// sseModel applies events as a client does that trusts them.
+// sseModel applies events like a client that trusts them.
 type sseModel struct {
 	items map[string]string
 	kinds map[string]int
@@ -173,7 +173,7 @@ func TestASlowReaderOfEventsEndsInTheStoredState(t *testing.T) {
 	}
 }
 
-// Others and the writer do not notice a client that does not read.
+// Neither the writer nor other clients notice a client that does not read.
 func TestAStalledReaderOfEventsHoldsUpNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app := sseApp(t, motia.Options{}, motia.StreamConfig{})

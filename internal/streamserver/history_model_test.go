@@ -96,8 +96,8 @@ func (c *sseCutter) follow(t *testing.T, url string, limit int) (done bool) {
 	}
 }
 
-// Whatever happens to its connections, a client of a history that reaches sees every event once and in order; one of a
-// history that does not reach is told so, and ends in the stored state all the same.
+// Whatever happens to its connections, a client sees every event once and in order if the history goes back far enough. If
+// it does not, the client is told so, and still ends with what is stored.
 func TestAClientThatLosesItsConnectionAgainAndAgainMissesNothing(t *testing.T) {
 	const writers, writes, rounds = 3, 10, 40
 	for name, history := range map[string]motia.StreamHistory{

@@ -245,8 +245,8 @@ func TestAGroupGoesOnForThoseThatMayComeBack(t *testing.T) {
 	})
 }
 
-// Those who are only there for the present leave nothing behind.
-// There is no end of groups that clients can think of.
+// Subscribers that cannot come back leave nothing behind.
+// Clients can think of any number of groups.
 func TestNoMoreThanAThousandGroupsGoOnForThoseThatMayComeBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, watches := sseHistoryApp(t, motia.StreamHistory{Age: time.Minute})
@@ -284,7 +284,7 @@ func TestAGroupWithoutClientsThatComeBackEndsAtOnce(t *testing.T) {
 	})
 }
 
-// A backend that fails ends the streams of a group, and what is kept for those that may come back; the next client starts
+// A backend that fails ends the streams of a group and what is kept for clients that may come back. The next client starts
 // anew.
 func TestAGroupWhoseBackendFailsIsNotKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -252,7 +252,7 @@ func TestWhatIsNoMemberInTheBackendHarmsNobody(t *testing.T) {
 	})
 }
 
-// Presence is the business of those who are there: no step is started by it.
+// Presence concerns only those who follow the group: it starts no step.
 func TestPresenceFiresNoStreamTrigger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fired := new(testkit.List)

@@ -64,7 +64,7 @@ type Limits struct {
 	FrameRate    int           // frames per second that a client may send
 	Joins        int           // subscriptions of a connection
 	Buffer       int           // events that a client may lag behind
-	PingInterval time.Duration // between signs of life
+	PingInterval time.Duration // between pings
 	WriteTimeout time.Duration // for a client to receive what waits for it
 	AuthTimeout  time.Duration // for the functions that decide about a client
 }
@@ -96,7 +96,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Allow-Credentials", "true")
 		h.Add("Vary", "Origin")
-		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" { // a preflight, which has no credentials
+		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" { // a preflight request, which has no credentials
 			h.Set("Access-Control-Allow-Methods", "GET, HEAD")
 			h.Set("Access-Control-Allow-Headers", "Authorization, Cache-Control, Last-Event-ID")
 			w.WriteHeader(http.StatusNoContent)

@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// pongTimeout is how long a client has for its sign of life.
+	// pongTimeout is how long a client has to answer a ping.
 	pongTimeout = 10 * time.Second
 	// closeTimeout is how long the closing handshake may take.
 	closeTimeout = time.Second
@@ -38,8 +38,8 @@ type socket struct {
 	box    hub.Outbox
 	writes sync.WaitGroup
 	ping   *time.Timer
-	busy   atomic.Bool  // with a frame, so that pongs are not read
-	sends  atomic.Int32 // writers, so that a ping has to wait; what bounds that is the write timeout
+	busy   atomic.Bool  // the reader is, with a frame, so it reads no pongs
+	sends  atomic.Int32 // writers, for which a ping has to wait; the write timeout bounds that
 
 	// The following belong to the reader.
 	rooms map[Join]*membership
@@ -88,7 +88,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request, principal a
 func (c *socket) serve() {
 	defer c.end()
 	defer func() {
-		if v := recover(); v != nil { // a mistake of ours; net/http would not let it end the process either
+		if v := recover(); v != nil { // a bug of ours must not end the process; net/http would recover from it too
 			c.server.Log.Error("stream client is cut off", "error", panicError(v), "stack", string(debug.Stack()))
 		}
 	}()
@@ -125,7 +125,7 @@ func canHijack(w http.ResponseWriter) bool {
 func (c *socket) read() {
 	for {
 		kind, text, err := c.conn.Read(context.Background())
-		if errors.Is(err, websocket.ErrMessageTooBig) { // which the client has been told; it cannot hear it unless the rest is read
+		if errors.Is(err, websocket.ErrMessageTooBig) { // the client has been told, but hears it only if the rest of the frame is read, as close does
 			c.close(websocket.StatusMessageTooBig, "")
 		}
 		if err != nil {
@@ -185,7 +185,7 @@ func (c *socket) write() {
 		if batch == nil {
 			return
 		}
-		_ = c.net.SetWriteDeadline(time.Now().Add(c.server.Limits.WriteTimeout)) // what fails here fails below
+		_ = c.net.SetWriteDeadline(time.Now().Add(c.server.Limits.WriteTimeout)) // an error here comes again below
 		for _, p := range batch {
 			frame := p.Event.RoomFrame()
 			if frame == nil {
@@ -223,7 +223,7 @@ func (c *socket) close(code websocket.StatusCode, reason string) bool {
 	return false
 }
 
-// checkAlive cuts off a client that gives no sign of life.
+// checkAlive cuts off a client that answers no ping.
 func (c *socket) checkAlive() {
 	ctx, cancel := context.WithTimeout(context.Background(), pongTimeout)
 	defer cancel()

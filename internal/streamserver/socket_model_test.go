@@ -83,7 +83,7 @@ func (i *officialItem) listener(t testing.TB, f socketFrame) {
 	}
 }
 
-// officialItemOf reads the item of a frame, of which the clients expect that it is one and has an id.
+// officialItemOf reads the item of a frame. The clients expect an object with an id.
 func officialItemOf(t testing.TB, f socketFrame) map[string]any {
 	var item map[string]any
 	assert.NoError(t, json.Unmarshal(f.Event.Data, &item), f.text)
@@ -294,7 +294,7 @@ func officialRound(t *testing.T, random *rand.Rand) {
 	}
 }
 
-// What the protocol says as a delete and a create is no update that a later one makes up for.
+// An update that the protocol sends as a delete or a create is not left out because a later one follows.
 func TestASlowOfficialClientHearsOfItemsThatWereNullForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, l, _ := socketApp(t, motia.Options{StreamLimits: motia.StreamLimits{Buffer: 10}}, motia.StreamConfig{})
