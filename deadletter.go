@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/jsontext"
 	"github.com/motia-go/motia/internal/trace"
 	"github.com/motia-go/motia/internal/wrap"
 )
@@ -225,7 +226,7 @@ func (b *binding) deadLetter(letter *driver.DeadLetter) DeadLetter {
 		out.TraceID = parent.TraceID
 	}
 	if !json.Valid(out.Payload) { // would keep the whole list from being encoded
-		out.Payload, _ = json.Marshal(string(letter.Data)) // a string always encodes
+		out.Payload, _ = jsontext.Marshal(string(letter.Data)) // a string always encodes
 	}
 	for i, a := range letter.Attempts {
 		out.Attempts[i] = DeadLetterAttempt{StartedAt: a.Started, EndedAt: a.Ended, Error: a.Error}

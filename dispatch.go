@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/jsontext"
 	"github.com/motia-go/motia/internal/payload"
 	"github.com/motia-go/motia/internal/wire"
 )
@@ -51,7 +52,7 @@ func compile[E, T any](app *App, t *Trigger, handler handlerFunc[E, T]) (func() 
 	for _, c := range t.conditions {
 		accepts, ok := c.accepts.(func(Input[T]) bool)
 		if !ok {
-			mistakes = append(mistakes, fmt.Errorf("condition takes Input[%v], but the step's input is %v", c.input, input))
+			mistakes = append(mistakes, fmt.Errorf("condition takes Input[%s], but the step's input is %s", jsontext.TypeName(c.input), jsontext.TypeName(input)))
 			continue
 		}
 		p.conditions = append(p.conditions, accepts)
@@ -62,7 +63,7 @@ func compile[E, T any](app *App, t *Trigger, handler handlerFunc[E, T]) (func() 
 			mistakes = append(mistakes, err)
 		}
 		if t.payload != nil && t.payload != input && !carries(input, t.payload) {
-			mistakes = append(mistakes, fmt.Errorf("payload is %v, but the step's input is %v", t.payload, input))
+			mistakes = append(mistakes, fmt.Errorf("payload is %s, but the step's input is %s", jsontext.TypeName(t.payload), jsontext.TypeName(input)))
 		}
 	}
 	return func() call { return &typedCall[E, T]{plan: p} }, errors.Join(mistakes...)
@@ -105,7 +106,7 @@ func (c *typedCall[E, T]) decodePast(data []byte, dest *T) {
 	if c.plan.codec == nil {
 		return
 	}
-	if err := json.Unmarshal(data, dest); err != nil {
+	if err := payload.Load(data, dest); err != nil {
 		*dest = *new(T)
 		c.Logger.DebugContext(c.Invocation.ctx, "old value does not decode as the step's input", "error", err)
 	}

@@ -2,7 +2,6 @@ package motia
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/jsontext"
 	"github.com/motia-go/motia/internal/wire"
 	"github.com/motia-go/motia/internal/wrap"
 )
@@ -175,7 +175,7 @@ func (inv *Invocation) message(m *driver.Message, topic string, data any, o enqu
 	if o.delay < 0 {
 		return inv.enqueueError(topic, fmt.Errorf("delay is negative: %v", o.delay))
 	}
-	encoded, err := json.Marshal(data)
+	encoded, err := jsontext.Marshal(data)
 	if err != nil {
 		return inv.enqueueError(topic, err)
 	}

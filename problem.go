@@ -1,10 +1,10 @@
 package motia
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 
+	"github.com/motia-go/motia/internal/jsontext"
 	"github.com/motia-go/motia/internal/payload"
 )
 
@@ -63,7 +63,7 @@ func fieldErrors(err *payload.Error) []FieldError {
 
 func writeProblem(w http.ResponseWriter, r *http.Request, p Problem, traceID string) {
 	p.Type, p.Title, p.TraceID = "about:blank", http.StatusText(p.Status), traceID
-	body, _ := json.Marshal(p) // strings and numbers only
+	body, _ := jsontext.Marshal(p) // strings and numbers only
 	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -2,7 +2,6 @@ package motia
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/motia-go/motia/internal/jsontext"
 	"github.com/motia-go/motia/internal/payload"
 	"github.com/motia-go/motia/internal/wrap"
 )
@@ -118,7 +118,7 @@ func (s *ResponseStream) Send(event ServerSentEvent) error {
 	case []byte:
 		text(string(data))
 	default:
-		encoded, err := json.Marshal(data)
+		encoded, err := jsontext.Marshal(data)
 		if err != nil {
 			return wrap.Errorf(err, "server-sent event")
 		}
@@ -173,7 +173,7 @@ func (res *Response) write(stream *ResponseStream, buffers *payload.Buffers) err
 	default:
 		b := buffers.Get()
 		defer buffers.Put(b)
-		if err := json.NewEncoder(b).Encode(body); err != nil {
+		if err := jsontext.Encode(b, body); err != nil {
 			return fmt.Errorf("response body: %w", err)
 		}
 		res.raw(stream, b.Bytes(), "application/json")

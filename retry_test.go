@@ -196,7 +196,7 @@ func TestAPanicIsAFailedAttemptWithItsStackInTheLog(t *testing.T) {
 	}{
 		"value":           {func() { panic("oh no") }, "panic: oh no"},
 		"error":           {func() { panic(errBoom) }, "panic: boom"},
-		"nil":             {func() { panic(nil) }, "panic: panic called with nil argument"},
+		"nil":             {func() { panic(nil) }, "panic called with nil argument"},
 		"nil dereference": {func() { var p *struct{ n int }; p.n++ }, "panic: runtime error: invalid memory address or nil pointer dereference"},
 	} {
 		t.Run(name, func(t *testing.T) {

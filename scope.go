@@ -7,6 +7,7 @@ import (
 	"reflect"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/payload"
 )
 
 // Scope is a typed state scope, declared as a constant:
@@ -38,7 +39,7 @@ func (s Stored[T]) Value() (T, error) {
 	if s.json == nil {
 		return v, nil
 	}
-	err := json.Unmarshal(s.json, &v)
+	err := payload.Load(s.json, &v)
 	return v, err
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/jsontext"
+	"github.com/motia-go/motia/internal/payload"
 	"github.com/motia-go/motia/internal/store"
 	"github.com/motia-go/motia/internal/wire"
 	"github.com/motia-go/motia/internal/wrap"
@@ -171,7 +173,7 @@ func (v values) update(ctx context.Context, key string, ops []UpdateOp) (Change,
 }
 
 func (v values) encode(value any) ([]byte, error) {
-	data, err := json.Marshal(value)
+	data, err := jsontext.Marshal(value)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +184,7 @@ func (v values) encode(value any) ([]byte, error) {
 }
 
 func (v values) decode(key string, data []byte, dest any) error {
-	if err := json.Unmarshal(data, dest); err != nil {
+	if err := payload.Load(data, dest); err != nil {
 		return v.Explain(err, "get", key)
 	}
 	return nil

@@ -158,7 +158,7 @@ func TestAStateTriggersInfoAndDataAreThoseOfTheChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen events
 		app, _ := newApp(t, nil, stateStep("watch", func(_ *stateInput, ctx *stateFlow) error {
-			seen.add(fmt.Sprintf("%+v %s", ctx.Trigger, ctx.GetData()))
+			seen.add(fmt.Sprintf("%+v %s", ctx.Trigger, string(ctx.GetData())))
 			return nil
 		}, motia.State(motia.InScope("other")), motia.State(motia.InScope("s"))))
 		start(t, app)

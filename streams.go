@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/jsontext"
 	"github.com/motia-go/motia/internal/wire"
 	"github.com/motia-go/motia/internal/wrap"
 )
@@ -116,7 +117,7 @@ func (inv *Invocation) streamGroup(name, group string) (values, error) {
 
 // send hands an event to the subscribers, and to the stream triggers.
 func (inv *Invocation) send(ctx context.Context, stream, group, id, name string, data any) error {
-	payload, err := json.Marshal(data)
+	payload, err := jsontext.Marshal(data)
 	if err != nil {
 		return wrap.Errorf(err, "send %q to stream %q", name, stream)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/motia-go/motia/internal/jsonops"
+	"github.com/motia-go/motia/internal/jsontext"
 )
 
 // UpdateOp is one operation of an Update. Make one with [Set], [Delete], [Increment], [Decrement], [Merge] or
@@ -47,14 +48,14 @@ func Merge(path string, value any) UpdateOp { return newOp(jsonops.Merge, path, 
 func Append(path string, values ...any) UpdateOp {
 	op := UpdateOp{op: jsonops.Op{Kind: jsonops.Append, Path: path, Values: make([]json.RawMessage, len(values))}}
 	for i, v := range values {
-		encoded, err := json.Marshal(v)
+		encoded, err := jsontext.Marshal(v)
 		op.op.Values[i], op.err = encoded, errors.Join(op.err, err)
 	}
 	return op
 }
 
 func newOp(kind jsonops.Kind, path string, value any) UpdateOp {
-	encoded, err := json.Marshal(value)
+	encoded, err := jsontext.Marshal(value)
 	return UpdateOp{op: jsonops.Op{Kind: kind, Path: path, Value: encoded}, err: err}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/jsontext"
 )
 
 // NewContext returns what a handler takes beside the input, and the app that it works in, where its effects
@@ -47,9 +48,9 @@ func hostOf(t TB) *App {
 // describe says what an input is, as triggers are described, and what it carries.
 func describe[T any](input motia.Input[T]) (string, json.RawMessage) {
 	payload := func(v any) json.RawMessage {
-		text, err := json.Marshal(v)
+		text, err := jsontext.Marshal(v)
 		if err != nil {
-			text, _ = json.Marshal(err.Error())
+			text, _ = jsontext.Marshal(err.Error())
 		}
 		return text
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+
+	"github.com/motia-go/motia/internal/jsontext"
 )
 
 // Equal fails the test, with the difference, unless want and got are the same JSON. Both are encoded; a string, a []byte and a *bytes.Buffer
@@ -47,7 +49,7 @@ func normal(v any) (string, error) {
 		if text != nil {
 			v = string(text)
 		}
-		encoded, err := json.Marshal(v)
+		encoded, err := jsontext.Marshal(v)
 		if err != nil {
 			return "", err
 		}

@@ -1,6 +1,7 @@
 package motiatest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -9,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/motia-go/motia/internal/jsontext"
 )
 
 // updateFlag has the name of the package, as testing's own flags have, so that it clashes with nobody's -update.
@@ -55,27 +58,32 @@ func Golden(t TB, got any) bool {
 }
 
 func goldenText(got any) (string, error) {
-	var text string
 	switch got := got.(type) {
 	case Source:
-		text = got.Events().String()
+		return endLine(got.Events().String()), nil
 	case string:
-		text = got
+		return endLine(got), nil
 	case []byte:
-		text = string(got)
+		return endLine(string(got)), nil
+	case json.RawMessage: // which is a Stringer from Go 1.27 on
 	case fmt.Stringer:
-		text = got.String()
-	default:
-		encoded, err := json.MarshalIndent(got, "", "  ")
-		if err != nil {
-			return "", err
-		}
-		text = string(encoded)
+		return endLine(got.String()), nil
 	}
+	encoded, err := jsontext.Marshal(got)
+	if err != nil {
+		return "", err
+	}
+	var indented bytes.Buffer
+	err = json.Indent(&indented, encoded, "", "  ")
+	return endLine(indented.String()), err
+}
+
+// endLine ends a text with a line feed, unless it is empty.
+func endLine(text string) string {
 	if text != "" && !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}
-	return text, nil
+	return text
 }
 
 // updating reports whether either flag is set.

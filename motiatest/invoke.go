@@ -3,7 +3,6 @@ package motiatest
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/jsontext"
 	"github.com/motia-go/motia/internal/trace"
 	"github.com/motia-go/motia/internal/wire"
 )
@@ -113,10 +113,10 @@ func encodeInput[T any](input motia.Input[T]) (*fired, error) {
 		f.topics = []string{wire.StateTopicOfAll, wire.StateTopic(in.Scope)}
 		change := wire.StateChange{Type: string(in.Type), Scope: in.Scope, Key: in.Key}
 		if in.Old != nil {
-			change.Old, err = json.Marshal(in.Old)
+			change.Old, err = jsontext.Marshal(in.Old)
 		}
 		if in.New != nil && err == nil {
-			change.New, err = json.Marshal(in.New)
+			change.New, err = jsontext.Marshal(in.New)
 		}
 		if err != nil {
 			return nil, err
@@ -128,7 +128,7 @@ func encodeInput[T any](input motia.Input[T]) (*fired, error) {
 		e := wire.StreamEvent{Type: string(in.Event.Type), Stream: in.Stream, Group: in.GroupID, Item: in.ItemID, Time: in.Timestamp,
 			Name: in.Event.Name, Payload: in.Event.Payload}
 		if in.Event.Type != motia.EventSent {
-			if e.Data, err = json.Marshal(in.Event.Data); err != nil {
+			if e.Data, err = jsontext.Marshal(in.Event.Data); err != nil {
 				return nil, err
 			}
 		}
@@ -137,7 +137,7 @@ func encodeInput[T any](input motia.Input[T]) (*fired, error) {
 	default:
 		return nil, fmt.Errorf("there is no input")
 	}
-	d.Data, err = json.Marshal(payload)
+	d.Data, err = jsontext.Marshal(payload)
 	return f, err
 }
 

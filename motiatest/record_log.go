@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+
+	"github.com/motia-go/motia/internal/jsontext"
 )
 
 // logHandler records log records, and hands them on to the test's own handler if it has one.
@@ -26,6 +28,7 @@ func (h *logHandler) Handle(ctx context.Context, record slog.Record) error {
 	var handler slog.Handler = slog.NewJSONHandler(&text, &slog.HandlerOptions{
 		Level: record.Level,
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			a.Value = encodable(a.Value)
 			if len(groups) > 0 {
 				return a
 			}
@@ -49,13 +52,33 @@ func (h *logHandler) Handle(ctx context.Context, record slog.Record) error {
 		return err
 	}
 	if attrs := bytes.TrimSpace(text.Bytes()); !bytes.Equal(attrs, []byte("{}")) {
-		e.Data = json.RawMessage(bytes.Clone(attrs))
+		e.Data = json.RawMessage(jsontext.Uniform(bytes.Clone(attrs)))
 	}
 	h.rec.log(ctx, e)
 	if h.next != nil && h.next.Enabled(ctx, record.Level) {
 		return h.next.Handle(ctx, record)
 	}
 	return nil
+}
+
+// encodable returns the value, or the error text that slog would show in place of it, in the words of this module.
+func encodable(v slog.Value) (result slog.Value) {
+	if v.Kind() != slog.KindAny {
+		return v
+	}
+	_, isError := v.Any().(error)
+	if _, encodes := v.Any().(json.Marshaler); isError && !encodes {
+		return v // whose text is shown
+	}
+	defer func() {
+		if recover() != nil {
+			result = v // slog shows the panic
+		}
+	}()
+	if _, err := jsontext.Marshal(v.Any()); err != nil {
+		return slog.StringValue("!ERROR:" + err.Error())
+	}
+	return v
 }
 
 func (h *logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/jsontext"
 )
 
 // Request returns a request as clients send it. A body that is a string, a []byte or an io.Reader is sent as it is, nil is none, and anything
@@ -30,7 +31,7 @@ func Request(method, target string, body any) *http.Request {
 	case io.Reader:
 		reader = body
 	default:
-		text, err := json.Marshal(body)
+		text, err := jsontext.Marshal(body)
 		if err != nil {
 			reader = errorReader{err}
 			break

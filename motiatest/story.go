@@ -82,14 +82,14 @@ func (w *story) span(start *Event, depth int) {
 	head := "→ " + start.Step
 	switch {
 	case request != "":
-		head = fmt.Sprintf("%s %s", request, start.Data)
+		head = fmt.Sprintf("%s %s", request, string(start.Data))
 		if start.Step != "" {
 			head = strings.TrimRight(head, " ") + " → " + start.Step
 		}
 	case start.span.subscription == nil:
-		head = fmt.Sprintf("call for %s %s", start.Trigger, start.Data)
+		head = fmt.Sprintf("call for %s %s", start.Trigger, string(start.Data))
 	case start.span.cause == nil:
-		head = fmt.Sprintf("%s %s → %s", start.Trigger, start.Data, start.Step)
+		head = fmt.Sprintf("%s %s → %s", start.Trigger, string(start.Data), start.Step)
 		if start.span.subscription.kind == motia.TriggerCron { // when is not what
 			head = fmt.Sprintf("%s → %s", start.Trigger, start.Step)
 		}
@@ -116,7 +116,7 @@ func (w *story) span(start *Event, depth int) {
 		if end.Err != "" {
 			status = cmp.Or(strings.TrimPrefix(status, "0"), "nothing") + ", then " + end.Err
 		}
-		w.line(depth+1, "← %s %s", status, end.Data)
+		w.line(depth+1, "← %s %s", status, string(end.Data))
 	}
 }
 
@@ -134,18 +134,18 @@ func (w *story) event(e *Event, depth int) {
 		if e.Delay != 0 {
 			text += fmt.Sprintf(", after %v", e.Delay)
 		}
-		w.line(depth, "%s %s", text, e.Data)
+		w.line(depth, "%s %s", text, string(e.Data))
 	case KindState:
-		w.line(depth, "state %q %q %s %s", e.Scope, e.Key, e.Change, e.Data)
+		w.line(depth, "state %q %q %s %s", e.Scope, e.Key, e.Change, string(e.Data))
 	case KindStream:
 		change := e.Change
 		if e.Name != "" {
 			change += fmt.Sprintf(" %q", e.Name)
 		}
-		w.line(depth, "stream %q %q %q %s %s", e.Stream, e.GroupID, e.ItemID, change, e.Data)
+		w.line(depth, "stream %q %q %q %s %s", e.Stream, e.GroupID, e.ItemID, change, string(e.Data))
 	case KindLog:
 		if !e.late {
-			w.line(depth, "log %s %s %s", e.Level, e.Message, e.Data)
+			w.line(depth, "log %s %s %s", e.Level, e.Message, string(e.Data))
 		}
 	}
 	led := w.led[e.seq]

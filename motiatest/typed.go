@@ -2,8 +2,11 @@ package motiatest
 
 import (
 	"encoding/json"
+	"reflect"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/jsontext"
+	"github.com/motia-go/motia/internal/payload"
 )
 
 // Enqueued returns the messages that were accepted on the topic, in order.
@@ -76,7 +79,7 @@ func decodeNew[T any](t TB, what string, text json.RawMessage) *T {
 
 func decode(t TB, what string, text json.RawMessage, dest any) {
 	t.Helper()
-	if err := json.Unmarshal(text, dest); err != nil {
-		t.Fatalf("motiatest: %s is not of type %T: %v\n%s", what, dest, err, text)
+	if err := payload.Load(text, dest); err != nil {
+		t.Fatalf("motiatest: %s is not of type %s: %v\n%s", what, jsontext.TypeName(reflect.TypeOf(dest)), err, string(text))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/payload"
 )
 
 // event is an event as the server sends it.
@@ -31,7 +32,7 @@ func parseEvent(kind string, data []byte) (e event, ok bool, err error) {
 	default:
 		return event{}, false, nil
 	}
-	if err := json.Unmarshal(data, &e); err != nil {
+	if err := payload.Load(data, &e); err != nil {
 		return event{}, false, invalidAnswer{fmt.Errorf("event %q is not valid: %w", kind, err)}
 	}
 	if e.Items == nil && (e.Type == motia.EventSync || e.Type == motia.EventResync) {

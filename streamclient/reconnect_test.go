@@ -366,8 +366,8 @@ func TestAnEventThatCannotBeReadEndsTheSubscription(t *testing.T) {
 			"event: create\ndata: " + strings.Repeat("x", 1001) + "\n\n":                        "event is larger than 1000 bytes",
 			"event: create\n" + strings.Repeat("data: x\n", 501) + "\n":                         "event is larger than 1000 bytes",
 			strings.Repeat("x", 1001):                                                           "event is larger than 1000 bytes",
-			"event: create\ndata: {\n\n":                                                        `event "create" is not valid: unexpected end of JSON input`,
-			"event: update\ndata: []\n\n":                                                       `event "update" is not valid: json: cannot unmarshal array`,
+			"event: create\ndata: {\n\n":                                                        `event "create" is not valid: malformed JSON: unexpected end of JSON input at line 1, column 2`,
+			"event: update\ndata: []\n\n":                                                       `event "update" is not valid: wrong type: value must be an object, not an array`,
 			"event: resync\ndata: {\"timestamp\":1}\n\n":                                        `event "resync" has no items`,
 			"event: later\ndata: {\n\n: what is not known is left out\nevent: event\ndata:\n\n": `event "event" is not valid`,
 		} {

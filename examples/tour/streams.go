@@ -48,7 +48,7 @@ func showStreams(t *transcript) {
 		event, err := subscription.Next(waiting)
 		t.check(err)
 		t.printf("  subscriber: %s %s %q %s%s, %d items", event.Event.Type, event.ItemID, event.Event.Data.Content,
-			event.Event.Name, event.Event.Payload, len(event.Event.Items))
+			event.Event.Name, string(event.Event.Payload), len(event.Event.Items))
 	}
 	t.printf("# a subscriber begins with what is there")
 	next()

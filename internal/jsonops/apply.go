@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+
+	"github.com/motia-go/motia/internal/jsontext"
 )
 
 // Limits bound what an update may do. A field that is not positive has its default.
@@ -17,8 +19,9 @@ type Limits struct {
 const (
 	defaultDepth = 32
 	defaultSize  = 1 << 20
-	// maxNesting is the nesting up to which encoding/json reads a value. An update must not store what nobody can read.
-	maxNesting = 10000
+	// maxNesting is how deep a value may be nested, as for values that are stored whole: an update must not store what
+	// nobody can read.
+	maxNesting = jsontext.MaxNesting
 )
 
 var errNoValue = errors.New("the value is missing")

@@ -61,21 +61,22 @@ func TestSizeLimit(t *testing.T) {
 	})
 }
 
-// encoding/json reads no value that is nested more than 10000 deep, so none may be stored.
+// encoding/json reads no value that is nested more than 10000 deep, so none may be stored, nor one that is when it
+// travels in a message about the change or is listed with others.
 func TestNestingStaysReadable(t *testing.T) {
 	nested := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 
-	got, err := apply(t, `{}`, jsonops.Limits{}, set("a.b", nested(9997)))
+	got, err := apply(t, `{}`, jsonops.Limits{}, set("a.b", nested(9987)))
 	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal([]byte(got), new(any)))
+	require.NoError(t, json.Unmarshal([]byte(`[{"new":`+got+`}]`), new(any)))
 	for _, tooDeep := range []jsonops.Op{
-		set("a.b", nested(9998)), appendOne("a.b", nested(9998)), appendAll("a.b", nested(9998)), merge("a.b", `{"x":`+nested(9997)+`}`),
+		set("a.b", nested(9988)), appendOne("a.b", nested(9988)), appendAll("a.b", nested(9988)), merge("a.b", `{"x":`+nested(9987)+`}`),
 	} {
 		_, err = apply(t, `{}`, jsonops.Limits{}, tooDeep)
 		var failed *jsonops.Error
 		require.ErrorAs(t, err, &failed)
-		assert.Equal(t, "the value is nested more than 9997 deep", failed.Reason)
+		assert.Equal(t, "the value is nested more than 9987 deep", failed.Reason)
 	}
-	_, err = apply(t, `{}`, jsonops.Limits{}, set("a", `"`+nested(9998)+`"`))
+	_, err = apply(t, `{}`, jsonops.Limits{}, set("a", `"`+nested(9988)+`"`))
 	assert.NoError(t, err, "brackets in a string do not nest")
 }

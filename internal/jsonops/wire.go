@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/motia-go/motia/internal/jsontext"
 )
 
 // wireOp is the JSON form of every kind of operation.
@@ -28,14 +30,14 @@ func (op Op) MarshalJSON() ([]byte, error) {
 	case Append:
 		w.Value, w.Values = op.Value, op.Values
 	case Delete:
-		return json.Marshal(w)
+		return jsontext.Marshal(w)
 	default:
 		return nil, fmt.Errorf("unknown operation %q", string(op.Kind))
 	}
 	if w.Value == nil && w.By == nil && w.Values == nil {
 		return nil, missingMember(op.Kind, "a value")
 	}
-	return json.Marshal(w)
+	return jsontext.Marshal(w)
 }
 
 // UnmarshalJSON reads the JSON form of an operation:
@@ -54,7 +56,7 @@ func (op *Op) UnmarshalJSON(text []byte) error {
 	}
 	var w wireOp
 	if err := json.Unmarshal(text, &w); err != nil {
-		return fmt.Errorf("operation: %w", err)
+		return wrongMember(text)
 	}
 	if w.Type == "" {
 		return errors.New(`operation without "type"`)
@@ -89,6 +91,33 @@ func (op *Op) UnmarshalJSON(text []byte) error {
 	}
 	*op = read
 	return nil
+}
+
+// wrongMember is the error for an operation that does not decode. What encoding/json says differs between Go releases.
+func wrongMember(text []byte) error {
+	var members struct {
+		Type   json.RawMessage `json:"type"`
+		Path   json.RawMessage `json:"path"`
+		Values json.RawMessage `json:"values"`
+	}
+	if json.Unmarshal(text, &members) != nil {
+		return errors.New("operation is not JSON")
+	}
+	for _, m := range []struct {
+		name  string
+		value []byte
+		first byte
+		want  string
+	}{
+		{"type", members.Type, '"', "a string"},
+		{"path", members.Path, '"', "a string"},
+		{"values", members.Values, '[', "an array"},
+	} {
+		if kind := kindAt(m.value, 0); kind != 0 && kind != 'n' && kind != m.first {
+			return fmt.Errorf("operation: %q is %s, not %s", m.name, describe(kind), m.want)
+		}
+	}
+	return errors.New("operation: a member is of the wrong type")
 }
 
 func missingMember(kind Kind, name string) error {

@@ -58,7 +58,9 @@ func TestOpFromJSONRefuses(t *testing.T) {
 		{"append of null for several values", `{"type":"append","values":null}`, `operation "append" without "value" or "values"`},
 		{"null", `null`, `an operation is an object, not null`},
 		{"a list", `[]`, `an operation is an object, not an array`},
-		{"a path that is no string", `{"type":"set","path":["a"],"value":1}`, `operation: json: cannot unmarshal array into Go struct field wireOp.path of type string`},
+		{"a path that is no string", `{"type":"set","path":["a"],"value":1}`, `operation: "path" is an array, not a string`},
+		{"a type that is no string", `{"type":5,"path":"a"}`, `operation: "type" is a number, not a string`},
+		{"values that are no array", `{"type":"append","values":{"a":1}}`, `operation: "values" is an object, not an array`},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			var got jsonops.Op
@@ -66,6 +68,10 @@ func TestOpFromJSONRefuses(t *testing.T) {
 			assert.Zero(t, got)
 		})
 	}
+}
+
+func TestOpFromTextThatIsNotJSON(t *testing.T) {
+	assert.EqualError(t, new(jsonops.Op).UnmarshalJSON([]byte(`{"type":`)), "operation is not JSON")
 }
 
 func TestOpToJSON(t *testing.T) {

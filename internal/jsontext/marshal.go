@@ -25,7 +25,7 @@ func Marshal(v any) ([]byte, error) {
 	if nestsTooDeep(text) {
 		return nil, &EncodeError{Reason: reasonTooDeep}
 	}
-	return unescape(text), nil
+	return Uniform(text), nil
 }
 
 // Encode appends what [Marshal] returns to b, and a line feed, or nothing if there is an error.
@@ -40,12 +40,13 @@ func Encode(b *bytes.Buffer, v any) error {
 		b.Truncate(start)
 		return &EncodeError{Reason: reasonTooDeep}
 	}
-	b.Truncate(start + len(unescape(text)))
+	b.Truncate(start + len(Uniform(text)))
 	return nil
 }
 
-// unescape replaces \ufffd by the character, in place. That is what Go 1.26 writes for a byte that is not UTF-8.
-func unescape(text []byte) []byte {
+// Uniform replaces \ufffd by the character, in place, in text that is valid JSON. That is what Go 1.26 writes for a byte
+// that is not UTF-8, where later releases write the character.
+func Uniform(text []byte) []byte {
 	const escape = `\ufffd`
 	if !bytes.Contains(text, []byte(escape)) {
 		return text

@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"github.com/tidwall/gjson"
+
+	"github.com/motia-go/motia/internal/jsontext"
 )
 
 // Event is what a frame to a client says. What it holds depends on the type.
@@ -98,6 +100,6 @@ func appendValue(dst []byte, value json.RawMessage) []byte {
 }
 
 func appendString(dst []byte, s string) []byte {
-	text, _ := json.Marshal(s) // a string always encodes
+	text, _ := jsontext.Marshal(s) // a string always encodes
 	return append(dst, text...)
 }

@@ -7,13 +7,13 @@ package tick
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/payload"
 	"github.com/motia-go/motia/internal/schedule"
 	"github.com/motia-go/motia/internal/trace"
 )
@@ -77,7 +77,7 @@ func newMessage(topic string, at time.Time) driver.Message {
 // At returns the tick that a message with this data is for.
 func At(data []byte) (time.Time, error) {
 	var at time.Time
-	err := json.Unmarshal(data, &at)
+	err := payload.Load(data, &at)
 	return at, err
 }
 

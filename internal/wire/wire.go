@@ -8,6 +8,9 @@ import (
 	"encoding/json"
 	"time"
 	"unicode/utf8"
+
+	"github.com/motia-go/motia/internal/jsontext"
+	"github.com/motia-go/motia/internal/payload"
 )
 
 // The types of a [StateChange].
@@ -33,13 +36,13 @@ type StateChange struct {
 // Encode returns the change as JSON.
 func (c StateChange) Encode() ([]byte, error) {
 	c.ScopeBytes, c.KeyBytes = exactName(c.Scope), exactName(c.Key)
-	return json.Marshal(c)
+	return jsontext.Marshal(c)
 }
 
 // DecodeStateChange is the reverse of [StateChange.Encode].
 func DecodeStateChange(data []byte) (*StateChange, error) {
 	c := new(StateChange)
-	err := json.Unmarshal(data, c)
+	err := payload.Load(data, c)
 	restoreName(&c.Scope, c.ScopeBytes)
 	restoreName(&c.Key, c.KeyBytes)
 	return c, err
@@ -74,13 +77,13 @@ type StreamEvent struct {
 // Encode returns the event as JSON.
 func (e StreamEvent) Encode() ([]byte, error) {
 	e.GroupBytes, e.ItemBytes = exactName(e.Group), exactName(e.Item)
-	return json.Marshal(e)
+	return jsontext.Marshal(e)
 }
 
 // DecodeStreamEvent is the reverse of [StreamEvent.Encode].
 func DecodeStreamEvent(data []byte) (*StreamEvent, error) {
 	e := new(StreamEvent)
-	err := json.Unmarshal(data, e)
+	err := payload.Load(data, e)
 	restoreName(&e.Group, e.GroupBytes)
 	restoreName(&e.Item, e.ItemBytes)
 	return e, err
