@@ -100,15 +100,15 @@ func (c *typedCall[E, T]) decode(data []byte, dest *T) error {
 	return c.plan.codec.DecodeInto(data, dest)
 }
 
-// decodePast decodes a value that is no more. It is what it was, valid by today's rules or not; one that does not even decode
-// must not keep the change from its trigger, and is the zero value.
+// decodePast decodes a value that was replaced or deleted. It may have been written under other rules than today's, so it is
+// not validated; if it does not even decode, it is the zero value, since the change must reach its trigger all the same.
 func (c *typedCall[E, T]) decodePast(data []byte, dest *T) {
 	if c.plan.codec == nil {
 		return
 	}
 	if err := payload.Load(data, dest); err != nil {
 		*dest = *new(T)
-		c.Logger.DebugContext(c.Invocation.ctx, "old value does not decode as the step's input", "error", err)
+		c.Logger.DebugContext(c.Invocation.ctx, "old value does not decode as the step's input, the zero value is used", "error", err)
 	}
 }
 
