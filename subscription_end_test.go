@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 func TestACloseEndsASubscriptionAtOnce(t *testing.T) {
@@ -127,65 +127,11 @@ func TestAShutdownEndsAllSubscriptionsWithErrShutdown(t *testing.T) {
 	})
 }
 
-// streamFragile counts the watches and bus subscriptions that are open, and can be made to fail.
-type streamFragile struct {
-	driver.KV
-	bus             driver.Bus
-	watches, busses atomic.Int64
-	failBus         atomic.Bool
-	mu              sync.Mutex
-	broken          chan struct{} // closed to end all watches
-}
-
-var errStreamBroken = errors.New("connection lost")
-
-func (f *streamFragile) Watch(ctx context.Context, bucket, scope string, see func(driver.Entry)) error {
-	f.watches.Add(1)
-	defer f.watches.Add(-1)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	f.mu.Lock()
-	broken := f.broken
-	f.mu.Unlock()
-	ended := make(chan error, 1)
-	go func() { ended <- f.KV.Watch(ctx, bucket, scope, see) }()
-	select {
-	case err := <-ended:
-		return err
-	case <-broken:
-		cancel()
-		<-ended
-		return errStreamBroken
-	}
-}
-
-func (f *streamFragile) Send(ctx context.Context, subject string, data []byte) error {
-	return f.bus.Send(ctx, subject, data)
-}
-
-func (f *streamFragile) Subscribe(ctx context.Context, subject string, see func([]byte)) (func(), error) {
-	if f.failBus.Load() {
-		return nil, errStreamBroken
-	}
-	stop, err := f.bus.Subscribe(ctx, subject, see)
-	f.busses.Add(1)
-	return func() { stop(); f.busses.Add(-1) }, err
-}
-
-// breakWatches ends all watches with an error. Later ones work.
-func (f *streamFragile) breakWatches() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	close(f.broken)
-	f.broken = make(chan struct{})
-}
-
-func streamFragileApp(t testing.TB) (*motia.App, *streamFragile) {
-	backend := motia.InMemory(nil)
-	f := &streamFragile{KV: backend.KV, bus: backend.Bus, broken: make(chan struct{})}
-	backend.KV, backend.Bus = f, f
+// streamFragileApp returns an app with the stream "notes" on a backend that can be made to fail.
+func streamFragileApp(t testing.TB) (*motia.App, *testkit.Fragile) {
+	backend, fragile := testkit.NewFragile()
 	app, _ := newApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}}})
-	return app, f
+	return app, fragile
 }
 
 func TestABrokenWatchEndsItsSubscriptionsAndTheNextOneStartsAnew(t *testing.T) {
@@ -196,21 +142,21 @@ func TestABrokenWatchEndsItsSubscriptionsAndTheNextOneStartsAnew(t *testing.T) {
 			group, item := noteSubscribe(t, app, "g"), noteSubscribe(t, app, "g", motia.ForItem("i"))
 			require.Equal(t, "g/ sync i=1", noteText(noteNext(t, group)))
 			require.Equal(t, "g/i sync i=1", noteText(noteNext(t, item)))
-			fragile.breakWatches()
+			fragile.BreakWatches()
 			for _, sub := range []*motia.Subscription[noteItem]{group, item} {
 				_, err := sub.Next(t.Context())
-				require.ErrorIs(t, err, errStreamBroken)
+				require.ErrorIs(t, err, testkit.ErrBroken)
 				require.ErrorContains(t, err, `stream "notes"`)
 				sub.Close() // after its end
 			}
 			synctest.Wait()
-			require.Zero(t, fragile.watches.Load())
-			require.Zero(t, fragile.busses.Load())
+			require.Zero(t, fragile.Watches.Load())
+			require.Zero(t, fragile.Busses.Load())
 		}
-		fragile.failBus.Store(true)
+		fragile.FailBus.Store(true)
 		_, err := noteStream.Subscribe(app.Context(t.Context()), "g")
-		require.ErrorIs(t, err, errStreamBroken)
-		fragile.failBus.Store(false)
+		require.ErrorIs(t, err, testkit.ErrBroken)
+		fragile.FailBus.Store(false)
 		require.Equal(t, "g/ sync i=1", noteText(noteNext(t, noteSubscribe(t, app, "g"))))
 	})
 }
@@ -227,8 +173,8 @@ func TestASubscribeWhoseContextEndsMeanwhileLeavesNothingBehind(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		close(block)
 		synctest.Wait()
-		require.Zero(t, fragile.watches.Load())
-		require.Zero(t, fragile.busses.Load())
+		require.Zero(t, fragile.Watches.Load())
+		require.Zero(t, fragile.Busses.Load())
 	})
 }
 
@@ -285,8 +231,8 @@ func TestStormsOfSubscribingAndClosingLeaveNothingBehind(t *testing.T) {
 		}
 		group.Wait()
 		synctest.Wait()
-		require.Zero(t, fragile.watches.Load())
-		require.Zero(t, fragile.busses.Load())
+		require.Zero(t, fragile.Watches.Load())
+		require.Zero(t, fragile.Busses.Load())
 	})
 }
 
@@ -297,15 +243,15 @@ func TestOneWatchServesAllSubscribersOfAGroup(t *testing.T) {
 		for n := range 300 {
 			subs = append(subs, noteSubscribe(t, app, fmt.Sprint(n%3)))
 		}
-		require.EqualValues(t, 3, fragile.watches.Load())
-		require.EqualValues(t, 3, fragile.busses.Load())
+		require.EqualValues(t, 3, fragile.Watches.Load())
+		require.EqualValues(t, 3, fragile.Busses.Load())
 		for n, sub := range subs {
 			if n >= 3 {
 				sub.Close()
 			}
 		}
 		synctest.Wait()
-		require.EqualValues(t, 3, fragile.watches.Load())
+		require.EqualValues(t, 3, fragile.Watches.Load())
 		noteSet(t, app, "1", "i", 1)
 		noteNext(t, subs[1])
 		require.Equal(t, "1/i create 1", noteText(noteNext(t, subs[1])))
