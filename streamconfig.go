@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -258,9 +259,11 @@ func explainRefusal(err error) (status int, detail string) {
 // endStreams ends all subscriptions and what feeds them. Clients on the network are told to go, but not waited for.
 func (a *App) endStreams() {
 	a.streamServer.Close()
+	var ending sync.WaitGroup
 	for _, s := range a.streams {
-		s.hubs.Close(ErrShutdown)
+		ending.Go(func() { s.hubs.Close(ErrShutdown) }) // which waits a moment for the last events
 	}
+	ending.Wait()
 	for _, s := range a.streams {
 		s.hubs.Wait()
 	}

@@ -66,19 +66,23 @@ func subscribe[T any](ctx context.Context, inv *Invocation, stream, group string
 		group:   group,
 		sub:     sub,
 		ctx:     ctx,
-		unwatch: context.AfterFunc(ctx, func() { sub.Close(context.Cause(ctx)) }),
+		unwatch: context.AfterFunc(ctx, func() { sub.Finish(context.Cause(ctx)) }),
 	}, nil
 }
 
-// Next waits for the next event. It returns the error of ctx, the cause of the end of the context that was given to
-// Subscribe, [ErrSubscriptionClosed] after Close, or [ErrShutdown] when the app has shut down, after the events that
-// came before. An event that does not decode as T comes with an error, and the subscription goes on.
+// Next waits for the next event. After the last one it returns the cause of the end of the context that was given to
+// Subscribe, [ErrSubscriptionClosed] after Close, or [ErrShutdown] when the app has shut down. When ctx, which may be
+// another one, ends it returns the cause of that, after the events that are in the buffer by then. An event that does not
+// decode as T comes with an error, and the subscription goes on.
 func (s *Subscription[T]) Next(ctx context.Context) (StreamInput[T], error) {
 	done := ctx.Done()
 	if done == s.ctx.Done() {
 		done = nil // its end closes the subscription, and to wait for one thing is much cheaper than for two
 	}
 	event, err := s.sub.Next(ctx, done)
+	if err != nil && done != nil && s.ctx.Err() != nil { // which ends the subscription, after some more events perhaps
+		event, err = s.sub.Next(ctx, nil)
+	}
 	if err != nil {
 		return StreamInput[T]{}, err
 	}

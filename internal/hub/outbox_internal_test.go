@@ -40,7 +40,7 @@ func TestWhatAnOutboxGivesAlwaysMakesWhatIsStored(t *testing.T) {
 				client.leave(random.IntN(len(client.rooms)))
 			case n < 31 && len(client.rooms) > 0:
 				r := client.rooms[random.IntN(len(client.rooms))]
-				r.sub.Again()
+				require.NoError(t, r.sub.Again(t.Context()))
 			case n < 40:
 				g.delete(id)
 			case n < 50:
@@ -220,7 +220,7 @@ func TestAClientThatAsksAgainAndAgainWithoutReadingFillsNothing(t *testing.T) {
 	for range 1000 {
 		g.write("a", false) // so that each snapshot is another
 		client.join(g, "a")
-		client.rooms[0].sub.Again()
+		require.NoError(t, client.rooms[0].sub.Again(t.Context()))
 		client.leave(1)
 		require.LessOrEqual(t, len(client.box.queue), 8)
 		require.LessOrEqual(t, len(client.box.lagging), 1)

@@ -80,6 +80,10 @@ func (st *Stream) subscribe(ctx context.Context, group string, s *Subscriber) er
 		h.release()
 		return context.Cause(ctx)
 	}
+	if err := h.catchUpToJoin(ctx); err != nil {
+		h.release()
+		return err
+	}
 	s.hub = h
 	if err := h.admit(s); err != nil {
 		h.release()
@@ -148,7 +152,7 @@ func (h *hub) stopLocked() {
 	h.stop()
 }
 
-// Close ends all subscribers with the error, and every later attempt to subscribe fails with it.
+// Close ends all subscribers with the error, as [Subscriber.Finish] does, and every later attempt to subscribe fails with it.
 func (st *Stream) Close(err error) {
 	st.mu.Lock()
 	if st.closed == nil {
@@ -156,9 +160,7 @@ func (st *Stream) Close(err error) {
 	}
 	running := slices.Collect(maps.Values(st.hubs))
 	st.mu.Unlock()
-	for _, h := range running {
-		h.end(err)
-	}
+	finishAll(running, err)
 }
 
 // Wait returns when everything that Close ends has ended.

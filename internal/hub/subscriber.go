@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"reflect"
 	"sync/atomic"
 
 	"github.com/motia-go/motia/internal/wire"
@@ -15,11 +16,16 @@ type Subscriber struct {
 	index  int     // in the hub's slice
 	closed bool    // guarded by hub.mu
 	seat   *Seat   // nil within the process
+	hasten func()  // ends the wait of Finish; nil before. Guarded by hub.mu
 
 	// The following are for a subscriber within the process.
 	events  chan *Event
 	lagging atomic.Bool // has missed events because its buffer was full; set with hub.mu held
 	err     error       // why events was closed; to be read after that
+
+	// The following belong to the reader.
+	ended context.Context // given to Next, and found to have ended
+	left  int             // how many more events Next returns for it
 }
 
 // sendLocked never waits: a subscriber whose buffer is full gets a resync when it has read the buffer.
@@ -46,9 +52,17 @@ func (s *Subscriber) sendLocked(event *Event) {
 }
 
 // Next returns the next event: from the buffer, or a resync if events were missed, or else it waits for one. If done is not
-// nil it waits for done too, and then returns the cause of ctx's end. After the last event it returns the error that was
-// given to Close. It is for subscribers made by [Stream.Subscribe], and for one goroutine at a time.
+// nil it waits for done too, and then returns the cause of ctx's end, after what is in the buffer by then. After the last
+// event it returns the error that was given to Close. It is for subscribers made by [Stream.Subscribe], and for one
+// goroutine at a time.
 func (s *Subscriber) Next(ctx context.Context, done <-chan struct{}) (*Event, error) {
+	if done != nil {
+		select {
+		case <-done:
+			return s.nextOfLast(ctx)
+		default:
+		}
+	}
 	select {
 	case event, ok := <-s.events:
 		return s.received(event, ok)
@@ -65,8 +79,44 @@ func (s *Subscriber) Next(ctx context.Context, done <-chan struct{}) (*Event, er
 	case event, ok := <-s.events:
 		return s.received(event, ok)
 	case <-done:
-		return nil, context.Cause(ctx)
+		return s.nextOfLast(ctx)
 	}
+}
+
+// nextOfLast is Next when done is closed: it returns what there is, and the cause of ctx's end when everything has been
+// read that was there when it was first called. Otherwise somebody who is slower than the writers would never see the end.
+func (s *Subscriber) nextOfLast(ctx context.Context) (*Event, error) {
+	// Not by done: contexts that nobody has waited for share one.
+	comparable := reflect.ValueOf(ctx).Comparable()
+	if !comparable || s.ended != ctx {
+		s.ended, s.left = nil, len(s.events)
+		if comparable {
+			s.ended = ctx
+		}
+		if s.lagging.Load() {
+			s.left++ // the resync
+		}
+	}
+	if s.left > 0 {
+		s.left--
+		select {
+		case event, ok := <-s.events:
+			return s.received(event, ok)
+		default:
+		}
+		if snapshot := s.resync(); snapshot != nil {
+			return snapshot, nil
+		}
+	}
+	s.ended = nil
+	if len(s.events) == 0 { // it may be closed, for another reason
+		select {
+		case event, ok := <-s.events:
+			return s.received(event, ok)
+		default:
+		}
+	}
+	return nil, context.Cause(ctx)
 }
 
 func (s *Subscriber) received(event *Event, ok bool) (*Event, error) {
@@ -98,12 +148,16 @@ func (s *Subscriber) resync() *Event {
 }
 
 // Again sends a client on the network the state once more, for a further subscription in the same room.
-func (s *Subscriber) Again() {
+func (s *Subscriber) Again(ctx context.Context) error {
+	if err := s.hub.catchUpToJoin(ctx); err != nil {
+		return err
+	}
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
 	if !s.closed {
 		s.seat.begin(s.hub.stateLocked(s, Sync))
 	}
+	return nil
 }
 
 // wants reports whether the event, which is of the subscriber's hub, is for it.
@@ -122,6 +176,9 @@ func (s *Subscriber) Close(err error) {
 // endLocked tells the subscriber that nothing comes any more.
 func (s *Subscriber) endLocked(err error) {
 	s.closed = true
+	if s.hasten != nil {
+		s.hasten()
+	}
 	if s.seat != nil {
 		if err != nil { // else the client has left
 			s.seat.Box.Fail(err)

@@ -29,14 +29,19 @@ func (s *Server) follow(ctx context.Context, st *Stream, join Join, seat *hub.Se
 		item = &id
 	}
 	subscriber, err := st.Join(ctx, join.GroupID, item, seat)
-	switch {
-	case err == nil:
-		return subscriber, problem{}
-	case errors.Is(err, s.Shutdown):
-		return nil, shuttingDown
+	if err != nil {
+		return nil, s.cannotFollow(ctx, join, err)
+	}
+	return subscriber, problem{}
+}
+
+// cannotFollow logs an error of a stream, and returns what the client is told.
+func (s *Server) cannotFollow(ctx context.Context, join Join, err error) problem {
+	if errors.Is(err, s.Shutdown) {
+		return shuttingDown
 	}
 	s.Log.ErrorContext(ctx, "client cannot follow the stream", "stream", join.Stream, "group", join.GroupID, "error", err)
-	return nil, problem{http.StatusServiceUnavailable, "stream is not available"}
+	return problem{http.StatusServiceUnavailable, "stream is not available"}
 }
 
 // show makes the client present in the group as Presence says, until exit is called.

@@ -32,12 +32,15 @@ type groupKey struct{ stream, group string }
 // join subscribes the client to a room.
 func (c *socket) join(request room.Request) bool {
 	key := Join{Stream: request.Stream, GroupID: request.Group, ItemID: request.Item}
+	ctx := context.Background()
 	if m := c.rooms[key]; m != nil {
+		if err := m.subscriber.Again(ctx); err != nil {
+			return c.cannotFollow(request, c.server.cannotFollow(ctx, key, err))
+		}
 		if !slices.Contains(m.ids, request.Subscription) {
 			m.ids = append(m.ids, request.Subscription)
 			c.joins++
 		}
-		m.subscriber.Again()
 		return true
 	}
 	st := c.server.Streams[request.Stream]
@@ -46,7 +49,6 @@ func (c *socket) join(request room.Request) bool {
 	}
 	join := key
 	join.Principal = c.principal
-	ctx := context.Background()
 	if p := c.server.mayJoin(ctx, st, join); p.status != 0 {
 		return c.refuse(request, p.detail)
 	}
@@ -58,10 +60,7 @@ func (c *socket) join(request room.Request) bool {
 	subscriber, p := c.server.follow(ctx, st, join, &t.Seat)
 	if p.status != 0 {
 		c.server.hasLeft(st, join)
-		if p == shuttingDown {
-			return c.close(websocket.StatusGoingAway, p.detail)
-		}
-		return c.refuse(request, p.detail)
+		return c.cannotFollow(request, p)
 	}
 	c.rooms[key] = &membership{stream: st, subscriber: subscriber, ids: []string{request.Subscription}}
 	c.joins++
@@ -71,6 +70,14 @@ func (c *socket) join(request room.Request) bool {
 	}
 	t.rooms++
 	return true
+}
+
+// cannotFollow tells the client why a join has failed.
+func (c *socket) cannotFollow(request room.Request, p problem) bool {
+	if p == shuttingDown {
+		return c.close(websocket.StatusGoingAway, p.detail)
+	}
+	return c.refuse(request, p.detail)
 }
 
 // leave ends a subscription, and with the last one of a room the membership.

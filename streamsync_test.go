@@ -1,0 +1,397 @@
+package motia_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/driver"
+)
+
+// streamLaggingKV takes its time to tell watchers, and lets the writers go meanwhile.
+type streamLaggingKV struct {
+	driver.KV
+	driver.WatchSyncer
+}
+
+const streamLag = 10 * time.Millisecond
+
+func (k streamLaggingKV) Watch(ctx context.Context, bucket, scope string, see func(driver.Entry)) error {
+	return k.KV.Watch(ctx, bucket, scope, func(e driver.Entry) {
+		if e.Revision != 0 {
+			time.Sleep(streamLag)
+		}
+		see(e)
+	})
+}
+
+// streamLaggingApp is an app with the stream "notes", whose group "g" somebody follows and another one writes to all the
+// time, until the test ends. For bubbles.
+func streamLaggingApp(t *testing.T) *motia.App {
+	t.Helper()
+	t.Cleanup(func() { time.Sleep(time.Minute) }) // the last thing: what lags comes to its end
+	backend := motia.InMemory(nil)
+	backend.KV = streamLaggingKV{backend.KV, backend.KV.(driver.WatchSyncer)}
+	app, _ := newApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}}})
+	noteSubscribe(t, app, "g")
+	ctx, cancel := context.WithCancel(context.Background())
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		for n := 0; ctx.Err() == nil; n++ {
+			if _, err := noteStream.Set(app.Context(ctx), "g", "busy", noteItem{N: n}); err != nil {
+				assert.True(t, ctx.Err() != nil || errors.Is(err, motia.ErrShutdown), err)
+				return
+			}
+			time.Sleep(streamLag * 3 / 2) // else the watch would never catch up
+		}
+	})
+	t.Cleanup(func() { cancel(); writing.Wait() })
+	time.Sleep(streamLag)
+	return app
+}
+
+// holding returns the value of an item in a snapshot, -1 where it is missing.
+func holding(event noteItemInput, id string) int {
+	for _, item := range event.Event.Items {
+		if item.ID == id {
+			return item.Data.N
+		}
+	}
+	return -1
+}
+
+func TestASnapshotHoldsEveryWriteThatHasReturned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := streamLaggingApp(t)
+		for n := range 100 {
+			var opts []motia.SubscribeOption
+			if n%2 == 1 {
+				opts = append(opts, motia.ForItem("mine"))
+			}
+			noteSet(t, app, "g", "mine", n)
+			sub := noteSubscribe(t, app, "g", opts...)
+			first := noteNext(t, sub)
+			require.Equal(t, motia.EventSync, first.Event.Type)
+			require.Equal(t, n, holding(first, "mine"))
+			sub.Close()
+			time.Sleep(streamLag / 3)
+		}
+	})
+}
+
+func TestASnapshotHoldsEveryWriteThatHasReturnedWhileManyWrite(t *testing.T) {
+	const subscribers, writers, burst, rounds = 200, 4, 40, 300
+	app := streamNotesApp(t)
+	for range subscribers {
+		noteSubscribe(t, app, "g")
+	}
+	var writing sync.WaitGroup
+	begin := make([]chan int, writers)
+	for w := range begin {
+		begin[w] = make(chan int, rounds)
+		writing.Go(func() {
+			for round := range begin[w] {
+				for n := range burst {
+					_, err := noteStream.Set(app.Context(context.Background()), "g", fmt.Sprint(w), noteItem{N: round*burst + n})
+					assert.NoError(t, err)
+				}
+			}
+		})
+	}
+	for round := range rounds {
+		for _, c := range begin {
+			c <- round
+		}
+		noteSet(t, app, "g", "mine", round)
+		sub := noteSubscribe(t, app, "g")
+		require.Equal(t, round, holding(noteNext(t, sub), "mine"))
+		sub.Close()
+	}
+	for _, c := range begin {
+		close(c)
+	}
+	writing.Wait()
+}
+
+func TestTheSnapshotOfANetworkClientHoldsEveryWriteThatHasReturned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := streamLaggingApp(t)
+		l, s := socketServe(t, app), sseServe(t, app)
+		c := socketDial(t, l)
+		for n := range 50 {
+			socket := map[bool]string{true: "", false: "mine"}[n%2 == 0]
+			noteSet(t, app, "g", "mine", n)
+			c.join("g", socket)
+			time.Sleep(10 * streamLag) // for the join, which waits for the hub
+			frames := c.frames()
+			require.NotEmpty(t, frames)
+			require.Equal(t, "sync", frames[0].Event.Type)
+			require.Contains(t, frames[0].text, fmt.Sprintf(`"n":%d`, n))
+
+			// A further subscription in the same room begins with the state, too.
+			noteSet(t, app, "g", "mine", 1000+n)
+			c.ask("join", "notes", "g", socket, "again")
+			time.Sleep(10 * streamLag)
+			frames = c.frames()
+			for len(frames) > 0 && frames[0].Event.Type != "sync" {
+				frames = frames[1:]
+			}
+			require.NotEmpty(t, frames)
+			require.Contains(t, frames[0].text, fmt.Sprintf(`"n":%d`, 1000+n))
+			c.ask("leave", "notes", "g", socket, "again")
+			c.leave("g", socket)
+			c.frames()
+
+			noteSet(t, app, "g", "mine", 2000+n)
+			stream := sseOpen(t, s, "/notes/g"+map[bool]string{true: "/mine", false: ""}[n%2 == 0])
+			first := stream.next(t)
+			require.Equal(t, "sync", first.event)
+			require.Contains(t, first.data, fmt.Sprintf(`"n":%d`, 2000+n))
+			stream.cut()
+			time.Sleep(streamLag / 3)
+		}
+	})
+}
+
+func TestTheEventsBeforeTheEndOfASubscriptionComeAlsoWhileOthersWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := streamLaggingApp(t)
+		for n := range 100 {
+			ctx, cancel := context.WithCancel(app.Context(t.Context()))
+			sub, err := noteStream.Subscribe(ctx, "g", motia.ForItem("mine"))
+			require.NoError(t, err)
+			noteSet(t, app, "g", "mine", n)
+			// Next may be called with the context of the subscription, with one that derives from it, and with another one.
+			next, cancelNext := context.WithCancel(ctx)
+			contexts := []context.Context{ctx, next, t.Context()}
+			cancel()
+			var last int
+			for {
+				event, err := sub.Next(contexts[n%3])
+				if err != nil {
+					require.ErrorIs(t, err, context.Canceled)
+					break
+				}
+				last = event.Event.Data.N
+			}
+			require.Equal(t, n, last)
+			cancelNext()
+			time.Sleep(streamLag / 3)
+		}
+	})
+}
+
+func TestTheEventsBeforeAShutdownComeAlsoWhileOthersWrite(t *testing.T) {
+	for n := range 10 {
+		synctest.Test(t, func(t *testing.T) {
+			app := streamLaggingApp(t)
+			stop := start(t, app)
+			sub := noteSubscribe(t, app, "g", motia.ForItem("mine"))
+			time.Sleep(time.Duration(n) * streamLag / 3)
+			noteSet(t, app, "g", "mine", 1)
+			require.NoError(t, stop())
+			noteNext(t, sub)
+			require.Equal(t, "g/mine create 1", noteText(noteNext(t, sub)))
+			_, err := sub.Next(t.Context())
+			require.ErrorIs(t, err, motia.ErrShutdown)
+		})
+	}
+}
+
+func TestNextReturnsWhatIsInTheBufferBeforeTheEndOfItsContextAndNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := streamNotesApp(t)
+		sub := noteSubscribe(t, app, "g", motia.Buffer(4))
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		for range 2 {
+			for n := range 8 { // two too many for the snapshot, and three for the second time
+				noteSet(t, app, "g", "i", n)
+			}
+			var kinds []motia.StreamEventType
+			for {
+				event, err := sub.Next(ended)
+				if err != nil {
+					require.ErrorIs(t, err, context.Canceled)
+					break
+				}
+				kinds = append(kinds, event.Event.Type)
+				noteSet(t, app, "g", "j", len(kinds)) // a writer that is faster than the reader
+				require.Less(t, len(kinds), 100, "the iteration does not end")
+			}
+			require.GreaterOrEqual(t, len(kinds), 5)
+			require.Contains(t, kinds, motia.EventResync)
+			for { // nothing is lost by it
+				if event := noteNext(t, sub); event.ItemID == "j" && event.Event.Data.N == len(kinds) || holding(event, "j") == len(kinds) {
+					break
+				}
+			}
+		}
+		_, err := sub.Next(ended)
+		require.ErrorIs(t, err, context.Canceled)
+		sub.Close()
+		_, err = sub.Next(ended)
+		require.ErrorIs(t, err, motia.ErrSubscriptionClosed)
+	})
+}
+
+// While Next begins to wait, an event and the end of its context may both come.
+func TestNextReturnsAnEventThatComesJustBeforeTheEndOfItsContext(t *testing.T) {
+	app := streamNotesApp(t)
+	sub := noteSubscribe(t, app, "g")
+	noteNext(t, sub)
+	contexts, results := make(chan context.Context), make(chan error)
+	go func() {
+		defer close(results)
+		for ctx := range contexts {
+			_, err := sub.Next(ctx)
+			results <- err
+		}
+	}()
+	for n := range 20_000 {
+		ctx, cancel := context.WithCancel(context.Background())
+		contexts <- ctx
+		noteSet(t, app, "g", "i", n)
+		cancel()
+		require.NoError(t, <-results)
+	}
+	close(contexts)
+	<-results
+}
+
+// streamStuckKV cannot tell when its watchers have caught up.
+type streamStuckKV struct{ *streamFragile }
+
+var errStreamStuck = errors.New("the store does not answer")
+
+func (k streamStuckKV) SyncWatches(ctx context.Context, bucket, scope string) error {
+	if scope == "fails" {
+		return errStreamStuck
+	}
+	<-ctx.Done()
+	return fmt.Errorf("store: %w", ctx.Err())
+}
+
+func TestAWaitForTheLatestWritesThatFailsIsAnErrorAndHangsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		backend := motia.InMemory(nil)
+		fragile := &streamFragile{KV: backend.KV, bus: backend.Bus, broken: make(chan struct{})}
+		backend.KV, backend.Bus = streamStuckKV{fragile}, fragile
+		app, log := newApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}}})
+
+		begin := time.Now()
+		_, err := noteStream.Subscribe(app.Context(t.Context()), "g")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorContains(t, err, `stream "notes"`)
+		require.Equal(t, 10*time.Second, time.Since(begin))
+
+		cause := errors.New("client is gone")
+		ctx, cancel := context.WithTimeoutCause(app.Context(t.Context()), time.Second, cause)
+		defer cancel()
+		_, err = noteStream.Subscribe(ctx, "g")
+		require.ErrorIs(t, err, cause)
+
+		_, err = noteStream.Subscribe(app.Context(t.Context()), "fails")
+		require.ErrorIs(t, err, errStreamStuck)
+
+		s := sseServe(t, app)
+		response := sseRequest(t.Context(), t, s, http.MethodGet, "/notes/fails")
+		require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
+		require.NotContains(t, sseProblem(t, response).Detail, "store")
+		c := socketDial(t, socketServe(t, app))
+		c.join("fails", "")
+		require.Equal(t, []string{"event error"}, c.kinds())
+		require.Contains(t, log.String(), errStreamStuck.Error())
+
+		synctest.Wait()
+		require.Zero(t, fragile.watches.Load(), "nothing is left behind")
+		require.Zero(t, fragile.busses.Load())
+	})
+}
+
+// streamLateStuckKV stops to tell at some time.
+type streamLateStuckKV struct {
+	driver.KV
+	stuck *bool
+}
+
+func (k streamLateStuckKV) SyncWatches(ctx context.Context, bucket, scope string) error {
+	if *k.stuck {
+		return streamStuckKV{}.SyncWatches(ctx, bucket, scope)
+	}
+	return k.KV.(driver.WatchSyncer).SyncWatches(ctx, bucket, scope)
+}
+
+func TestTheEndOfASubscriptionWaitsASecondForTheEventsBeforeAndNoLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		backend := motia.InMemory(nil)
+		stuck := false
+		backend.KV = streamLateStuckKV{backend.KV, &stuck}
+		app, _ := newApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}, {Name: "others"}}})
+		stop := start(t, app)
+		ctx, cancel := context.WithCancel(app.Context(t.Context()))
+		ends := make([]*motia.Subscription[noteItem], 3)
+		for i := range ends {
+			var err error
+			ends[i], err = noteStream.Subscribe(ctx, "g")
+			require.NoError(t, err)
+		}
+		var remaining []*motia.Subscription[noteItem]
+		for i := range 3 {
+			remaining = append(remaining, noteSubscribe(t, app, fmt.Sprint(i)))
+		}
+		c := socketDial(t, socketServe(t, app))
+		c.join("g", "")
+		require.Equal(t, []string{"sync"}, c.kinds())
+
+		stuck = true
+		c.ask("join", "notes", "g", "", "again")
+		time.Sleep(10 * time.Second)
+		require.Equal(t, []string{"event error"}, c.kinds())
+		c.open()
+
+		begin := time.Now()
+		cancel()
+		for _, sub := range ends {
+			noteNext(t, sub)
+			_, err := sub.Next(t.Context())
+			require.ErrorIs(t, err, context.Canceled)
+		}
+		require.Equal(t, time.Second, time.Since(begin))
+
+		begin = time.Now()
+		require.NoError(t, stop())
+		require.Less(t, time.Since(begin), 2*time.Second)
+		for _, sub := range remaining {
+			noteNext(t, sub)
+			_, err := sub.Next(t.Context())
+			require.ErrorIs(t, err, motia.ErrShutdown)
+		}
+	})
+}
+
+func TestABackendThatCannotTellWhenItsWatchersAreToldServesSubscribersAsWell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, _ := streamFragileApp(t)
+		noteSet(t, app, "g", "i", 1)
+		ctx, cancel := context.WithCancel(app.Context(t.Context()))
+		sub, err := noteStream.Subscribe(ctx, "g")
+		require.NoError(t, err)
+		require.Equal(t, "g/ sync i=1", noteText(noteNext(t, sub)))
+		synctest.Wait() // what comes meanwhile may come later
+		noteSet(t, app, "g", "i", 2)
+		cancel()
+		require.Equal(t, "g/i update 2", noteText(noteNext(t, sub)))
+		_, err = sub.Next(t.Context())
+		require.ErrorIs(t, err, context.Canceled)
+	})
+}
