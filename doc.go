@@ -84,6 +84,14 @@
 //     (TestNothingIsLostOrDoubledBetweenSnapshotAndEvents,
 //     TestASlowSubscriberIsToldThatItMissedEventsAndHoldsUpNobody; kv/watch-under-load, kv/watch-slow,
 //     bus/order, bus/slow)
+//   - The snapshot holds every write that has returned before, and the events of every write that has returned
+//     come before the end of a subscription's context, on backends whose KV is a [driver.WatchSyncer], as the one
+//     in memory is. (TestASnapshotHoldsEveryWriteThatHasReturned,
+//     TestASnapshotHoldsEveryWriteThatHasReturnedWhileManyWrite,
+//     TestTheSnapshotOfANetworkClientHoldsEveryWriteThatHasReturned,
+//     TestTheEventsBeforeTheEndOfASubscriptionComeAlsoWhileOthersWrite,
+//     TestAWaitForTheLatestWritesThatFailsIsAnErrorAndHangsNobody; kv/watch-sync, kv/watch-sync-overlap,
+//     kv/watch-sync-snapshot, kv/watch-sync-others, kv/watch-sync-end)
 //   - The timestamps of the events that a subscriber sees strictly increase.
 //     (TestTimestampsOfAStreamStrictlyIncreaseWithinOneInstant; kv/revisions)
 //
