@@ -84,14 +84,16 @@
 //     (TestNothingIsLostOrDoubledBetweenSnapshotAndEvents,
 //     TestASlowSubscriberIsToldThatItMissedEventsAndHoldsUpNobody; kv/watch-under-load, kv/watch-slow,
 //     bus/order, bus/slow)
-//   - The snapshot holds every write that has returned before, and the events of every write that has returned
-//     come before the end of a subscription's context, on backends whose KV is a [driver.WatchSyncer], as the one
-//     in memory is. (TestASnapshotHoldsEveryWriteThatHasReturned,
+//   - The snapshot holds every write that has returned before. Before the end of a subscription's context come the
+//     events of every write that has returned, and those that were sent in the same process. (This is for backends
+//     that have [driver.WatchSyncer] and [driver.SubjectSyncer], as the one in memory has.)
+//     (TestASnapshotHoldsEveryWriteThatHasReturned,
 //     TestASnapshotHoldsEveryWriteThatHasReturnedWhileManyWrite,
 //     TestTheSnapshotOfANetworkClientHoldsEveryWriteThatHasReturned,
 //     TestTheEventsBeforeTheEndOfASubscriptionComeAlsoWhileOthersWrite,
+//     TestTheEventsSentBeforeTheEndOfASubscriptionComeAlsoWhileOthersSend,
 //     TestAWaitForTheLatestWritesThatFailsIsAnErrorAndHangsNobody; kv/watch-sync, kv/watch-sync-overlap,
-//     kv/watch-sync-snapshot, kv/watch-sync-others, kv/watch-sync-end)
+//     kv/watch-sync-snapshot, kv/watch-sync-others, kv/watch-sync-end, bus/sync, bus/sync-others, bus/sync-end)
 //   - The timestamps of the events that a subscriber sees strictly increase.
 //     (TestTimestampsOfAStreamStrictlyIncreaseWithinOneInstant; kv/revisions)
 //

@@ -241,12 +241,13 @@ func (s StreamName[T]) Members(ctx context.Context, group string) ([]Member, err
 // every later event, with nothing lost or doubled between. A subscriber that is too slow for its buffer misses events, and
 // is told so by a new snapshot (resync) in their place. The subscription is in force when Subscribe returns.
 //
-// When ctx ends, or the app shuts down, the events of writes that had returned before still come, and then the end.
+// When ctx ends, or the app shuts down, the events of writes that had returned before still come, and so do those that
+// were sent in this process before; then comes the end.
 //
 // For both Subscribe and the end wait until what follows the group in this process has caught up with the writers, who
 // never wait for it. If that takes more than 10 seconds Subscribe returns an error; the end waits a second at most. A backend
-// that is no [driver.WatchSyncer] cannot tell when that is: with it, a snapshot may lack the latest writes, which then
-// come as events, and the last events before the end may be missing.
+// that has no [driver.WatchSyncer] and [driver.SubjectSyncer] cannot tell when that is: a snapshot may lack the latest
+// writes, which then come as events, and the last events before the end may be missing.
 //
 // The stored changes of an item come in order, and so do the events that one sender sends; there is no order between the
 // two.

@@ -190,6 +190,63 @@ func TestTheEventsBeforeTheEndOfASubscriptionComeAlsoWhileOthersWrite(t *testing
 	})
 }
 
+// streamLaggingBus takes its time to tell subscribers, and lets the senders go meanwhile.
+type streamLaggingBus struct {
+	driver.Bus
+	driver.SubjectSyncer
+}
+
+func (b streamLaggingBus) Subscribe(ctx context.Context, subject string, see func([]byte)) (func(), error) {
+	return b.Bus.Subscribe(ctx, subject, func(data []byte) {
+		time.Sleep(streamLag)
+		see(data)
+	})
+}
+
+func TestTheEventsSentBeforeTheEndOfASubscriptionComeAlsoWhileOthersSend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		t.Cleanup(func() { time.Sleep(time.Minute) })
+		backend := motia.InMemory(nil)
+		backend.Bus = streamLaggingBus{backend.Bus, backend.Bus.(driver.SubjectSyncer)}
+		app, _ := newApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}}})
+		stop := start(t, app)
+		remaining := noteSubscribe(t, app, "g", motia.ForItem("last"))
+		var sending sync.WaitGroup
+		done := make(chan struct{})
+		sending.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				case <-time.After(streamLag * 3 / 2):
+					assert.NoError(t, noteStream.Send(app.Context(context.Background()), "g", "busy", "e", 0))
+				}
+			}
+		})
+		for n := range 100 {
+			ctx, cancel := context.WithCancel(app.Context(t.Context()))
+			sub, err := noteStream.Subscribe(ctx, "g", motia.ForItem("mine"))
+			require.NoError(t, err)
+			require.NoError(t, noteStream.Send(ctx, "g", "mine", "e", n))
+			cancel()
+			noteNext(t, sub)
+			require.Equal(t, fmt.Sprintf("g/mine event e %d", n), noteText(noteNext(t, sub)))
+			_, err = sub.Next(t.Context())
+			require.ErrorIs(t, err, context.Canceled)
+			time.Sleep(streamLag / 3)
+		}
+		close(done)
+		sending.Wait()
+		sending.Go(func() { assert.NoError(t, noteStream.Send(app.Context(t.Context()), "g", "busy", "e", 1)) })
+		synctest.Wait()
+		require.NoError(t, noteStream.Send(app.Context(t.Context()), "g", "last", "e", 1))
+		require.NoError(t, stop())
+		sending.Wait()
+		noteNext(t, remaining)
+		require.Equal(t, "g/last event e 1", noteText(noteNext(t, remaining)))
+	})
+}
+
 func TestTheEventsBeforeAShutdownComeAlsoWhileOthersWrite(t *testing.T) {
 	for n := range 10 {
 		synctest.Test(t, func(t *testing.T) {

@@ -19,8 +19,8 @@
 //   - After Close a method returns [ErrClosed].
 //
 // Further abilities are optional interfaces, found by assertion on the values in the Backend: [DeadLetters] and
-// [StatsReader] on its Queue, [Updater], [ChangeLog] and [WatchSyncer] on its KV. Each says what is missing without it.
-// An app whose triggers need a [ChangeLog] fails at registration where there is none.
+// [StatsReader] on its Queue, [Updater], [ChangeLog] and [WatchSyncer] on its KV, [SubjectSyncer] on its Bus. Each says
+// what is missing without it. An app whose triggers need a [ChangeLog] fails at registration where there is none.
 package driver
 
 import (

@@ -9,6 +9,16 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
+func TestAWrappedBusHasTheAbilitiesOfTheOneWithinAndNoOthers(t *testing.T) {
+	memory := motia.InMemory(nil).Bus
+	for _, inner := range []driver.Bus{memory, struct{ driver.Bus }{memory}} {
+		_, want := inner.(driver.SubjectSyncer)
+		_, got := newRecorder(false).bus(inner).(driver.SubjectSyncer)
+		require.Equal(t, want, got)
+	}
+	require.Implements(t, (*driver.SubjectSyncer)(nil), Chaos(t, 1, nil).Bus)
+}
+
 func TestAWrappedKVHasTheAbilitiesOfTheOneWithinAndNoOthers(t *testing.T) {
 	memory := motia.InMemory(nil).KV
 	full := abilitiesOf(memory)

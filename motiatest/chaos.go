@@ -95,7 +95,7 @@ func Chaos(t TB, seed uint64, faults *Faults) *driver.Backend {
 	})
 	inner := motia.InMemory(nil)
 	outer := *inner
-	bus := &chaosBus{Bus: inner.Bus, chaos: c, lines: make(map[*line[[]byte]]bool)}
+	bus := &chaosBus{memoryBus: inner.Bus.(memoryBus), chaos: c, lines: make(map[*line[[]byte]]string)}
 	outer.Queue = &chaosQueue{memoryQueue: inner.Queue.(memoryQueue), chaos: c}
 	outer.KV = &chaosKV{memoryKV: inner.KV.(memoryKV), chaos: c, lines: make(map[*line[driver.Entry]]watched)}
 	outer.Bus = bus

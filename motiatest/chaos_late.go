@@ -11,23 +11,29 @@ import (
 
 // chaosBus is the bus of a Chaos backend.
 type chaosBus struct {
-	driver.Bus
+	memoryBus
 	*chaos
 
 	mu    sync.Mutex
-	lines map[*line[[]byte]]bool
+	lines map[*line[[]byte]]string // by subscription: the subject
+}
+
+// memoryBus is what the Bus of [motia.InMemory] can do.
+type memoryBus interface {
+	driver.Bus
+	driver.SubjectSyncer
 }
 
 func (b *chaosBus) Send(ctx context.Context, subject string, data []byte) error {
 	if !b.can(failedWrite) || ctx.Err() != nil || b.closed.Load() {
-		return b.Bus.Send(ctx, subject, data)
+		return b.memoryBus.Send(ctx, subject, data)
 	}
 	d, _ := b.meet(b.about("send").text(subject).bytes(timeless(data)))
 	fails := b.strikes(d, failedWrite)
 	if fails && d.half(failedWrite) {
 		return b.fails("send to "+subject, "send refused", "subject "+subject, data)
 	}
-	if err := b.Bus.Send(ctx, subject, data); err != nil || !fails {
+	if err := b.memoryBus.Send(ctx, subject, data); err != nil || !fails {
 		return err
 	}
 	failed := b.fails("send to "+subject, "answer to send lost", "subject "+subject, data)
@@ -37,10 +43,10 @@ func (b *chaosBus) Send(ctx context.Context, subject string, data []byte) error 
 
 func (b *chaosBus) Subscribe(ctx context.Context, subject string, f func(data []byte)) (stop func(), err error) {
 	if !b.can(slowSubscriber) {
-		return b.Bus.Subscribe(ctx, subject, f)
+		return b.memoryBus.Subscribe(ctx, subject, f)
 	}
 	l := newLine(f)
-	unsubscribe, err := b.Bus.Subscribe(ctx, subject, func(data []byte) {
+	unsubscribe, err := b.memoryBus.Subscribe(ctx, subject, func(data []byte) {
 		l.push(waiting[[]byte]{item: data, due: b.lateBy(b.about("event").text(subject).bytes(timeless(data)), "subject "+subject, data)})
 	})
 	if err != nil {
@@ -48,7 +54,7 @@ func (b *chaosBus) Subscribe(ctx context.Context, subject string, f func(data []
 		return nil, err
 	}
 	b.mu.Lock()
-	b.lines[l] = true
+	b.lines[l] = subject
 	b.mu.Unlock()
 	return func() {
 		unsubscribe()
@@ -59,11 +65,32 @@ func (b *chaosBus) Subscribe(ctx context.Context, subject string, f func(data []
 	}, nil
 }
 
+// SyncSubject waits until the lines of the subscribers have taken what was sent, and then for what is in them.
+func (b *chaosBus) SyncSubject(ctx context.Context, subject string) error {
+	if err := b.memoryBus.SyncSubject(ctx, subject); err != nil {
+		return err
+	}
+	var lines []*line[[]byte]
+	b.mu.Lock()
+	for l, about := range b.lines {
+		if about == subject {
+			lines = append(lines, l)
+		}
+	}
+	b.mu.Unlock()
+	for _, l := range lines {
+		if err := l.flush(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // close ends the subscriptions that nobody has stopped.
 func (b *chaosBus) close(ctx context.Context) error {
 	b.mu.Lock()
 	lines := b.lines
-	b.lines = make(map[*line[[]byte]]bool)
+	b.lines = make(map[*line[[]byte]]string)
 	b.mu.Unlock()
 	var err error
 	for l := range lines {

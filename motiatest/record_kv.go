@@ -93,6 +93,17 @@ type bus struct {
 	rec *recorder
 }
 
+func (r *recorder) bus(inner driver.Bus) driver.Bus {
+	b := &bus{inner, r}
+	if syncer, ok := inner.(driver.SubjectSyncer); ok {
+		return struct {
+			*bus
+			driver.SubjectSyncer
+		}{b, syncer}
+	}
+	return b
+}
+
 func (b *bus) Send(ctx context.Context, subject string, data []byte) error {
 	sent, err := wire.DecodeStreamEvent(data)
 	if err != nil || sent.Stream == "" {

@@ -21,7 +21,7 @@ func (r *recorder) backend(inner *driver.Backend) *driver.Backend {
 	if inner.Queue == nil || inner.KV == nil || inner.Bus == nil {
 		return &outer // New says so
 	}
-	outer.Queue, outer.KV, outer.Bus = r.queue(inner.Queue), r.kv(inner.KV), &bus{inner.Bus, r}
+	outer.Queue, outer.KV, outer.Bus = r.queue(inner.Queue), r.kv(inner.KV), r.bus(inner.Bus)
 	if late, ok := inner.Queue.(interface{ onAcknowledge(f func()) }); ok {
 		late.onAcknowledge(r.bump)
 	}

@@ -17,12 +17,13 @@ type bus struct {
 	*membus.Bus
 	send      func(ctx context.Context, subject string, data []byte) error
 	subscribe func(ctx context.Context, subject string, f func([]byte)) (stop func(), err error)
+	sync      func(ctx context.Context, subject string) error
 	close     func(context.Context) error
 }
 
 func newBus() *bus {
 	b := membus.New()
-	return &bus{b, b.Send, b.Subscribe, b.Close}
+	return &bus{b, b.Send, b.Subscribe, b.SyncSubject, b.Close}
 }
 
 func (b *bus) Send(ctx context.Context, subject string, data []byte) error {
@@ -32,6 +33,8 @@ func (b *bus) Send(ctx context.Context, subject string, data []byte) error {
 func (b *bus) Subscribe(ctx context.Context, subject string, f func([]byte)) (stop func(), err error) {
 	return b.subscribe(ctx, subject, f)
 }
+
+func (b *bus) SyncSubject(ctx context.Context, subject string) error { return b.sync(ctx, subject) }
 
 func (b *bus) backend() *driver.Backend { return &driver.Backend{Bus: b, Close: b.close} }
 
@@ -73,6 +76,7 @@ func brokenBuses() []broken {
 	list = append(list, forgetful("bus", "fan-out"))
 	breakSend(add)
 	breakStop(add)
+	breakBusSync(add)
 	return list
 }
 

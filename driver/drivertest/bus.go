@@ -2,7 +2,7 @@ package drivertest
 
 import "testing"
 
-// TestBus runs the cases of [driver.Bus]. Where an event is sent to a subscriber that keeps up, the cases expect it to
+// TestBus runs the cases of [driver.Bus] and, where it is implemented, [driver.SubjectSyncer]. Where an event is sent to a subscriber that keeps up, the cases expect it to
 // arrive: a bus may lose events, but not as a rule.
 func TestBus(t *testing.T, h Harness) {
 	t.Helper()
@@ -22,6 +22,9 @@ func busCases() []testCase {
 		{Case{"bus/stop-waits", "stop returns when the function does not run any more.", nil}, busStopWaits},
 		{Case{"bus/stop-inside", "The function may call its own stop, and is not called again.", nil}, busStopInside},
 		{Case{"bus/slow", "A slow subscriber holds up neither other subscribers nor other senders.", nil}, busSlow},
+		{Case{"bus/sync", "When SyncSubject returns, every subscriber of the subject has been told of every event that was sent on this instance before, however busy the subscribers are.", []string{needBusSyncer}}, busSync},
+		{Case{"bus/sync-others", "SyncSubject does not wait for subscribers of other subjects, and returns at once where nobody has subscribed.", []string{needBusSyncer}}, busSyncOthers},
+		{Case{"bus/sync-end", "SyncSubject returns when a subscription that it waits for is stopped, and with the error of its context when that ends first.", []string{needBusSyncer}}, busSyncEnd},
 		{Case{"bus/come-and-go", "Subscribers that come and go disturb nobody.", nil}, busComeAndGo},
 		{Case{"bus/nobody", "An event that nobody listens to is no error.", nil}, busNobody},
 		{Case{"bus/context", "Send and Subscribe return an error that wraps the context's when it has ended; a subscription outlives the context of its call.", nil}, busContext},

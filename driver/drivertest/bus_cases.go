@@ -303,6 +303,9 @@ func busContext(x *trial) {
 	x.expectEvents("a subscriber whose context has ended", l, "1")
 	errs := map[string]error{"Send": x.backend.Bus.Send(ctx, subject, nil)}
 	_, errs["Subscribe"] = x.backend.Bus.Subscribe(ctx, subject, func([]byte) {})
+	if s, ok := x.backend.Bus.(driver.SubjectSyncer); ok {
+		errs["SyncSubject"] = s.SyncSubject(ctx, subject)
+	}
 	for method, err := range errs {
 		if !errors.Is(err, context.Canceled) {
 			x.errorf("%s with an ended context returned %v, which does not wrap its error", method, err)
@@ -315,6 +318,9 @@ func busClosed(x *trial) {
 	x.close(x.backend)
 	errs := map[string]error{"Send": x.backend.Bus.Send(x.ctx, subject, nil)}
 	_, errs["Subscribe"] = x.backend.Bus.Subscribe(x.ctx, subject, func([]byte) {})
+	if s, ok := x.backend.Bus.(driver.SubjectSyncer); ok {
+		errs["SyncSubject"] = s.SyncSubject(x.ctx, subject)
+	}
 	x.expectClosed(errs)
 	x.inTime("stop", l.stop)
 }

@@ -148,6 +148,7 @@ const (
 	needUpdater     = "driver.Updater"
 	needLog         = "driver.ChangeLog"
 	needSyncer      = "driver.WatchSyncer"
+	needBusSyncer   = "driver.SubjectSyncer"
 	needClose       = "Backend.Close"
 	needCrash       = "Harness.Crash"
 	needWindow      = "Harness.DedupWindow within Harness.Patience"
@@ -173,6 +174,8 @@ func (x *trial) claimed(need string) bool {
 		_, ok = b.KV.(driver.ChangeLog)
 	case needSyncer:
 		_, ok = b.KV.(driver.WatchSyncer)
+	case needBusSyncer:
+		_, ok = b.Bus.(driver.SubjectSyncer)
 	case needClose:
 		ok = b.Close != nil
 	case needCrash:

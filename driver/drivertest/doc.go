@@ -16,8 +16,8 @@
 // # What is tested
 //
 // What every driver promises, and what this one claims beyond it: by [driver.Features], and by implementing
-// [driver.DeadLetters], [driver.StatsReader], [driver.Updater], [driver.ChangeLog] and [driver.WatchSyncer]. What is not
-// claimed is skipped, and named in the reason. A driver that claims a feature is tested for it: Distributed runs the consumers, writers, watchers and
+// [driver.DeadLetters], [driver.StatsReader], [driver.Updater], [driver.ChangeLog], [driver.WatchSyncer] and
+// [driver.SubjectSyncer]. What is not claimed is skipped, and named in the reason. A driver that claims a feature is tested for it: Distributed runs the consumers, writers, watchers and
 // subscribers of most cases on several instances, Durable closes an instance and opens the store again.
 //
 // What a driver may do in more than one way is not tested. Its own tests need only say what it promises beyond the

@@ -33,6 +33,16 @@ func (h *hub) catchUp(ctx context.Context) error {
 	return syncer.SyncWatches(ctx, wire.StreamBucket(h.stream.Name), h.group)
 }
 
+// catchUpToEnd is catchUp for the end of subscribers, which also get the events that were sent in this process before.
+func (h *hub) catchUpToEnd(ctx context.Context) error {
+	if syncer, ok := h.stream.Bus.(driver.SubjectSyncer); ok {
+		if err := syncer.SyncSubject(ctx, wire.StreamSubject(h.stream.Name, h.group)); err != nil {
+			return err
+		}
+	}
+	return h.catchUp(ctx)
+}
+
 // catchUpToJoin is catchUp for a subscriber that is to get a snapshot.
 func (h *hub) catchUpToJoin(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, joinTimeout)
@@ -52,8 +62,8 @@ func (h *hub) catchUpToJoin(ctx context.Context) error {
 	return fmt.Errorf("motia: follow stream %q: wait for its latest writes: %w", h.stream.Name, err)
 }
 
-// Finish is Close after the events of every write that had returned before, where the backend can tell which these are. If
-// they do not come within a second it closes without them.
+// Finish is Close after the events of every write that had returned before, and those that were sent in this process before,
+// where the backend can tell which these are. If they do not come within a second it closes without them.
 func (s *Subscriber) Finish(err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 	defer cancel()
@@ -64,7 +74,7 @@ func (s *Subscriber) Finish(err error) {
 	if ended {
 		return
 	}
-	late := s.hub.catchUp(ctx)
+	late := s.hub.catchUpToEnd(ctx)
 	if s.hub.remove(s, err) {
 		s.hub.release()
 		if late != nil {
@@ -80,7 +90,7 @@ func finishAll(hubs []*hub, err error) {
 	var ending sync.WaitGroup
 	for _, h := range hubs {
 		ending.Go(func() {
-			_ = h.catchUp(ctx) // it ends in any case
+			_ = h.catchUpToEnd(ctx) // it ends in any case
 			h.end(err)
 		})
 	}

@@ -21,7 +21,10 @@ type Bus struct {
 	closed   bool
 }
 
-var _ driver.Bus = (*Bus)(nil)
+var (
+	_ driver.Bus           = (*Bus)(nil)
+	_ driver.SubjectSyncer = (*Bus)(nil)
+)
 
 // subject holds the subscribers of one subject. It exists as long as it has any.
 type subject struct {
@@ -42,26 +45,48 @@ func New() *Bus { return &Bus{subjects: make(map[string]*subject)} }
 
 // Send hands data to the subscribers of the subject.
 func (b *Bus) Send(ctx context.Context, subject string, data []byte) error {
-	if err := ctx.Err(); err != nil {
+	subscribers, err := b.subscribers(ctx, subject)
+	if err != nil {
 		return err
 	}
-	b.mu.RLock()
-	if b.closed {
-		b.mu.RUnlock()
-		return driver.ErrClosed
-	}
-	var subscribers []*subscriber
-	if s := b.subjects[subject]; s != nil {
-		subscribers = s.subscribers
-		if !s.lent.Load() {
-			s.lent.Store(true)
-		}
-	}
-	b.mu.RUnlock()
 	for _, s := range subscribers {
 		s.box.Deliver(data)
 	}
 	return nil
+}
+
+// SyncSubject waits until the subscribers of the subject have been told of all events whose Send had returned.
+func (b *Bus) SyncSubject(ctx context.Context, subject string) error {
+	subscribers, err := b.subscribers(ctx, subject)
+	if err != nil {
+		return err
+	}
+	for _, s := range subscribers {
+		if err := s.box.Flush(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// subscribers returns the subscribers of a subject. The slice must not be changed.
+func (b *Bus) subscribers(ctx context.Context, name string) ([]*subscriber, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if b.closed {
+		return nil, driver.ErrClosed
+	}
+	s := b.subjects[name]
+	if s == nil {
+		return nil, nil
+	}
+	if !s.lent.Load() {
+		s.lent.Store(true)
+	}
+	return s.subscribers, nil
 }
 
 // Subscribe calls f for every event sent to the subject until stop is called. The context counts only for the call
