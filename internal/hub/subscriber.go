@@ -14,18 +14,26 @@ type Subscriber struct {
 	hub    *hub
 	item   *string // nil for the whole group
 	index  int     // in the hub's slice
-	closed bool    // guarded by hub.mu
 	seat   *Seat   // nil within the process
-	hasten func()  // ends the wait of Finish; nil before. Guarded by hub.mu
+	closed bool    // guarded by hub.mu
 
 	// The following are for a subscriber within the process.
-	events  chan *Event
 	lagging atomic.Bool // has missed events because its buffer was full; set with hub.mu held
-	err     error       // why events was closed; to be read after that
+	events  chan *Event
+	end     *ending    // guarded by hub.mu until events is closed, and not nil from then on
+	rest    *remainder // nil until a context that was given to Next has ended; it belongs to the reader
+}
 
-	// The following belong to the reader.
-	ended context.Context // given to Next, and found to have ended
-	left  int             // how many more events Next returns for it
+// ending is the end of a subscriber. Like remainder it is kept apart since a process may have many that are idle.
+type ending struct {
+	hasten func() // ends the wait of Finish; nil without one
+	err    error  // why events was closed
+}
+
+// remainder is what Next returns before the end of a context.
+type remainder struct {
+	ctx  context.Context
+	left int // events
 }
 
 // sendLocked never waits: a subscriber whose buffer is full gets a resync when it has read the buffer.
@@ -86,19 +94,19 @@ func (s *Subscriber) Next(ctx context.Context, done <-chan struct{}) (*Event, er
 // nextOfLast is Next when done is closed: it returns what there is, and the cause of ctx's end when everything has been
 // read that was there when it was first called. Otherwise somebody who is slower than the writers would never see the end.
 func (s *Subscriber) nextOfLast(ctx context.Context) (*Event, error) {
-	// Not by done: contexts that nobody has waited for share one.
-	comparable := reflect.ValueOf(ctx).Comparable()
-	if !comparable || s.ended != ctx {
-		s.ended, s.left = nil, len(s.events)
-		if comparable {
-			s.ended = ctx
+	// The channels of ended contexts are no key: those that nobody has waited for have one in common.
+	key := reflect.ValueOf(ctx).Comparable()
+	if s.rest == nil || !key || s.rest.ctx != ctx {
+		s.rest = &remainder{left: len(s.events)}
+		if key {
+			s.rest.ctx = ctx
 		}
 		if s.lagging.Load() {
-			s.left++ // the resync
+			s.rest.left++ // the resync
 		}
 	}
-	if s.left > 0 {
-		s.left--
+	if s.rest.left > 0 {
+		s.rest.left--
 		select {
 		case event, ok := <-s.events:
 			return s.received(event, ok)
@@ -108,7 +116,7 @@ func (s *Subscriber) nextOfLast(ctx context.Context) (*Event, error) {
 			return snapshot, nil
 		}
 	}
-	s.ended = nil
+	s.rest = nil
 	if len(s.events) == 0 { // it may be closed, for another reason
 		select {
 		case event, ok := <-s.events:
@@ -126,7 +134,7 @@ func (s *Subscriber) received(event *Event, ok bool) (*Event, error) {
 	if snapshot := s.resync(); snapshot != nil { // it was lagging at the end
 		return snapshot, nil
 	}
-	return nil, s.err
+	return nil, s.end.err
 }
 
 // resync returns what is there now, in place of what the subscriber missed; nil if it has missed nothing, or has to read
@@ -176,16 +184,19 @@ func (s *Subscriber) Close(err error) {
 // endLocked tells the subscriber that nothing comes any more.
 func (s *Subscriber) endLocked(err error) {
 	s.closed = true
-	if s.hasten != nil {
-		s.hasten()
-	}
 	if s.seat != nil {
 		if err != nil { // else the client has left
 			s.seat.Box.Fail(err)
 		}
 		return
 	}
-	s.err = err
+	if s.end == nil {
+		s.end = &ending{}
+	}
+	if s.end.hasten != nil {
+		s.end.hasten()
+	}
+	s.end.err = err
 	close(s.events)
 }
 

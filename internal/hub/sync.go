@@ -68,10 +68,12 @@ func (s *Subscriber) Finish(err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 	defer cancel()
 	s.hub.mu.Lock()
-	s.hasten = cancel
-	ended := s.closed
+	closed := s.closed
+	if !closed {
+		s.end = &ending{hasten: cancel}
+	}
 	s.hub.mu.Unlock()
-	if ended {
+	if closed {
 		return
 	}
 	late := s.hub.catchUpToEnd(ctx)
