@@ -92,7 +92,9 @@
 //     TestTheSnapshotOfANetworkClientHoldsEveryWriteThatHasReturned,
 //     TestTheEventsBeforeTheEndOfASubscriptionComeAlsoWhileOthersWrite,
 //     TestTheEventsSentBeforeTheEndOfASubscriptionComeAlsoWhileOthersSend,
-//     TestAWaitForTheLatestWritesThatFailsIsAnErrorAndHangsNobody; kv/watch-sync, kv/watch-sync-overlap,
+//     TestAWaitForTheLatestWritesThatFailsIsAnErrorAndHangsNobody,
+//     TestTheEndOfASubscriptionWaitsASecondForTheEventsBeforeAndNoLonger,
+//     TestAClientThatCannotBeToldTheLatestWritesIsRefusedAndHangsNobody; kv/watch-sync, kv/watch-sync-overlap,
 //     kv/watch-sync-snapshot, kv/watch-sync-others, kv/watch-sync-end, bus/sync, bus/sync-others, bus/sync-end)
 //   - The timestamps of the events that a subscriber sees strictly increase.
 //     (TestTimestampsOfAStreamStrictlyIncreaseWithinOneInstant; kv/revisions)

@@ -2,12 +2,13 @@ package hub
 
 import (
 	"context"
-	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/wire"
+	"github.com/motia-go/motia/internal/wrap"
 )
 
 const (
@@ -59,7 +60,7 @@ func (h *hub) catchUpToJoin(ctx context.Context) error {
 	if h.failed != nil {
 		return h.failed
 	}
-	return fmt.Errorf("motia: follow stream %q: wait for its latest writes: %w", h.stream.Name, err)
+	return wrap.Errorf(err, "follow stream %q: wait for its latest writes", h.stream.Name)
 }
 
 // Finish is Close after the events of every write that had returned before, and those that were sent in this process before,
@@ -85,16 +86,32 @@ func (s *Subscriber) Finish(err error) {
 	}
 }
 
-// finishAll ends the hubs with the error, likewise.
+// finishAll ends the hubs with the error. Subscribers within the process get the events before the end, as from Finish;
+// clients on the network are told to go before that, and need none.
 func finishAll(hubs []*hub, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 	defer cancel()
 	var ending sync.WaitGroup
 	for _, h := range hubs {
 		ending.Go(func() {
-			_ = h.catchUpToEnd(ctx) // it ends in any case
+			if h.followedHere() {
+				_ = h.catchUpToEnd(ctx) // it ends in any case
+			}
 			h.end(err)
 		})
 	}
 	ending.Wait()
+}
+
+// followedHere reports whether somebody within the process follows the group or an item of it.
+func (h *hub) followedHere() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	here := func(s *Subscriber) bool { return s.seat == nil }
+	for _, list := range h.byItem {
+		if slices.ContainsFunc(list, here) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(h.all, here)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -15,49 +14,8 @@ import (
 
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/testkit"
 )
-
-// streamLaggingKV takes its time to tell watchers, and lets the writers go meanwhile.
-type streamLaggingKV struct {
-	driver.KV
-	driver.WatchSyncer
-}
-
-const streamLag = 10 * time.Millisecond
-
-func (k streamLaggingKV) Watch(ctx context.Context, bucket, scope string, see func(driver.Entry)) error {
-	return k.KV.Watch(ctx, bucket, scope, func(e driver.Entry) {
-		if e.Revision != 0 {
-			time.Sleep(streamLag)
-		}
-		see(e)
-	})
-}
-
-// streamLaggingApp is an app with the stream "notes", whose group "g" somebody follows and another one writes to all the
-// time, until the test ends. For bubbles.
-func streamLaggingApp(t *testing.T) *motia.App {
-	t.Helper()
-	t.Cleanup(func() { time.Sleep(time.Minute) }) // the last thing: what lags comes to its end
-	backend := motia.InMemory(nil)
-	backend.KV = streamLaggingKV{backend.KV, backend.KV.(driver.WatchSyncer)}
-	app, _ := newApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}}})
-	noteSubscribe(t, app, "g")
-	ctx, cancel := context.WithCancel(context.Background())
-	var writing sync.WaitGroup
-	writing.Go(func() {
-		for n := 0; ctx.Err() == nil; n++ {
-			if _, err := noteStream.Set(app.Context(ctx), "g", "busy", noteItem{N: n}); err != nil {
-				assert.True(t, ctx.Err() != nil || errors.Is(err, motia.ErrShutdown), err)
-				return
-			}
-			time.Sleep(streamLag * 3 / 2) // else the watch would never catch up
-		}
-	})
-	t.Cleanup(func() { cancel(); writing.Wait() })
-	time.Sleep(streamLag)
-	return app
-}
 
 // holding returns the value of an item in a snapshot, -1 where it is missing.
 func holding(event noteItemInput, id string) int {
@@ -71,7 +29,7 @@ func holding(event noteItemInput, id string) int {
 
 func TestASnapshotHoldsEveryWriteThatHasReturned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app := streamLaggingApp(t)
+		app := testkit.LaggingApp(t)
 		for n := range 100 {
 			var opts []motia.SubscribeOption
 			if n%2 == 1 {
@@ -83,7 +41,7 @@ func TestASnapshotHoldsEveryWriteThatHasReturned(t *testing.T) {
 			require.Equal(t, motia.EventSync, first.Event.Type)
 			require.Equal(t, n, holding(first, "mine"))
 			sub.Close()
-			time.Sleep(streamLag / 3)
+			time.Sleep(testkit.Lag / 3)
 		}
 	})
 }
@@ -122,49 +80,9 @@ func TestASnapshotHoldsEveryWriteThatHasReturnedWhileManyWrite(t *testing.T) {
 	writing.Wait()
 }
 
-func TestTheSnapshotOfANetworkClientHoldsEveryWriteThatHasReturned(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		app := streamLaggingApp(t)
-		l, s := socketServe(t, app), sseServe(t, app)
-		c := socketDial(t, l)
-		for n := range 50 {
-			socket := map[bool]string{true: "", false: "mine"}[n%2 == 0]
-			noteSet(t, app, "g", "mine", n)
-			c.join("g", socket)
-			time.Sleep(10 * streamLag) // for the join, which waits for the hub
-			frames := c.frames()
-			require.NotEmpty(t, frames)
-			require.Equal(t, "sync", frames[0].Event.Type)
-			require.Contains(t, frames[0].text, fmt.Sprintf(`"n":%d`, n))
-
-			// A further subscription in the same room begins with the state, too.
-			noteSet(t, app, "g", "mine", 1000+n)
-			c.ask("join", "notes", "g", socket, "again")
-			time.Sleep(10 * streamLag)
-			frames = c.frames()
-			for len(frames) > 0 && frames[0].Event.Type != "sync" {
-				frames = frames[1:]
-			}
-			require.NotEmpty(t, frames)
-			require.Contains(t, frames[0].text, fmt.Sprintf(`"n":%d`, 1000+n))
-			c.ask("leave", "notes", "g", socket, "again")
-			c.leave("g", socket)
-			c.frames()
-
-			noteSet(t, app, "g", "mine", 2000+n)
-			stream := sseOpen(t, s, "/notes/g"+map[bool]string{true: "/mine", false: ""}[n%2 == 0])
-			first := stream.next(t)
-			require.Equal(t, "sync", first.event)
-			require.Contains(t, first.data, fmt.Sprintf(`"n":%d`, 2000+n))
-			stream.cut()
-			time.Sleep(streamLag / 3)
-		}
-	})
-}
-
 func TestTheEventsBeforeTheEndOfASubscriptionComeAlsoWhileOthersWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app := streamLaggingApp(t)
+		app := testkit.LaggingApp(t)
 		for n := range 100 {
 			ctx, cancel := context.WithCancel(app.Context(t.Context()))
 			sub, err := noteStream.Subscribe(ctx, "g", motia.ForItem("mine"))
@@ -185,7 +103,7 @@ func TestTheEventsBeforeTheEndOfASubscriptionComeAlsoWhileOthersWrite(t *testing
 			}
 			require.Equal(t, n, last)
 			cancelNext()
-			time.Sleep(streamLag / 3)
+			time.Sleep(testkit.Lag / 3)
 		}
 	})
 }
@@ -198,7 +116,7 @@ type streamLaggingBus struct {
 
 func (b streamLaggingBus) Subscribe(ctx context.Context, subject string, see func([]byte)) (func(), error) {
 	return b.Bus.Subscribe(ctx, subject, func(data []byte) {
-		time.Sleep(streamLag)
+		time.Sleep(testkit.Lag)
 		see(data)
 	})
 }
@@ -218,7 +136,7 @@ func TestTheEventsSentBeforeTheEndOfASubscriptionComeAlsoWhileOthersSend(t *test
 				select {
 				case <-done:
 					return
-				case <-time.After(streamLag * 3 / 2):
+				case <-time.After(testkit.Lag * 3 / 2):
 					assert.NoError(t, noteStream.Send(app.Context(context.Background()), "g", "busy", "e", 0))
 				}
 			}
@@ -233,7 +151,7 @@ func TestTheEventsSentBeforeTheEndOfASubscriptionComeAlsoWhileOthersSend(t *test
 			require.Equal(t, fmt.Sprintf("g/mine event e %d", n), noteText(noteNext(t, sub)))
 			_, err = sub.Next(t.Context())
 			require.ErrorIs(t, err, context.Canceled)
-			time.Sleep(streamLag / 3)
+			time.Sleep(testkit.Lag / 3)
 		}
 		close(done)
 		sending.Wait()
@@ -250,10 +168,10 @@ func TestTheEventsSentBeforeTheEndOfASubscriptionComeAlsoWhileOthersSend(t *test
 func TestTheEventsBeforeAShutdownComeAlsoWhileOthersWrite(t *testing.T) {
 	for n := range 10 {
 		synctest.Test(t, func(t *testing.T) {
-			app := streamLaggingApp(t)
+			app := testkit.LaggingApp(t)
 			stop := start(t, app)
 			sub := noteSubscribe(t, app, "g", motia.ForItem("mine"))
-			time.Sleep(time.Duration(n) * streamLag / 3)
+			time.Sleep(time.Duration(n) * testkit.Lag / 3)
 			noteSet(t, app, "g", "mine", 1)
 			require.NoError(t, stop())
 			noteNext(t, sub)
@@ -325,25 +243,11 @@ func TestNextReturnsAnEventThatComesJustBeforeTheEndOfItsContext(t *testing.T) {
 	<-results
 }
 
-// streamStuckKV cannot tell when its watchers have caught up.
-type streamStuckKV struct{ *streamFragile }
-
-var errStreamStuck = errors.New("the store does not answer")
-
-func (k streamStuckKV) SyncWatches(ctx context.Context, bucket, scope string) error {
-	if scope == "fails" {
-		return errStreamStuck
-	}
-	<-ctx.Done()
-	return fmt.Errorf("store: %w", ctx.Err())
-}
-
 func TestAWaitForTheLatestWritesThatFailsIsAnErrorAndHangsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		backend := motia.InMemory(nil)
-		fragile := &streamFragile{KV: backend.KV, bus: backend.Bus, broken: make(chan struct{})}
-		backend.KV, backend.Bus = streamStuckKV{fragile}, fragile
-		app, log := newApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}}})
+		backend, fragile := testkit.NewFragile()
+		backend.KV = &testkit.Stuck{KV: fragile}
+		app, _ := newApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}}})
 
 		begin := time.Now()
 		_, err := noteStream.Subscribe(app.Context(t.Context()), "g")
@@ -358,41 +262,20 @@ func TestAWaitForTheLatestWritesThatFailsIsAnErrorAndHangsNobody(t *testing.T) {
 		require.ErrorIs(t, err, cause)
 
 		_, err = noteStream.Subscribe(app.Context(t.Context()), "fails")
-		require.ErrorIs(t, err, errStreamStuck)
-
-		s := sseServe(t, app)
-		response := sseRequest(t.Context(), t, s, http.MethodGet, "/notes/fails")
-		require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
-		require.NotContains(t, sseProblem(t, response).Detail, "store")
-		c := socketDial(t, socketServe(t, app))
-		c.join("fails", "")
-		require.Equal(t, []string{"event error"}, c.kinds())
-		require.Contains(t, log.String(), errStreamStuck.Error())
+		require.ErrorIs(t, err, testkit.ErrBroken)
 
 		synctest.Wait()
-		require.Zero(t, fragile.watches.Load(), "nothing is left behind")
-		require.Zero(t, fragile.busses.Load())
+		require.Zero(t, fragile.Watches.Load(), "nothing is left behind")
+		require.Zero(t, fragile.Busses.Load())
 	})
-}
-
-// streamLateStuckKV stops to tell at some time.
-type streamLateStuckKV struct {
-	driver.KV
-	stuck *bool
-}
-
-func (k streamLateStuckKV) SyncWatches(ctx context.Context, bucket, scope string) error {
-	if *k.stuck {
-		return streamStuckKV{}.SyncWatches(ctx, bucket, scope)
-	}
-	return k.KV.(driver.WatchSyncer).SyncWatches(ctx, bucket, scope)
 }
 
 func TestTheEndOfASubscriptionWaitsASecondForTheEventsBeforeAndNoLonger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := motia.InMemory(nil)
-		stuck := false
-		backend.KV = streamLateStuckKV{backend.KV, &stuck}
+		stuck := &testkit.Stuck{KV: backend.KV}
+		stuck.Works.Store(true)
+		backend.KV = stuck
 		app, _ := newApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}, {Name: "others"}}})
 		stop := start(t, app)
 		ctx, cancel := context.WithCancel(app.Context(t.Context()))
@@ -406,16 +289,7 @@ func TestTheEndOfASubscriptionWaitsASecondForTheEventsBeforeAndNoLonger(t *testi
 		for i := range 3 {
 			remaining = append(remaining, noteSubscribe(t, app, fmt.Sprint(i)))
 		}
-		c := socketDial(t, socketServe(t, app))
-		c.join("g", "")
-		require.Equal(t, []string{"sync"}, c.kinds())
-
-		stuck = true
-		c.ask("join", "notes", "g", "", "again")
-		time.Sleep(10 * time.Second)
-		require.Equal(t, []string{"event error"}, c.kinds())
-		c.open()
-
+		stuck.Works.Store(false)
 		begin := time.Now()
 		cancel()
 		for _, sub := range ends {
