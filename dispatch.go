@@ -107,7 +107,6 @@ func (c *typedCall[E, T]) decodePast(data []byte, dest *T) {
 		return
 	}
 	if err := payload.Load(data, dest); err != nil {
-		*dest = *new(T)
 		c.Logger.DebugContext(c.Invocation.ctx, "old value does not decode as the step's input, the zero value is used", "error", err)
 	}
 }

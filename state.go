@@ -27,7 +27,8 @@ type Change struct {
 	Revision uint64 `json:"revision"`
 }
 
-// Get decodes the value into dest, a pointer, and reports whether there is one. A stored null is found.
+// Get decodes the value into dest, a pointer, and reports whether there is one. A stored null is found. If the value does
+// not decode, dest points to the zero value.
 func (s StateManager) Get(scope, key string, dest any) (found bool, err error) {
 	if s.inv == nil {
 		return false, ErrNoInvocation

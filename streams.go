@@ -10,6 +10,7 @@ import (
 
 	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/jsontext"
+	"github.com/motia-go/motia/internal/payload"
 	"github.com/motia-go/motia/internal/wire"
 	"github.com/motia-go/motia/internal/wrap"
 )
@@ -227,7 +228,7 @@ func (s StreamName[T]) Members(ctx context.Context, group string) ([]Member, err
 	members := make([]Member, 0, len(values))
 	for _, value := range values {
 		var m Member
-		if err := json.Unmarshal(value, &m); err != nil {
+		if err := payload.Load(value, &m); err != nil {
 			return nil, wrap.Errorf(err, "members of stream %q", string(s))
 		}
 		members = append(members, m)

@@ -8,6 +8,7 @@ import (
 	"iter"
 
 	"github.com/motia-go/motia/internal/hub"
+	"github.com/motia-go/motia/internal/payload"
 	"github.com/motia-go/motia/internal/wrap"
 )
 
@@ -139,7 +140,7 @@ func (s *Subscription[T]) decode(id string, data json.RawMessage) (T, error) {
 		return any(data).(T), nil
 	}
 	var item T
-	if err := json.Unmarshal(data, &item); err != nil {
+	if err := payload.Load(data, &item); err != nil {
 		return item, wrap.Errorf(err, "item %q of stream %q", id, s.stream)
 	}
 	return item, nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/payload"
 )
 
 // Option qualifies a subscription. The only one is [ForItem]; it cannot be implemented elsewhere.
@@ -137,7 +138,7 @@ func (s *Subscription[T]) decode(e event) (motia.StreamInput[T], error) {
 	}
 	var errs []error
 	decode := func(id string, data json.RawMessage, dest *T) {
-		if err := json.Unmarshal(data, dest); err != nil {
+		if err := payload.Load(data, dest); err != nil {
 			errs = append(errs, fmt.Errorf("streamclient: item %q of stream %q: %w", id, s.stream, err))
 		}
 	}

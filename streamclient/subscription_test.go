@@ -345,7 +345,7 @@ func TestAnItemThatDoesNotDecodeComesWithAnErrorAndTheSubscriptionGoesOn(t *test
 			seen = append(seen, text(event))
 			switch len(seen) {
 			case 1:
-				require.ErrorContains(t, err, `streamclient: item "a" of stream "notes": json: cannot unmarshal string`)
+				require.ErrorContains(t, err, `streamclient: item "a" of stream "notes": wrong type: value must be an object, not a string`)
 				_, err = notes.Set("g", "b", 7)
 				require.NoError(t, err)
 			case 2:

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/jsontext"
+	"github.com/motia-go/motia/internal/payload"
 	"github.com/motia-go/motia/internal/wire"
 	"github.com/motia-go/motia/internal/wrap"
 )
@@ -113,7 +115,7 @@ func (h *hub) memberChanged(e driver.Entry) {
 	var member struct {
 		ID string `json:"id"`
 	}
-	if err := json.Unmarshal(e.Value, &member); err != nil {
+	if err := payload.Load(e.Value, &member); err != nil {
 		h.stream.Log.Error("member of a stream is not valid", "stream", h.stream.Name, "group", h.group, "error", err)
 		return
 	}
@@ -166,8 +168,8 @@ func (m *members) listLocked(h *hub) *Event {
 			list = append(list, a.member)
 		}
 	}
-	payload, _ := json.Marshal(list) // it was decoded before
-	h.listed = h.presenceLocked("presence:list", payload)
+	text, _ := jsontext.Marshal(list) // it was decoded before
+	h.listed = h.presenceLocked("presence:list", text)
 	return h.listed
 }
 

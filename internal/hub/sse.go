@@ -1,6 +1,10 @@
 package hub
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/motia-go/motia/internal/jsontext"
+)
 
 // SSEFrame returns the event as a server-sent event.
 func (e *Event) SSEFrame() []byte {
@@ -20,8 +24,8 @@ type sseData struct {
 
 func (e *Event) encodeSSE() []byte {
 	data := sseData{Timestamp: e.millis, ID: e.Item, Name: e.Name, Data: e.Data, Payload: e.Payload, Items: e.Items}
-	text, err := json.Marshal(data) // which also makes one line of it
-	if err != nil {                 // another program has stored what is not JSON
+	text, err := jsontext.Marshal(data) // which also makes one line of it
+	if err != nil {                     // another program has stored what is not JSON
 		e.hub.stream.Log.Error("stream item is not valid JSON", "stream", e.hub.stream.Name, "group", e.hub.group, "item", e.Item, "error", err)
 		return nil
 	}

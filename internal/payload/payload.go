@@ -72,9 +72,10 @@ func (c *Codec[T]) Decode(data []byte) (T, error) {
 }
 
 // DecodeInto is [Codec.Decode] into memory that the caller provides, which saves an allocation when the value is part of
-// something larger. The memory must hold a zero value; after an error it may hold part of the payload.
+// something larger. The memory must hold a zero value, and does so after an error too, unless that is of kind [Invalid].
 func (c *Codec[T]) DecodeInto(data []byte, into *T) error {
 	if err := unmarshal(data, into, c.strict); err != nil {
+		*into = *new(T)
 		return err
 	}
 	return c.Validate(into)
@@ -131,7 +132,8 @@ func explain(data []byte, into any, strict *shape, err error) error {
 }
 
 // Load decodes data that the app has stored or sent itself, without validation. The error reads like an [Error], but is
-// none: no sender of a payload is to blame.
+// none: no sender of a payload is to blame. Whatever into points to is the zero value then: what was decoded until the
+// error is not the same on every Go release.
 func Load(data []byte, into any) error {
 	err := json.Unmarshal(data, into)
 	if err == nil {
@@ -139,6 +141,7 @@ func Load(data []byte, into any) error {
 	}
 	err = explain(data, into, nil, err)
 	if e, ok := errors.AsType[*Error](err); ok {
+		reflect.ValueOf(into).Elem().SetZero()
 		return &loadError{e.Error(), e.Err}
 	}
 	return err

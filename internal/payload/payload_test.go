@@ -37,6 +37,15 @@ func TestDecodeIntoFillsTheMemoryOfTheCaller(t *testing.T) {
 	}
 }
 
+func TestDecodeIntoLeavesNothingOfWhatDoesNotDecode(t *testing.T) {
+	for _, data := range []string{`{"a":"2026-01-02T03:04:05Z","b":1}`, `{"a":`} {
+		var times map[string]time.Time
+		if err := codec[map[string]time.Time](t).DecodeInto([]byte(data), &times); err == nil || times != nil {
+			t.Errorf("got %v, %v", times, err)
+		}
+	}
+}
+
 func TestDecodeReturnsTheZeroValueWithAnError(t *testing.T) {
 	got, err := codec[Order](t).Decode([]byte(`{"id":"x"}`))
 	if err == nil || !reflect.DeepEqual(got, Order{}) {

@@ -343,7 +343,7 @@ func TestTypesThatOnlyLookDifficultAreNotRefused(t *testing.T) {
 type Key string
 
 func TestLoadedTextIsBlamedOnNobody(t *testing.T) {
-	var item Item
+	item := Item{SKU: "before"}
 	for data, want := range map[string]string{
 		`{"qty":"x"}`:       "wrong type: qty must be an integer, not a string",
 		`{"qty":`:           "malformed JSON: unexpected end of JSON input at line 1, column 8",
@@ -356,6 +356,9 @@ func TestLoadedTextIsBlamedOnNobody(t *testing.T) {
 		if _, ok := errors.AsType[*payload.Error](err); ok || errors.Unwrap(err) == nil {
 			t.Errorf("%v is an error of a payload", err)
 		}
+	}
+	if item != (Item{}) {
+		t.Errorf("got %+v, want the zero value after an error", item)
 	}
 	if err := payload.Load([]byte("{\"sku\":\"\xff\",\"qty\":-1}"), &item); err != nil || item.SKU != "\uFFFD" || item.Qty != -1 {
 		t.Errorf("got %+v, %v", item, err)

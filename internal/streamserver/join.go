@@ -2,11 +2,11 @@ package streamserver
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 
 	"github.com/motia-go/motia/internal/hub"
+	"github.com/motia-go/motia/internal/jsontext"
 )
 
 // mayJoin asks OnJoin, and returns what a client that is refused is told. If it is not refused, hasLeft must follow.
@@ -53,7 +53,7 @@ func (s *Server) show(st *Stream, group string, principal any) (exit func()) {
 	member, err := ask(s, ctx, "Presence", func(context.Context) (Member, error) { return st.Presence(principal), nil })
 	var value []byte
 	if err == nil {
-		value, err = json.Marshal(member)
+		value, err = jsontext.Marshal(member)
 	}
 	if err != nil {
 		s.Log.ErrorContext(ctx, "client is not shown as present", "stream", st.Name, "group", group, "error", err)

@@ -2,13 +2,13 @@ package streamserver
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"time"
 
 	"github.com/coder/websocket"
 
 	"github.com/motia-go/motia/internal/hub"
+	"github.com/motia-go/motia/internal/jsontext"
 	"github.com/motia-go/motia/internal/room"
 	"github.com/motia-go/motia/internal/wire"
 )
@@ -114,7 +114,7 @@ func (c *socket) drop(key Join, m *membership) {
 
 // refuse tells the client that it is not in the room: the protocol has no frame for that, so it is an event "error".
 func (c *socket) refuse(request room.Request, message string) bool {
-	payload, _ := json.Marshal(map[string]string{"message": message}) // strings always encode
+	payload, _ := jsontext.Marshal(map[string]string{"message": message}) // strings always encode
 	answer := (&room.Event{
 		Timestamp: time.Now().UnixMilli(),
 		Stream:    request.Stream,
