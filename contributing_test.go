@@ -37,6 +37,9 @@ func TestTheRoomsImportWhatContributingSays(t *testing.T) {
 			}
 		}
 		name, imports := names[0], names[1:]
+		for _, onlyForTests := range []string{"internal/testkit", "internal/bench"} {
+			assert.NotContains(t, imports, onlyForTests, "%s imports what is only for tests", name)
+		}
 		if strings.HasPrefix(name, "examples/") {
 			continue
 		}

@@ -1,4 +1,4 @@
-package motia_test
+package bench_test
 
 import (
 	"context"
@@ -12,16 +12,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 const (
-	benchFifoGroups = 1000
-	benchFifoSlow   = "slow" // takes benchFifoDelay for each message
-	benchFifoDelay  = time.Millisecond
+	fifoGroups = 1000
+	fifoSlow   = "slow" // takes fifoDelay for each message
+	fifoDelay  = time.Millisecond
 )
 
-var benchFifoNames = func() []string {
-	names := make([]string, benchFifoGroups)
+var fifoNames = func() []string {
+	names := make([]string, fifoGroups)
 	for i := range names {
 		names[i] = "customer-" + strconv.Itoa(i)
 	}
@@ -32,22 +33,22 @@ var benchFifoNames = func() []string {
 // floor is a channel for each worker, chosen by a hash of the group.
 func BenchmarkFIFO(b *testing.B) {
 	var handled sync.WaitGroup
-	handle := func(benchOrder) { handled.Done() }
-	shards := make([]chan<- []byte, benchQueueWorkers)
+	handle := func(Order) { handled.Done() }
+	shards := make([]chan<- []byte, queueWorkers)
 	for i := range shards {
-		shards[i] = benchQueueFloor(b, 1, handle)
+		shards[i] = queueFloor(b, 1, handle)
 	}
 	seed := maphash.MakeSeed()
-	enqueue, _ := benchFifoApp(b, handle)
-	order := newBenchOrder[benchOrder](b)
+	enqueue, _ := fifoApp(b, handle)
+	order := newOrder[Order](b)
 	next := 0
 	burst := func(send func(group string)) work {
 		return func(n int) {
 			for n > 0 {
-				m := min(n, benchQueueBurst)
+				m := min(n, queueBurst)
 				handled.Add(m)
 				for range m {
-					send(benchFifoNames[next%benchFifoGroups])
+					send(fifoNames[next%fifoGroups])
 					next++
 				}
 				handled.Wait()
@@ -56,7 +57,7 @@ func BenchmarkFIFO(b *testing.B) {
 		}
 	}
 	compare(b, burst(func(group string) {
-		shards[maphash.String(seed, group)%benchQueueWorkers] <- benchQueueEncode(b, order)
+		shards[maphash.String(seed, group)%queueWorkers] <- queueEncode(b, order)
 	}), burst(func(group string) { enqueue(order, group) }))
 }
 
@@ -64,21 +65,21 @@ func BenchmarkFIFO(b *testing.B) {
 // with hops without it.
 func BenchmarkFIFOSlowGroup(b *testing.B) {
 	arrived := make(chan time.Time, 1)
-	enqueue, _ := benchFifoApp(b, func(o benchOrder) {
-		if o.ID == benchFifoSlow {
-			time.Sleep(benchFifoDelay) // it is the load that is measured
+	enqueue, _ := fifoApp(b, func(o Order) {
+		if o.ID == fifoSlow {
+			time.Sleep(fifoDelay) // it is the load that is measured
 			return
 		}
 		arrived <- time.Now()
 	})
-	order := newBenchOrder[benchOrder](b)
+	order := newOrder[Order](b)
 	slow := order
-	slow.ID = benchFifoSlow
+	slow.ID = fifoSlow
 	const turn = 1000
 	hops := func() (all []float64) {
 		for i := range turn {
 			start := time.Now()
-			enqueue(order, benchFifoNames[i%benchFifoGroups])
+			enqueue(order, fifoNames[i%fifoGroups])
 			all = append(all, float64((<-arrived).Sub(start)))
 		}
 		return all
@@ -88,10 +89,10 @@ func BenchmarkFIFOSlowGroup(b *testing.B) {
 		for b.Loop() {
 			without = append(without, hops()...)
 			for range 20 { // more than the hops take
-				enqueue(slow, benchFifoSlow)
+				enqueue(slow, fifoSlow)
 			}
 			with = append(with, hops()...)
-			time.Sleep(30 * benchFifoDelay) // until the slow ones are through
+			time.Sleep(30 * fifoDelay) // until the slow ones are through
 		}
 		b.ReportMetric(quantile(with, 0.5)/quantile(without, 0.5), "p50-ratio")
 		b.ReportMetric(quantile(with, 0.99)/quantile(without, 0.99), "p99-ratio")
@@ -104,39 +105,39 @@ func TestASlowGroupDelaysNoOtherGroup(t *testing.T) {
 		var handled sync.WaitGroup
 		var mu sync.Mutex
 		var last time.Time // when a message of another group was handled last
-		enqueue, stop := benchFifoApp(t, func(o benchOrder) {
+		enqueue, stop := fifoApp(t, func(o Order) {
 			defer handled.Done()
-			if o.ID == benchFifoSlow {
-				time.Sleep(benchFifoDelay)
+			if o.ID == fifoSlow {
+				time.Sleep(fifoDelay)
 				return
 			}
 			mu.Lock()
 			defer mu.Unlock()
 			last = time.Now()
 		})
-		order := newBenchOrder[benchOrder](t)
+		order := newOrder[Order](t)
 		slow := order
-		slow.ID = benchFifoSlow
+		slow.ID = fifoSlow
 		began := time.Now()
-		for i := range benchFifoGroups {
+		for i := range fifoGroups {
 			handled.Add(2)
-			enqueue(slow, benchFifoSlow)
-			enqueue(order, benchFifoNames[i])
+			enqueue(slow, fifoSlow)
+			enqueue(order, fifoNames[i])
 		}
 		handled.Wait()
 		require.Equal(t, began, last, "other groups waited for the slow one")
-		require.Equal(t, benchFifoGroups*benchFifoDelay, time.Since(began), "the slow group was not one at a time")
+		require.Equal(t, fifoGroups*fifoDelay, time.Since(began), "the slow group was not one at a time")
 		require.NoError(t, stop())
 	})
 }
 
-// benchFifoApp returns a function that enqueues in a group to a step of a running app with 16 workers.
-func benchFifoApp(tb testing.TB, handle func(benchOrder)) (enqueue func(order benchOrder, group string), stop func() error) {
-	const topic motia.Topic[benchOrder] = "orders"
-	app, _ := newBenchApp(tb, nil, benchQueueStepOf(topic, handle))
-	stop = start(tb, app)
+// fifoApp returns a function that enqueues in a group to a step of a running app with 16 workers.
+func fifoApp(tb testing.TB, handle func(Order)) (enqueue func(order Order, group string), stop func() error) {
+	const topic motia.Topic[Order] = "orders"
+	app, _ := newApp(tb, nil, queueStepOf(topic, handle))
+	stop = testkit.Start(tb, app)
 	ctx := app.Context(context.Background())
-	return func(order benchOrder, group string) {
+	return func(order Order, group string) {
 		if err := topic.Enqueue(ctx, order, motia.InGroup(group)); err != nil {
 			tb.Error(err)
 		}

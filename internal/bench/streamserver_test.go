@@ -1,6 +1,6 @@
 //go:build unix
 
-package motia_test
+package bench_test
 
 import (
 	"bufio"
@@ -19,16 +19,16 @@ import (
 
 // BenchmarkStreamServer1000 takes one stored item to 1,000 clients on WebSockets over the loopback interface. The ratio is
 // of the processor time that the server takes, that of the kernel included and that of the clients not.
-func BenchmarkStreamServer1000(b *testing.B) { benchStreamServer(b, 1000, 1) }
+func BenchmarkStreamServer1000(b *testing.B) { streamServer(b, 1000, 1) }
 
 // BenchmarkStreamServer1000Burst does the same with up to 32 items under way.
-func BenchmarkStreamServer1000Burst(b *testing.B) { benchStreamServer(b, 1000, 32) }
+func BenchmarkStreamServer1000Burst(b *testing.B) { streamServer(b, 1000, 32) }
 
 // BenchmarkStreamServer10000 does the same with 10,000 clients.
-func BenchmarkStreamServer10000(b *testing.B) { benchStreamServer(b, 10_000, 1) }
+func BenchmarkStreamServer10000(b *testing.B) { streamServer(b, 10_000, 1) }
 
-func benchStreamServer(b *testing.B, clients, window int) {
-	floor, motia := newBenchNetwork(b, "floor", clients, 0), newBenchNetwork(b, "motia", clients, 0)
+func streamServer(b *testing.B, clients, window int) {
+	floor, motia := newNetwork(b, "floor", clients, 0), newNetwork(b, "motia", clients, 0)
 	orders := max(4000/clients, window)
 	b.Run("ratio", func(b *testing.B) {
 		var ratios, costs []float64
@@ -49,7 +49,7 @@ func benchStreamServer(b *testing.B, clients, window int) {
 // proportion to what it is beside none.
 func BenchmarkStreamServerStalled(b *testing.B) {
 	const clients, stalled, orders = 990, 10, 10
-	floor, motia := newBenchNetwork(b, "motia", clients, 0), newBenchNetwork(b, "motia", clients, stalled)
+	floor, motia := newNetwork(b, "motia", clients, 0), newNetwork(b, "motia", clients, stalled)
 	idle := motia.ask(b, "goroutines")
 	for range 10 { // some were about to end
 		idle = min(idle, motia.ask(b, "goroutines"))
@@ -66,7 +66,7 @@ func BenchmarkStreamServerStalled(b *testing.B) {
 		floor.delays(b)
 		motia.delays(b)
 		var medians, ratios []float64
-		measure := func(n *benchNetwork) func() [2]float64 {
+		measure := func(n *network) func() [2]float64 {
 			return func() [2]float64 {
 				n.publish(b, orders, 1)
 				return n.delays(b)
@@ -86,7 +86,7 @@ func BenchmarkStreamServerStalled(b *testing.B) {
 func TestAnIdleClientCostsAtMost30PercentMoreMemoryThanByHand(t *testing.T) {
 	const clients = 500
 	each := func(part string) float64 {
-		n := newBenchNetwork(t, part, clients, 0)
+		n := newNetwork(t, part, clients, 0)
 		n.publish(t, 3, 1)
 		return (n.ask(t, "memory") - n.empty) / clients
 	}
@@ -105,13 +105,13 @@ func alternate[T any](turn int, floor, motia func() T) (x, y T) {
 	return floor(), y
 }
 
-// benchNetwork is a server, and clients that are connected to it.
-type benchNetwork struct {
-	server, readers *benchPeer
+// network is a server, and clients that are connected to it.
+type network struct {
+	server, readers *peer
 	empty           float64 // memory of the server without clients
 }
 
-func newBenchNetwork(tb testing.TB, part string, clients, stalled int) *benchNetwork {
+func newNetwork(tb testing.TB, part string, clients, stalled int) *network {
 	tb.Helper()
 	var limit syscall.Rlimit
 	require.NoError(tb, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)) // the Go runtime has made the most of it
@@ -121,22 +121,22 @@ func newBenchNetwork(tb testing.TB, part string, clients, stalled int) *benchNet
 	received, all, err := os.Pipe()
 	require.NoError(tb, err)
 	defer func() { _, _ = received.Close(), all.Close() }()
-	n := &benchNetwork{server: newBenchPeer(tb, part, received)}
+	n := &network{server: newPeer(tb, part, received)}
 	address := n.server.answer(tb)
 	n.empty = n.ask(tb, "memory")
-	n.readers = newBenchPeer(tb, fmt.Sprint("read ", address, " ", clients, " ", stalled), all)
+	n.readers = newPeer(tb, fmt.Sprint("read ", address, " ", clients, " ", stalled), all)
 	require.Equal(tb, "connected", n.readers.answer(tb))
 	n.publish(tb, 10, 1)
 	return n
 }
 
 // publish sends orders and returns the processor time of the server in nanoseconds.
-func (n *benchNetwork) publish(tb testing.TB, orders, window int) float64 {
+func (n *network) publish(tb testing.TB, orders, window int) float64 {
 	tb.Helper()
 	return n.ask(tb, fmt.Sprint("publish ", orders, " ", window))
 }
 
-func (n *benchNetwork) ask(tb testing.TB, command string) float64 {
+func (n *network) ask(tb testing.TB, command string) float64 {
 	tb.Helper()
 	n.server.tell(tb, command)
 	answer, err := strconv.ParseFloat(n.server.answer(tb), 64)
@@ -145,7 +145,7 @@ func (n *benchNetwork) ask(tb testing.TB, command string) float64 {
 }
 
 // delays returns the 50th and the 99th percentile of the delays since the last call.
-func (n *benchNetwork) delays(tb testing.TB) (d [2]float64) {
+func (n *network) delays(tb testing.TB) (d [2]float64) {
 	tb.Helper()
 	n.readers.tell(tb, "delays")
 	_, err := fmt.Sscan(n.readers.answer(tb), &d[0], &d[1])
@@ -153,19 +153,19 @@ func (n *benchNetwork) delays(tb testing.TB) (d [2]float64) {
 	return d
 }
 
-// benchPeer is a process that plays a part.
-type benchPeer struct {
+// peer is a process that plays a part.
+type peer struct {
 	part    string
 	in      io.WriteCloser
 	answers *bufio.Scanner
 }
 
-func newBenchPeer(tb testing.TB, part string, extra *os.File) *benchPeer {
+func newPeer(tb testing.TB, part string, extra *os.File) *peer {
 	tb.Helper()
 	program, err := os.Executable()
 	require.NoError(tb, err)
 	process := exec.Command(program)
-	process.Env = append(os.Environ(), benchPeerPart+"="+part)
+	process.Env = append(os.Environ(), peerPart+"="+part)
 	process.ExtraFiles = []*os.File{extra}
 	process.Stderr = os.Stderr
 	in, err := process.StdinPipe()
@@ -181,16 +181,16 @@ func newBenchPeer(tb testing.TB, part string, extra *os.File) *benchPeer {
 			tb.Errorf("%s: %v", part, err)
 		}
 	})
-	return &benchPeer{part, in, bufio.NewScanner(out)}
+	return &peer{part, in, bufio.NewScanner(out)}
 }
 
-func (p *benchPeer) tell(tb testing.TB, command string) {
+func (p *peer) tell(tb testing.TB, command string) {
 	tb.Helper()
 	_, err := io.WriteString(p.in, command+"\n")
 	require.NoError(tb, err)
 }
 
-func (p *benchPeer) answer(tb testing.TB) string {
+func (p *peer) answer(tb testing.TB) string {
 	tb.Helper()
 	if !p.answers.Scan() {
 		tb.Fatalf("%s has ended", p.part)

@@ -1,4 +1,4 @@
-package motia_test
+package bench_test
 
 import (
 	"context"
@@ -12,63 +12,65 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // Every benchmark has a floor: the same work written by hand with the standard library. BENCHMARKS.md has the ratios
 // and the command that measures them.
 
-// benchOrder is about 300 bytes of JSON with three items.
-type benchOrder struct {
-	ID       string      `json:"id" validate:"required,max=64"`
-	Customer string      `json:"customer" validate:"required"`
-	Email    string      `json:"email" validate:"required"`
-	Address  string      `json:"address"`
-	Total    int         `json:"total" validate:"gt=0"`
-	Items    []benchItem `json:"items" validate:"min=1,dive"`
+// Order is about 300 bytes of JSON with three items.
+type Order struct {
+	ID       string `json:"id" validate:"required,max=64"`
+	Customer string `json:"customer" validate:"required"`
+	Email    string `json:"email" validate:"required"`
+	Address  string `json:"address"`
+	Total    int    `json:"total" validate:"gt=0"`
+	Items    []Item `json:"items" validate:"min=1,dive"`
 }
 
-type benchItem struct {
+// Item is an item of an Order.
+type Item struct {
 	SKU      string `json:"sku" validate:"required"`
 	Quantity int    `json:"quantity" validate:"gte=1"`
 	Price    int    `json:"price" validate:"gte=0"`
 }
 
-// benchPlainOrder is a benchOrder without rules.
-type benchPlainOrder struct {
-	ID       string           `json:"id"`
-	Customer string           `json:"customer"`
-	Email    string           `json:"email"`
-	Address  string           `json:"address"`
-	Total    int              `json:"total"`
-	Items    []benchPlainItem `json:"items"`
+// PlainOrder is an Order without rules.
+type PlainOrder struct {
+	ID       string      `json:"id"`
+	Customer string      `json:"customer"`
+	Email    string      `json:"email"`
+	Address  string      `json:"address"`
+	Total    int         `json:"total"`
+	Items    []PlainItem `json:"items"`
 }
 
-type benchPlainItem struct {
+type PlainItem struct {
 	SKU      string `json:"sku"`
 	Quantity int    `json:"quantity"`
 	Price    int    `json:"price"`
 }
 
-const benchOrderText = `{"id":"8f14e45f-ceea-467f-9c3d-6a1b2c3d4e5f","customer":"Grace Brewster Murray Hopper",` +
+const orderText = `{"id":"8f14e45f-ceea-467f-9c3d-6a1b2c3d4e5f","customer":"Grace Brewster Murray Hopper",` +
 	`"email":"grace@example.com","address":"1 Infinite Loop, 95014 Cupertino, California","total":9084,"items":[` +
 	`{"sku":"book-1234","quantity":1,"price":3999},{"sku":"pen-98765","quantity":12,"price":199},{"sku":"ink-55555","quantity":3,"price":899}]}`
 
-func newBenchOrder[T any](tb testing.TB) T {
+func newOrder[T any](tb testing.TB) T {
 	tb.Helper()
 	var order T
-	require.NoError(tb, json.Unmarshal([]byte(benchOrderText), &order))
+	require.NoError(tb, json.Unmarshal([]byte(orderText), &order))
 	return order
 }
 
-// newBenchApp returns an app whose log goes nowhere, and a context for host code.
-func newBenchApp(tb testing.TB, opts *motia.Options, steps ...motia.Step) (*motia.App, context.Context) {
+// newApp returns an app whose log goes nowhere, and a context for host code.
+func newApp(tb testing.TB, opts *motia.Options, steps ...motia.Step) (*motia.App, context.Context) {
 	tb.Helper()
 	var o motia.Options
 	if opts != nil {
 		o = *opts
 	}
 	o.Logger = slog.New(slog.DiscardHandler)
-	app, _ := newApp(tb, &o, steps...)
+	app, _ := testkit.NewApp(tb, &o, steps...)
 	return app, app.Context(tb.Context())
 }
 

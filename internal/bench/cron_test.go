@@ -1,4 +1,4 @@
-package motia_test
+package bench_test
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // The time passes in a bubble, at once where nothing happens, so what it takes outside of the bubble is the work that
@@ -26,8 +27,8 @@ func TestTenThousandIdleSchedulesTakeNoMeasurableTime(t *testing.T) {
 	})
 	began := time.Now()
 	synctest.Test(t, func(t *testing.T) {
-		app, _ := newBenchApp(t, nil, step)
-		stop := start(t, app)
+		app, _ := newApp(t, nil, step)
+		stop := testkit.Start(t, app)
 		time.Sleep(idle)
 		require.NoError(t, stop())
 	})

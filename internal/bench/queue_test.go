@@ -1,4 +1,4 @@
-package motia_test
+package bench_test
 
 import (
 	"encoding/json"
@@ -11,38 +11,39 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 const (
-	benchQueueWorkers = 16
-	benchQueueBuffer  = 1024 // of the channels
-	benchQueueBurst   = 4096 // how far the producer may be ahead
+	queueWorkers = 16
+	queueBuffer  = 1024 // of the channels
+	queueBurst   = 4096 // how far the producer may be ahead
 )
 
 // BenchmarkQueue takes orders from Enqueue to a typed handler, with 16 workers.
 func BenchmarkQueue(b *testing.B) {
-	floor, motia := benchQueueWork[benchOrder](b)
+	floor, motia := queueWork[Order](b)
 	compare(b, floor, motia)
 }
 
 // BenchmarkQueueWithoutRules does the same with orders that need no validation.
 func BenchmarkQueueWithoutRules(b *testing.B) {
-	floor, motia := benchQueueWork[benchPlainOrder](b)
+	floor, motia := queueWork[PlainOrder](b)
 	compare(b, floor, motia)
 }
 
 func TestAMessageAllocatesAtMostSixTimesMoreThanByHand(t *testing.T) {
-	floor, motia := benchQueueWork[benchOrder](t)
+	floor, motia := queueWork[Order](t)
 	requireExtraAllocs(t, 6, floor, motia)
 }
 
 // BenchmarkQueueHop takes one order at a time, from before Enqueue until the handler has it.
 func BenchmarkQueueHop(b *testing.B) {
 	arrived := make(chan time.Time, 1)
-	order := newBenchOrder[benchOrder](b)
-	in := benchQueueFloor(b, benchQueueWorkers, func(benchOrder) { arrived <- time.Now() })
-	enqueue := benchQueueApp(b, func(benchOrder) { arrived <- time.Now() })
-	hop := func(send func(benchOrder)) float64 {
+	order := newOrder[Order](b)
+	in := queueFloor(b, queueWorkers, func(Order) { arrived <- time.Now() })
+	enqueue := queueApp(b, func(Order) { arrived <- time.Now() })
+	hop := func(send func(Order)) float64 {
 		start := time.Now()
 		send(order)
 		return float64((<-arrived).Sub(start))
@@ -51,7 +52,7 @@ func BenchmarkQueueHop(b *testing.B) {
 		var floor, motia []float64
 		for b.Loop() {
 			for range 10 { // so that each finds warm what it needs
-				floor = append(floor, hop(func(o benchOrder) { in <- benchQueueEncode(b, o) }))
+				floor = append(floor, hop(func(o Order) { in <- queueEncode(b, o) }))
 			}
 			for range 10 {
 				motia = append(motia, hop(enqueue))
@@ -64,10 +65,10 @@ func BenchmarkQueueHop(b *testing.B) {
 
 func TestAQueuedMessageCostsAtMost250BytesMoreThanItsText(t *testing.T) {
 	const messages = 20_000
-	const orders motia.Topic[benchOrder] = "orders"
-	app, ctx := newBenchApp(t, nil, benchQueueStepOf(orders, func(benchOrder) {}))
-	order := newBenchOrder[benchOrder](t)
-	text := len(benchQueueEncode(t, order))
+	const orders motia.Topic[Order] = "orders"
+	app, ctx := newApp(t, nil, queueStepOf(orders, func(Order) {}))
+	order := newOrder[Order](t)
+	text := len(queueEncode(t, order))
 	before := heapInUse()
 	for range messages {
 		require.NoError(t, orders.Enqueue(ctx, order))
@@ -78,17 +79,17 @@ func TestAQueuedMessageCostsAtMost250BytesMoreThanItsText(t *testing.T) {
 	runtime.KeepAlive(app)
 }
 
-// benchQueueWork returns the way of orders through a channel and through an app.
-func benchQueueWork[T any](tb testing.TB) (floor, motia work) {
+// queueWork returns the way of orders through a channel and through an app.
+func queueWork[T any](tb testing.TB) (floor, motia work) {
 	var handled sync.WaitGroup
 	handle := func(T) { handled.Done() }
-	in := benchQueueFloor(tb, benchQueueWorkers, handle)
-	enqueue := benchQueueApp(tb, handle)
-	order := newBenchOrder[T](tb)
+	in := queueFloor(tb, queueWorkers, handle)
+	enqueue := queueApp(tb, handle)
+	order := newOrder[T](tb)
 	burst := func(send func(T)) work {
 		return func(n int) {
 			for n > 0 {
-				m := min(n, benchQueueBurst)
+				m := min(n, queueBurst)
 				handled.Add(m)
 				for range m {
 					send(order)
@@ -98,19 +99,19 @@ func benchQueueWork[T any](tb testing.TB) (floor, motia work) {
 			}
 		}
 	}
-	return burst(func(o T) { in <- benchQueueEncode(tb, o) }), burst(enqueue)
+	return burst(func(o T) { in <- queueEncode(tb, o) }), burst(enqueue)
 }
 
-// benchQueueFloor returns a channel of encoded orders, which so many workers decode, validate and handle until the
+// queueFloor returns a channel of encoded orders, which so many workers decode, validate and handle until the
 // test ends.
-func benchQueueFloor[T any](tb testing.TB, count int, handle func(T)) chan<- []byte {
-	in := make(chan []byte, benchQueueBuffer)
+func queueFloor[T any](tb testing.TB, count int, handle func(T)) chan<- []byte {
+	in := make(chan []byte, queueBuffer)
 	validate := motia.NewValidator()
 	var workers sync.WaitGroup
 	for range count {
 		workers.Go(func() {
 			for data := range in {
-				handle(benchQueueDecode[T](tb, validate, data))
+				handle(queueDecode[T](tb, validate, data))
 			}
 		})
 	}
@@ -121,7 +122,7 @@ func benchQueueFloor[T any](tb testing.TB, count int, handle func(T)) chan<- []b
 	return in
 }
 
-func benchQueueEncode[T any](tb testing.TB, order T) []byte {
+func queueEncode[T any](tb testing.TB, order T) []byte {
 	data, err := json.Marshal(order)
 	if err != nil {
 		tb.Error(err)
@@ -129,11 +130,11 @@ func benchQueueEncode[T any](tb testing.TB, order T) []byte {
 	return data
 }
 
-func benchQueueDecode[T any](tb testing.TB, validate *validator.Validate, data []byte) (order T) {
+func queueDecode[T any](tb testing.TB, validate *validator.Validate, data []byte) (order T) {
 	if err := json.Unmarshal(data, &order); err != nil {
 		tb.Error(err)
 	}
-	if _, tagged := any(&order).(*benchOrder); tagged {
+	if _, tagged := any(&order).(*Order); tagged {
 		if err := validate.Struct(&order); err != nil {
 			tb.Error(err)
 		}
@@ -141,11 +142,11 @@ func benchQueueDecode[T any](tb testing.TB, validate *validator.Validate, data [
 	return order
 }
 
-// benchQueueApp returns a function that enqueues to a step of a running app with 16 workers.
-func benchQueueApp[T any](tb testing.TB, handle func(T)) (enqueue func(T)) {
+// queueApp returns a function that enqueues to a step of a running app with 16 workers.
+func queueApp[T any](tb testing.TB, handle func(T)) (enqueue func(T)) {
 	const topic motia.Topic[T] = "orders"
-	app, ctx := newBenchApp(tb, nil, benchQueueStepOf(topic, handle))
-	start(tb, app)
+	app, ctx := newApp(tb, nil, queueStepOf(topic, handle))
+	testkit.Start(tb, app)
 	return func(order T) {
 		if err := topic.Enqueue(ctx, order); err != nil {
 			tb.Error(err)
@@ -153,10 +154,10 @@ func benchQueueApp[T any](tb testing.TB, handle func(T)) (enqueue func(T)) {
 	}
 }
 
-func benchQueueStepOf[T any](topic motia.Topic[T], handle func(T)) motia.Step {
+func queueStepOf[T any](topic motia.Topic[T], handle func(T)) motia.Step {
 	return motia.QueueStep(motia.StepConfig{
 		Name:     "handle-order",
-		Triggers: []motia.Trigger{topic.Trigger(motia.QueueConfig{Concurrency: benchQueueWorkers})},
+		Triggers: []motia.Trigger{topic.Trigger(motia.QueueConfig{Concurrency: queueWorkers})},
 	}, func(order T, _ *motia.FlowContext[motia.None, T]) error {
 		handle(order)
 		return nil

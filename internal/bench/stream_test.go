@@ -1,4 +1,4 @@
-package motia_test
+package bench_test
 
 import (
 	"context"
@@ -12,45 +12,45 @@ import (
 	"github.com/motia-go/motia"
 )
 
-const benchStreamOrders motia.StreamName[benchOrder] = "orders"
+const streamOrders motia.StreamName[Order] = "orders"
 
 // BenchmarkStream1000 takes one stored item, as JSON, to 1,000 subscribers of its group, each of which is a
 // goroutine. The floor encodes the item, keeps it in a map and sends it in a loop over channels.
-func BenchmarkStream1000(b *testing.B) { benchStreamCompare(b, 1000) }
+func BenchmarkStream1000(b *testing.B) { streamCompare(b, 1000) }
 
 // BenchmarkStream10000 does the same with 10,000 subscribers.
-func BenchmarkStream10000(b *testing.B) { benchStreamCompare(b, 10_000) }
+func BenchmarkStream10000(b *testing.B) { streamCompare(b, 10_000) }
 
 // BenchmarkStream1000Typed decodes the item for each of 1,000 subscribers.
 func BenchmarkStream1000Typed(b *testing.B) {
-	floor := benchStreamFloor(b, 1000, func(data []byte) {
-		var order benchOrder
+	floor := streamFloor(b, 1000, func(data []byte) {
+		var order Order
 		if err := json.Unmarshal(data, &order); err != nil {
 			b.Error(err)
 		}
 	})
-	compare(b, floor, benchStreamApp(b, 1000, func(ctx context.Context) benchStreamNext {
-		sub, err := benchStreamOrders.Subscribe(ctx, "group")
+	compare(b, floor, streamApp(b, 1000, func(ctx context.Context) streamNext {
+		sub, err := streamOrders.Subscribe(ctx, "group")
 		require.NoError(b, err)
 		return func() error { _, err := sub.Next(ctx); return err }
 	}))
 }
 
-func benchStreamCompare(b *testing.B, subscribers int) {
+func streamCompare(b *testing.B, subscribers int) {
 	b.Helper()
-	compare(b, benchStreamFloor(b, subscribers, func([]byte) {}), benchStreamApp(b, subscribers, func(ctx context.Context) benchStreamNext {
+	compare(b, streamFloor(b, subscribers, func([]byte) {}), streamApp(b, subscribers, func(ctx context.Context) streamNext {
 		invocation, _ := motia.FromContext(ctx)
-		sub, err := invocation.Streams.Get(string(benchStreamOrders)).Subscribe(ctx, "group")
+		sub, err := invocation.Streams.Get(string(streamOrders)).Subscribe(ctx, "group")
 		require.NoError(b, err)
 		return func() error { _, err := sub.Next(ctx); return err }
 	}))
 }
 
-// benchStreamNext waits for the next event.
-type benchStreamNext func() error
+// streamNext waits for the next event.
+type streamNext func() error
 
-// benchStreamFloor starts subscribers of channels, and returns the sending of items until all have received them.
-func benchStreamFloor(tb testing.TB, subscribers int, receive func([]byte)) work {
+// streamFloor starts subscribers of channels, and returns the sending of items until all have received them.
+func streamFloor(tb testing.TB, subscribers int, receive func([]byte)) work {
 	var received, running sync.WaitGroup
 	channels := make([]chan []byte, subscribers)
 	for i := range channels {
@@ -68,12 +68,12 @@ func benchStreamFloor(tb testing.TB, subscribers int, receive func([]byte)) work
 		}
 		running.Wait()
 	})
-	order := newBenchOrder[benchOrder](tb)
+	order := newOrder[Order](tb)
 	items := make(map[string][]byte)
 	return func(n int) {
 		for range n {
 			order.Total++
-			data := benchQueueEncode(tb, order)
+			data := queueEncode(tb, order)
 			items["id"] = data
 			received.Add(subscribers)
 			for _, c := range channels {
@@ -84,9 +84,9 @@ func benchStreamFloor(tb testing.TB, subscribers int, receive func([]byte)) work
 	}
 }
 
-// benchStreamApp does the same with an app.
-func benchStreamApp(tb testing.TB, subscribers int, subscribe func(context.Context) benchStreamNext) work {
-	_, host := newBenchApp(tb, &motia.Options{Streams: []motia.StreamConfig{{Name: string(benchStreamOrders)}}})
+// streamApp does the same with an app.
+func streamApp(tb testing.TB, subscribers int, subscribe func(context.Context) streamNext) work {
+	_, host := newApp(tb, &motia.Options{Streams: []motia.StreamConfig{{Name: string(streamOrders)}}})
 	ctx, cancel := context.WithCancel(host)
 	var received, running sync.WaitGroup
 	for range subscribers {
@@ -102,12 +102,12 @@ func benchStreamApp(tb testing.TB, subscribers int, subscribe func(context.Conte
 		cancel()
 		running.Wait()
 	})
-	order := newBenchOrder[benchOrder](tb)
+	order := newOrder[Order](tb)
 	return func(n int) {
 		for range n {
 			order.Total++
 			received.Add(subscribers)
-			if _, err := benchStreamOrders.Set(host, "group", "id", order); err != nil {
+			if _, err := streamOrders.Set(host, "group", "id", order); err != nil {
 				tb.Error(err)
 			}
 			received.Wait()
@@ -117,12 +117,12 @@ func benchStreamApp(tb testing.TB, subscribers int, subscribe func(context.Conte
 
 func TestAnIdleSubscriberCostsAtMostOneKilobyte(t *testing.T) {
 	const subscribers = 2000
-	_, host := newBenchApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: string(benchStreamOrders)}}})
+	_, host := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: string(streamOrders)}}})
 	ctx, cancel := context.WithCancel(host)
 	defer cancel()
-	kept := make([]*motia.Subscription[benchOrder], subscribers)
+	kept := make([]*motia.Subscription[Order], subscribers)
 	add := func(i int) {
-		sub, err := benchStreamOrders.Subscribe(ctx, "group")
+		sub, err := streamOrders.Subscribe(ctx, "group")
 		require.NoError(t, err)
 		_, err = sub.Next(ctx) // the snapshot
 		require.NoError(t, err)

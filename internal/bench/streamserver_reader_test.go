@@ -1,6 +1,6 @@
 //go:build unix
 
-package motia_test
+package bench_test
 
 import (
 	"bufio"
@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// benchReader is clients that count what they receive and note how long it took.
-type benchReader struct {
+// reader is clients that count what they receive and note how long it took.
+type reader struct {
 	clients  int64
 	received atomic.Int64 // orders, by all
 	all      *os.File     // gets a byte when all have an order
@@ -29,16 +29,16 @@ type benchReader struct {
 	delays []time.Duration
 }
 
-// benchReadAll plays "read <address> <clients> <stalled>": it connects clients, and others that never read, and answers
+// readAll plays "read <address> <clients> <stalled>": it connects clients, and others that never read, and answers
 // each line with the 50th and the 99th percentile of the delays since the last one.
-func benchReadAll(part string) error {
+func readAll(part string) error {
 	fields := strings.Fields(part)
 	clients, _ := strconv.Atoi(fields[2])
 	stalled, _ := strconv.Atoi(fields[3])
-	r := &benchReader{clients: int64(clients), all: os.NewFile(3, "received")}
+	r := &reader{clients: int64(clients), all: os.NewFile(3, "received")}
 	conns := make([]net.Conn, clients+stalled)
 	for i := range conns {
-		conn, err := benchConnect(fields[1], i < stalled)
+		conn, err := connect(fields[1], i < stalled)
 		if err != nil {
 			return fmt.Errorf("client %d: %w", i, err)
 		}
@@ -47,7 +47,7 @@ func benchReadAll(part string) error {
 			continue
 		}
 		in := bufio.NewReaderSize(conn, 1024)
-		if _, err := benchFrame(in, nil); err != nil { // the snapshot
+		if _, err := readFrame(in, nil); err != nil { // the snapshot
 			return fmt.Errorf("client %d: %w", i, err)
 		}
 		go func() {
@@ -71,7 +71,7 @@ func benchReadAll(part string) error {
 	return nil
 }
 
-func benchConnect(address string, stalls bool) (net.Conn, error) {
+func connect(address string, stalls bool) (net.Conn, error) {
 	var dialer net.Dialer
 	if stalls {
 		dialer.Control = func(_, _ string, c syscall.RawConn) error { // so that it does not take long to fill
@@ -104,11 +104,11 @@ func benchConnect(address string, stalls bool) (net.Conn, error) {
 }
 
 // read reads frames until the connection ends.
-func (r *benchReader) read(in *bufio.Reader) error {
+func (r *reader) read(in *bufio.Reader) error {
 	var frame []byte
 	for {
 		var err error
-		if frame, err = benchFrame(in, frame[:0]); err != nil {
+		if frame, err = readFrame(in, frame[:0]); err != nil {
 			return err
 		}
 		_, rest, ok := bytes.Cut(frame, []byte(`"at":`))
@@ -131,8 +131,8 @@ func (r *benchReader) read(in *bufio.Reader) error {
 	}
 }
 
-// benchFrame reads a frame of up to 64 KiB from a server, appended to dst.
-func benchFrame(in *bufio.Reader, dst []byte) ([]byte, error) {
+// readFrame reads a frame of up to 64 KiB from a server, appended to dst.
+func readFrame(in *bufio.Reader, dst []byte) ([]byte, error) {
 	var header [2]byte
 	if _, err := io.ReadFull(in, header[:]); err != nil {
 		return nil, err

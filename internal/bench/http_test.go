@@ -1,4 +1,4 @@
-package motia_test
+package bench_test
 
 import (
 	"bytes"
@@ -16,33 +16,33 @@ import (
 
 // BenchmarkHTTP routes a request, decodes and validates its body, and responds with JSON.
 func BenchmarkHTTP(b *testing.B) {
-	floor, motia := benchHTTPWork(b, "/orders", "/orders")
+	floor, motia := httpWork(b, "/orders", "/orders")
 	compare(b, floor, motia)
 }
 
 // BenchmarkHTTPPathParameter does the same on a route with a parameter.
 func BenchmarkHTTPPathParameter(b *testing.B) {
-	floor, motia := benchHTTPWork(b, "/shops/{shop}/orders", "/shops/42/orders")
+	floor, motia := httpWork(b, "/shops/{shop}/orders", "/shops/42/orders")
 	compare(b, floor, motia)
 }
 
 func TestAnHTTPRequestAllocatesAtMostSixTimesMoreThanByHand(t *testing.T) {
-	floor, motia := benchHTTPWork(t, "/orders", "/orders")
+	floor, motia := httpWork(t, "/orders", "/orders")
 	requireExtraAllocs(t, 6, floor, motia)
 }
 
-type benchReceipt struct {
+type Receipt struct {
 	ID    string `json:"id"`
 	Total int    `json:"total"`
 	Items int    `json:"items"`
 }
 
-// benchHTTPWork returns requests to a handler by hand and to an app.
-func benchHTTPWork(tb testing.TB, route, path string) (floor, app work) {
+// httpWork returns requests to a handler by hand and to an app.
+func httpWork(tb testing.TB, route, path string) (floor, app work) {
 	validate := motia.NewValidator()
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+route, func(w http.ResponseWriter, r *http.Request) {
-		var order benchOrder
+		var order Order
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&order); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
@@ -53,31 +53,31 @@ func benchHTTPWork(tb testing.TB, route, path string) (floor, app work) {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusCreated)
-		if err := json.NewEncoder(w).Encode(benchReceipt{order.ID, order.Total, len(order.Items)}); err != nil {
+		if err := json.NewEncoder(w).Encode(Receipt{order.ID, order.Total, len(order.Items)}); err != nil {
 			tb.Error(err)
 		}
 	})
 	step := motia.HTTPStep(motia.StepConfig{
 		Name:     "create-order",
 		Triggers: []motia.Trigger{motia.HTTP("POST", route)},
-	}, func(in *motia.HTTPInput[benchOrder], _ *motia.FlowContext[motia.None, benchOrder]) (motia.Response, error) {
+	}, func(in *motia.HTTPInput[Order], _ *motia.FlowContext[motia.None, Order]) (motia.Response, error) {
 		order := &in.Request.Body
-		return motia.Response{Status: http.StatusCreated, Body: benchReceipt{order.ID, order.Total, len(order.Items)}}, nil
+		return motia.Response{Status: http.StatusCreated, Body: Receipt{order.ID, order.Total, len(order.Items)}}, nil
 	})
-	served, _ := newBenchApp(tb, &motia.Options{Validator: validate}, step)
-	return benchHTTPRequests(tb, mux, path), benchHTTPRequests(tb, served, path)
+	served, _ := newApp(tb, &motia.Options{Validator: validate}, step)
+	return httpRequests(tb, mux, path), httpRequests(tb, served, path)
 }
 
-// benchHTTPRequests sends the order again and again, with one request and one response writer, so that only the
+// httpRequests sends the order again and again, with one request and one response writer, so that only the
 // handler's work counts.
-func benchHTTPRequests(tb testing.TB, handler http.Handler, path string) work {
+func httpRequests(tb testing.TB, handler http.Handler, path string) work {
 	body := strings.NewReader("")
 	r := httptest.NewRequest(http.MethodPost, path, nil)
 	r.Header.Set("Content-Type", "application/json")
 	r.Body = io.NopCloser(body)
-	w := &benchHTTPDiscard{header: make(http.Header)}
+	w := &httpDiscard{header: make(http.Header)}
 	send := func() {
-		body.Reset(benchOrderText)
+		body.Reset(orderText)
 		w.reset()
 		handler.ServeHTTP(w, r)
 	}
@@ -91,19 +91,19 @@ func benchHTTPRequests(tb testing.TB, handler http.Handler, path string) work {
 	}
 }
 
-// benchHTTPDiscard is a response that is used again.
-type benchHTTPDiscard struct {
+// httpDiscard is a response that is used again.
+type httpDiscard struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
 }
 
-func (w *benchHTTPDiscard) reset() {
+func (w *httpDiscard) reset() {
 	clear(w.header)
 	w.status = 0
 	w.body.Reset()
 }
 
-func (w *benchHTTPDiscard) Header() http.Header         { return w.header }
-func (w *benchHTTPDiscard) WriteHeader(status int)      { w.status = status }
-func (w *benchHTTPDiscard) Write(p []byte) (int, error) { return w.body.Write(p) }
+func (w *httpDiscard) Header() http.Header         { return w.header }
+func (w *httpDiscard) WriteHeader(status int)      { w.status = status }
+func (w *httpDiscard) Write(p []byte) (int, error) { return w.body.Write(p) }

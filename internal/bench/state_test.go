@@ -1,4 +1,4 @@
-package motia_test
+package bench_test
 
 import (
 	"context"
@@ -15,26 +15,26 @@ import (
 )
 
 const (
-	benchStateKeys = 10_000
-	benchStateHot  = "order-0"
+	stateKeys = 10_000
+	stateHot  = "order-0"
 
-	benchStateOrders    motia.Scope[benchOrder]    = "orders"
-	benchStateDocuments motia.Scope[benchDocument] = "documents"
+	stateOrders    motia.Scope[Order]    = "orders"
+	stateDocuments motia.Scope[Document] = "documents"
 )
 
 // BenchmarkStateGet gets typed values of 10,000 keys.
 func BenchmarkStateGet(b *testing.B) {
-	f, ctx := benchStateFilled(b)
+	f, ctx := stateFilled(b)
 	compare(b, func(n int) {
 		for i := range n {
-			var order benchOrder
+			var order Order
 			if data, ok := f.get(f.id(i)); !ok || json.Unmarshal(data, &order) != nil {
 				b.Error("no order")
 			}
 		}
 	}, func(n int) {
 		for i := range n {
-			if _, found, err := benchStateOrders.Get(ctx, f.id(i)); !found || err != nil {
+			if _, found, err := stateOrders.Get(ctx, f.id(i)); !found || err != nil {
 				b.Error(err)
 			}
 		}
@@ -43,8 +43,8 @@ func BenchmarkStateGet(b *testing.B) {
 
 // BenchmarkStateSet overwrites typed values of 10,000 keys.
 func BenchmarkStateSet(b *testing.B) {
-	f, ctx := benchStateFilled(b)
-	order := newBenchOrder[benchOrder](b)
+	f, ctx := stateFilled(b)
+	order := newOrder[Order](b)
 	compare(b, func(n int) {
 		for i := range n {
 			order.Total++
@@ -57,7 +57,7 @@ func BenchmarkStateSet(b *testing.B) {
 	}, func(n int) {
 		for i := range n {
 			order.Total++
-			if _, err := benchStateOrders.Set(ctx, f.id(i), order); err != nil {
+			if _, err := stateOrders.Set(ctx, f.id(i), order); err != nil {
 				b.Error(err)
 			}
 		}
@@ -66,27 +66,27 @@ func BenchmarkStateSet(b *testing.B) {
 
 // BenchmarkStateUpdate changes two fields of documents of 1 KB. The floor decodes, changes and encodes them.
 func BenchmarkStateUpdate(b *testing.B) {
-	f, ctx := benchStateFilled(b)
+	f, ctx := stateFilled(b)
 	compare(b, func(n int) {
 		for i := range n {
 			f.change(b, f.id(i), i)
 		}
 	}, func(n int) {
 		for i := range n {
-			benchStateUpdate(b, ctx, f.id(i), i)
+			stateUpdate(b, ctx, f.id(i), i)
 		}
 	})
 }
 
 // BenchmarkStateUpdateHotKey does the same with one document, from 16 goroutines at once.
 func BenchmarkStateUpdateHotKey(b *testing.B) {
-	f, ctx := benchStateFilled(b)
+	f, ctx := stateFilled(b)
 	parallel := func(once func(i int)) work {
 		return func(n int) {
 			var workers sync.WaitGroup
-			for w := range benchQueueWorkers {
+			for w := range queueWorkers {
 				workers.Go(func() {
-					for i := w; i < n; i += benchQueueWorkers {
+					for i := w; i < n; i += queueWorkers {
 						once(i)
 					}
 				})
@@ -94,22 +94,22 @@ func BenchmarkStateUpdateHotKey(b *testing.B) {
 			workers.Wait()
 		}
 	}
-	compare(b, parallel(func(i int) { f.change(b, benchStateHot, i) }), parallel(func(i int) { benchStateUpdate(b, ctx, benchStateHot, i) }))
+	compare(b, parallel(func(i int) { f.change(b, stateHot, i) }), parallel(func(i int) { stateUpdate(b, ctx, stateHot, i) }))
 }
 
 func TestReadingAndWritingStateAllocatesHardlyMoreThanByHand(t *testing.T) {
-	f, ctx := benchStateFilled(t)
-	order := newBenchOrder[benchOrder](t)
+	f, ctx := stateFilled(t)
+	order := newOrder[Order](t)
 	t.Run("get", func(t *testing.T) {
 		requireExtraAllocs(t, 0, func(n int) {
 			for i := range n {
 				data, _ := f.get(f.id(i))
-				var order benchOrder
+				var order Order
 				require.NoError(t, json.Unmarshal(data, &order))
 			}
 		}, func(n int) {
 			for i := range n {
-				_, _, err := benchStateOrders.Get(ctx, f.id(i))
+				_, _, err := stateOrders.Get(ctx, f.id(i))
 				require.NoError(t, err)
 			}
 		})
@@ -125,56 +125,56 @@ func TestReadingAndWritingStateAllocatesHardlyMoreThanByHand(t *testing.T) {
 		}, func(n int) {
 			for i := range n {
 				order.Total++
-				_, err := benchStateOrders.Set(ctx, f.id(i), order)
+				_, err := stateOrders.Set(ctx, f.id(i), order)
 				require.NoError(t, err)
 			}
 		})
 	})
 }
 
-// benchStateFilled returns a map by hand and the context of an app, with the same orders and documents.
-func benchStateFilled(tb testing.TB) (*benchStateFloor, context.Context) {
-	_, ctx := newBenchApp(tb, nil)
-	f := &benchStateFloor{seed: maphash.MakeSeed(), ids: make([]string, benchStateKeys)}
+// stateFilled returns a map by hand and the context of an app, with the same orders and documents.
+func stateFilled(tb testing.TB) (*stateFloor, context.Context) {
+	_, ctx := newApp(tb, nil)
+	f := &stateFloor{seed: maphash.MakeSeed(), ids: make([]string, stateKeys)}
 	for i := range f.shards {
 		f.shards[i].values = make(map[string][]byte)
 		f.shards[i].documents = make(map[string][]byte)
 	}
-	order, document := newBenchOrder[benchOrder](tb), newBenchDocument()
+	order, document := newOrder[Order](tb), newDocument()
 	for i := range f.ids {
 		id := "order-" + strconv.Itoa(i)
 		f.ids[i] = id
-		_, err := benchStateOrders.Set(ctx, id, order)
+		_, err := stateOrders.Set(ctx, id, order)
 		require.NoError(tb, err)
-		f.put(id, benchQueueEncode(tb, order))
-		_, err = benchStateDocuments.Set(ctx, id, document)
+		f.put(id, queueEncode(tb, order))
+		_, err = stateDocuments.Set(ctx, id, document)
 		require.NoError(tb, err)
-		f.shard(id).documents[id] = benchQueueEncode(tb, document)
+		f.shard(id).documents[id] = queueEncode(tb, document)
 	}
 	return f, ctx
 }
 
-// benchStateFloor is a sharded map of JSON.
-type benchStateFloor struct {
+// stateFloor is a sharded map of JSON.
+type stateFloor struct {
 	seed   maphash.Seed
 	ids    []string
-	shards [64]benchStateShard
+	shards [64]stateShard
 }
 
-type benchStateShard struct {
+type stateShard struct {
 	mu        sync.RWMutex
 	values    map[string][]byte
 	documents map[string][]byte
 	_         [24]byte // fills the cache line
 }
 
-func (f *benchStateFloor) id(i int) string { return f.ids[i%benchStateKeys] }
+func (f *stateFloor) id(i int) string { return f.ids[i%stateKeys] }
 
-func (f *benchStateFloor) shard(id string) *benchStateShard {
+func (f *stateFloor) shard(id string) *stateShard {
 	return &f.shards[maphash.String(f.seed, id)%uint64(len(f.shards))]
 }
 
-func (f *benchStateFloor) get(id string) ([]byte, bool) {
+func (f *stateFloor) get(id string) ([]byte, bool) {
 	s := f.shard(id)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -182,26 +182,26 @@ func (f *benchStateFloor) get(id string) ([]byte, bool) {
 	return value, ok
 }
 
-func (f *benchStateFloor) put(id string, value []byte) {
+func (f *stateFloor) put(id string, value []byte) {
 	s := f.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.values[id] = value
 }
 
-var benchStateStatus = [2]string{"open", "paid"}
+var stateStatus = [2]string{"open", "paid"}
 
 // change decodes a document, changes two fields and encodes it.
-func (f *benchStateFloor) change(tb testing.TB, id string, i int) {
+func (f *stateFloor) change(tb testing.TB, id string, i int) {
 	s := f.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var d benchDocument
+	var d Document
 	if err := json.Unmarshal(s.documents[id], &d); err != nil {
 		tb.Error(err)
 	}
 	d.Visits++
-	d.Status = benchStateStatus[i%2]
+	d.Status = stateStatus[i%2]
 	data, err := json.Marshal(d)
 	if err != nil {
 		tb.Error(err)
@@ -209,32 +209,32 @@ func (f *benchStateFloor) change(tb testing.TB, id string, i int) {
 	s.documents[id] = data
 }
 
-func benchStateUpdate(tb testing.TB, ctx context.Context, id string, i int) {
-	if _, err := benchStateDocuments.Update(ctx, id, motia.Increment("visits", 1), motia.Set("status", benchStateStatus[i%2])); err != nil {
+func stateUpdate(tb testing.TB, ctx context.Context, id string, i int) {
+	if _, err := stateDocuments.Update(ctx, id, motia.Increment("visits", 1), motia.Set("status", stateStatus[i%2])); err != nil {
 		tb.Error(err)
 	}
 }
 
-// benchDocument is about 1 KB of JSON, with the fields that change in the middle.
-type benchDocument struct {
+// Document is about 1 KB of JSON, with the fields that change in the middle.
+type Document struct {
 	ID     string            `json:"id"`
-	Lines  []benchLine       `json:"lines"`
+	Lines  []Line            `json:"lines"`
 	Visits int               `json:"visits"`
 	Status string            `json:"status"`
 	Labels map[string]string `json:"labels"`
 }
 
-type benchLine struct {
+type Line struct {
 	SKU   string `json:"sku"`
 	Title string `json:"title"`
 	Qty   int    `json:"qty"`
 	Price int    `json:"price"`
 }
 
-func newBenchDocument() benchDocument {
-	d := benchDocument{ID: "order-20260417-000123", Visits: 41, Status: "open", Labels: make(map[string]string)}
+func newDocument() Document {
+	d := Document{ID: "order-20260417-000123", Visits: 41, Status: "open", Labels: make(map[string]string)}
 	for i := range 9 {
-		d.Lines = append(d.Lines, benchLine{fmt.Sprintf("sku-%06d", i), "A thing with a name", i + 1, 999 * i})
+		d.Lines = append(d.Lines, Line{fmt.Sprintf("sku-%06d", i), "A thing with a name", i + 1, 999 * i})
 		d.Labels[fmt.Sprintf("label-%d", i)] = "some value"
 	}
 	return d

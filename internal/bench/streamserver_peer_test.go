@@ -1,6 +1,6 @@
 //go:build unix
 
-package motia_test
+package bench_test
 
 import (
 	"bufio"
@@ -28,22 +28,22 @@ import (
 // of the clients, and each has as many open files as a process may have. They are this test binary again, with a part to
 // play; the benchmark talks to them in lines.
 
-// benchPeerPart is the environment variable that names the part.
-const benchPeerPart = "MOTIA_TEST_STREAM_PART"
+// peerPart is the environment variable that names the part.
+const peerPart = "MOTIA_TEST_STREAM_PART"
 
 func TestMain(m *testing.M) {
-	part := os.Getenv(benchPeerPart)
+	part := os.Getenv(peerPart)
 	if part == "" {
 		os.Exit(m.Run())
 	}
 	var err error
 	switch part {
 	case "floor":
-		err = benchServe(newBenchHub())
+		err = serve(newHub())
 	case "motia":
-		err = benchServe(newBenchNetApp())
+		err = serve(newNetApp())
 	default:
-		err = benchReadAll(part)
+		err = readAll(part)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, part+":", err)
@@ -51,21 +51,21 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// benchPublisher is a server that sends orders to all its clients.
-type benchPublisher interface {
+// publisher is a server that sends orders to all its clients.
+type publisher interface {
 	serve(net.Listener) error
-	publish(benchTimedOrder) error
+	publish(TimedOrder) error
 }
 
-// benchTimedOrder is an order that says when it was sent.
-type benchTimedOrder struct {
-	benchOrder
+// TimedOrder is an order that says when it was sent.
+type TimedOrder struct {
+	Order
 	At int64 `json:"at"` // Unix nanoseconds
 }
 
-// benchServe is a server, until there are no more commands: "publish n window" sends n orders, of which so many at a time
+// serve is a server, until there are no more commands: "publish n window" sends n orders, of which so many at a time
 // have not been received by all, and answers with its processor time; "memory" answers with the bytes that it uses.
-func benchServe(p benchPublisher) error {
+func serve(p publisher) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -73,8 +73,8 @@ func benchServe(p benchPublisher) error {
 	failed := make(chan error, 1)
 	go func() { failed <- p.serve(listener) }()
 	received := os.NewFile(3, "received") // a byte for every order that all clients have
-	order := benchTimedOrder{}
-	if err := json.Unmarshal([]byte(benchOrderText), &order); err != nil {
+	order := TimedOrder{}
+	if err := json.Unmarshal([]byte(orderText), &order); err != nil {
 		return err
 	}
 	await := func(n int) error {
@@ -91,7 +91,7 @@ func benchServe(p benchPublisher) error {
 		case "publish":
 			n, _ := strconv.Atoi(command[1])
 			window, _ := strconv.Atoi(command[2])
-			before := benchProcessorTime()
+			before := processorTime()
 			for i := range n {
 				order.At = time.Now().UnixNano()
 				if err := p.publish(order); err != nil {
@@ -106,7 +106,7 @@ func benchServe(p benchPublisher) error {
 			if err := await(min(n, window-1)); err != nil {
 				return err
 			}
-			fmt.Println(int64(benchProcessorTime() - before))
+			fmt.Println(int64(processorTime() - before))
 		case "memory":
 			fmt.Println(heapInUse())
 		case "goroutines":
@@ -121,8 +121,8 @@ func benchServe(p benchPublisher) error {
 	}
 }
 
-// benchProcessorTime is what the process has taken of the processors, in the kernel as well.
-func benchProcessorTime() time.Duration {
+// processorTime is what the process has taken of the processors, in the kernel as well.
+func processorTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		panic(err)
@@ -130,18 +130,18 @@ func benchProcessorTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// benchHub is the floor: a map of connections, for each of which a goroutine writes what comes through a channel.
-type benchHub struct {
+// hub is the floor: a map of connections, for each of which a goroutine writes what comes through a channel.
+type hub struct {
 	mu      sync.Mutex
 	items   map[string][]byte
 	clients map[*websocket.Conn]chan []byte
 }
 
-func newBenchHub() *benchHub {
-	return &benchHub{items: make(map[string][]byte), clients: make(map[*websocket.Conn]chan []byte)}
+func newHub() *hub {
+	return &hub{items: make(map[string][]byte), clients: make(map[*websocket.Conn]chan []byte)}
 }
 
-func (h *benchHub) serve(l net.Listener) error {
+func (h *hub) serve(l net.Listener) error {
 	return http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, err := websocket.Accept(w, r, nil)
 		if err != nil {
@@ -181,7 +181,7 @@ func (h *benchHub) serve(l net.Listener) error {
 	}))
 }
 
-func (h *benchHub) publish(order benchTimedOrder) error {
+func (h *hub) publish(order TimedOrder) error {
 	data, err := json.Marshal(order)
 	if err != nil {
 		return err
@@ -197,32 +197,32 @@ func (h *benchHub) publish(order benchTimedOrder) error {
 	return nil
 }
 
-// benchNetApp is an app that does the same.
-type benchNetApp struct {
+// netApp is an app that does the same.
+type netApp struct {
 	app  *motia.App
 	host context.Context
 }
 
-const benchTimedOrders motia.StreamName[benchTimedOrder] = "orders"
+const timedOrders motia.StreamName[TimedOrder] = "orders"
 
-func newBenchNetApp() *benchNetApp {
+func newNetApp() *netApp {
 	app := motia.New(&motia.Options{
 		Logger:  slog.New(slog.DiscardHandler),
-		Streams: []motia.StreamConfig{{Name: string(benchTimedOrders)}},
+		Streams: []motia.StreamConfig{{Name: string(timedOrders)}},
 		// The clients of the benchmark answer no pings, and those that stall stay for the whole time.
 		StreamLimits: motia.StreamLimits{PingInterval: time.Hour, WriteTimeout: time.Hour},
 	})
-	return &benchNetApp{app, app.Context(context.Background())}
+	return &netApp{app, app.Context(context.Background())}
 }
 
-func (a *benchNetApp) serve(l net.Listener) error {
+func (a *netApp) serve(l net.Listener) error {
 	if err := a.app.Register(); err != nil {
 		return err
 	}
 	return a.app.Serve(context.Background(), l)
 }
 
-func (a *benchNetApp) publish(order benchTimedOrder) error {
-	_, err := benchTimedOrders.Set(a.host, "group", "id", order)
+func (a *netApp) publish(order TimedOrder) error {
+	_, err := timedOrders.Set(a.host, "group", "id", order)
 	return err
 }
