@@ -2,7 +2,8 @@ package driver
 
 import "context"
 
-// Bus carries ephemeral events to all processes, at most once: who does not listen, misses them.
+// Bus carries ephemeral events to all processes, at most once: an event reaches only those who are
+// subscribed when it is sent.
 type Bus interface {
 	// Send hands data to the current subscribers of the subject, in all processes. It may call those of this process
 	// itself, and does not wait for others.
