@@ -1,13 +1,12 @@
 package motia
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"path"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,19 +47,8 @@ type Options struct {
 	MaxBodySize int64
 	// MaxValueSize bounds a state value and a stream item, in bytes of JSON. Default: 1 MiB.
 	MaxValueSize int
-	// StreamAuth, if not nil, says who a client of [App.StreamHandler] is, for [StreamConfig.OnJoin] and
-	// [StreamConfig.Presence], by its headers, query or subprotocols; see [StreamToken]. An error refuses it with 401, or
-	// as an [HTTPError] says; so does a panic or no answer in time. ctx belongs to the app, as from [App.Context].
-	// Default: everybody may connect, and their principal is nil.
-	StreamAuth func(ctx context.Context, r *http.Request) (principal any, err error)
-	// StreamOrigins are hosts, or patterns as in path.Match such as "*.example.com", whose pages may connect to
-	// [App.StreamHandler], besides those of the request's own host; with the port if it is not the default. Where cookies say
-	// who the client is, whoever matches can act for it.
-	StreamOrigins []string
-	// StreamLimits bound what clients of [App.StreamHandler] may do.
-	StreamLimits StreamLimits
-	// StreamPath is where ListenAndServe and Serve mount [App.StreamHandler], if streams are declared. Default: "/streams".
-	StreamPath string
+	// StreamServer says who may follow the streams over the network, from where and how fast.
+	StreamServer StreamServerOptions
 	// ShutdownTimeout is how long Run waits for running handlers after its context has ended. Default: 30 s.
 	ShutdownTimeout time.Duration
 }
@@ -69,7 +57,6 @@ const (
 	defaultMaxBodySize     = 1 << 20
 	defaultMaxValueSize    = 1 << 20
 	defaultShutdownTimeout = 30 * time.Second
-	defaultStreamPath      = "/streams"
 )
 
 // App is a set of steps and what they run on. Make one with [New]. Its methods may be called concurrently. Several apps
@@ -87,7 +74,6 @@ type App struct {
 	maxBodySize     int64
 	maxValueSize    int
 	shutdownTimeout time.Duration
-	streamPath      string
 	optionMistakes  []error
 
 	streams      map[string]*stream   // fixed by New
@@ -123,14 +109,13 @@ func New(opts *Options) *App {
 	}
 	a := &App{
 		queueDefaults:   o.Queue,
-		location:        o.Location,
+		location:        cmp.Or(o.Location, time.UTC),
 		middleware:      append([]func(http.Handler) http.Handler(nil), o.Middleware...),
 		stepMiddleware:  append([]StepMiddleware(nil), o.StepMiddleware...),
 		validator:       o.Validator,
-		maxBodySize:     o.MaxBodySize,
-		maxValueSize:    o.MaxValueSize,
-		shutdownTimeout: o.ShutdownTimeout,
-		streamPath:      o.StreamPath,
+		maxBodySize:     cmp.Or(o.MaxBodySize, defaultMaxBodySize),
+		maxValueSize:    cmp.Or(o.MaxValueSize, defaultMaxValueSize),
+		shutdownTimeout: cmp.Or(o.ShutdownTimeout, defaultShutdownTimeout),
 	}
 	if o.Backend != nil {
 		a.backend, a.shared = *o.Backend, true
@@ -145,21 +130,8 @@ func New(opts *Options) *App {
 		a.logHandler = h.derived
 	}
 	a.log = slog.New(LogHandler(a.logHandler))
-	if a.location == nil {
-		a.location = time.UTC
-	}
 	if a.validator == nil {
 		a.validator = NewValidator()
-	}
-	if a.maxBodySize == 0 {
-		a.maxBodySize = defaultMaxBodySize
-	}
-	if a.maxValueSize == 0 {
-		a.maxValueSize = defaultMaxValueSize
-	}
-	setDefault(&a.streamPath, defaultStreamPath)
-	if a.shutdownTimeout == 0 {
-		a.shutdownTimeout = defaultShutdownTimeout
 	}
 	a.tracked.Store(&map[string]bool{})
 	a.declareStreams(o)
@@ -184,13 +156,6 @@ func (a *App) checkOptions(o Options) {
 		{"MaxBodySize", o.MaxBodySize < 0},
 		{"MaxValueSize", o.MaxValueSize < 0},
 		{"ShutdownTimeout", o.ShutdownTimeout < 0},
-		{"StreamLimits.FrameSize", o.StreamLimits.FrameSize < 0},
-		{"StreamLimits.FrameRate", o.StreamLimits.FrameRate < 0},
-		{"StreamLimits.Joins", o.StreamLimits.Joins < 0},
-		{"StreamLimits.Buffer", o.StreamLimits.Buffer < 0},
-		{"StreamLimits.PingInterval", o.StreamLimits.PingInterval < 0},
-		{"StreamLimits.WriteTimeout", o.StreamLimits.WriteTimeout < 0},
-		{"StreamLimits.AuthTimeout", o.StreamLimits.AuthTimeout < 0},
 	} {
 		if negative.is {
 			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.%s is negative", negative.name))
@@ -205,14 +170,6 @@ func (a *App) checkOptions(o Options) {
 		if m == nil {
 			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.StepMiddleware[%d] is nil", i))
 		}
-	}
-	for i, pattern := range o.StreamOrigins {
-		if _, err := path.Match(pattern, ""); err != nil || pattern == "" || strings.Contains(pattern, "/") {
-			a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.StreamOrigins[%d]: %q is not a host or a pattern for hosts", i, pattern))
-		}
-	}
-	if o.StreamPath != "" && !strings.HasPrefix(o.StreamPath, "/") {
-		a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.StreamPath %q does not begin with a slash", o.StreamPath))
 	}
 	if a.backend.Queue == nil || a.backend.KV == nil || a.backend.Bus == nil {
 		a.optionMistakes = append(a.optionMistakes, errors.New("motia: Options.Backend lacks its Queue, KV or Bus"))

@@ -106,7 +106,7 @@
 //     TestASocketThatJoinsWhileOthersWriteLosesAndDoublesNothing,
 //     TestAClientThatLosesItsConnectionAgainAndAgainMissesNothing)
 //   - A client sees nothing before it is let in, and nothing of groups that it has not joined; an error, a panic or
-//     silence of StreamAuth or OnJoin lets nobody in. (TestARefusedClientGetsAProblemThatTellsNothing,
+//     no answer of Auth or OnJoin lets nobody in. (TestARefusedClientGetsAProblemThatTellsNothing,
 //     TestARefusedJoinIsAnsweredAndSeesNothing, TestNothingOfAGroupReachesAnother, TestPagesOfOtherSitesAreRefused)
 //   - One that does not read, sends too much or breaks the protocol costs a bounded amount of memory, harms no other,
 //     and leaves nothing behind. (TestAClientThatDoesNotReadHoldsUpNobody,

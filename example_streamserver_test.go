@@ -17,13 +17,15 @@ import (
 func ExampleApp_StreamHandler() {
 	app := motia.New(&motia.Options{
 		Logger: quiet,
-		StreamAuth: func(ctx context.Context, r *http.Request) (any, error) {
-			customers := map[string]string{"secret-7": "customer-7"}
-			customer, ok := customers[motia.StreamToken(r)]
-			if !ok {
-				return nil, errors.New("token is not valid")
-			}
-			return customer, nil
+		StreamServer: motia.StreamServerOptions{
+			Auth: func(ctx context.Context, r *http.Request) (any, error) {
+				customers := map[string]string{"secret-7": "customer-7"}
+				customer, ok := customers[motia.StreamToken(r)]
+				if !ok {
+					return nil, errors.New("token is not valid")
+				}
+				return customer, nil
+			},
 		},
 		Streams: []motia.StreamConfig{{
 			Name: "live-orders",

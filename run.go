@@ -141,7 +141,7 @@ func (r *runner) startSchedules() {
 
 func (r *runner) startServer(listener net.Listener) {
 	r.server = webserver.New(webserver.Config{
-		Handler: r.app.withStreams(),
+		Handler: r.app.streamServer.Mount(r.app),
 		Context: context.WithValue(r.handlers, servedKey{}, true),
 		Log:     r.app.logHandler,
 	})

@@ -163,21 +163,25 @@ func TestMistakesInDeclaredStreamsAreReportedByRegister(t *testing.T) {
 
 func TestMistakesInTheOptionsOfStreamsAreReported(t *testing.T) {
 	app := motia.New(&motia.Options{
-		StreamLimits:  motia.StreamLimits{FrameSize: -1, FrameRate: -1, Joins: -1, Buffer: -1, PingInterval: -1, WriteTimeout: -1, AuthTimeout: -1},
-		StreamOrigins: []string{"ok.example.com", "*.ok", "", "https://example.com", "[", "ok:8080"},
-		StreamPath:    "streams",
-		Streams:       []motia.StreamConfig{{Name: "ok"}, {Name: "old", History: motia.StreamHistory{Age: -1}}},
+		StreamServer: motia.StreamServerOptions{
+			Limits:  motia.StreamLimits{FrameSize: -1, FrameRate: -1, Joins: -1, Buffer: -1, PingInterval: -1, WriteTimeout: -1, AuthTimeout: -1},
+			Origins: []string{"ok.example.com", "*.ok", "", "https://example.com", "[", "ok:8080"},
+			Path:    "streams",
+		},
+		Streams: []motia.StreamConfig{{Name: "ok"}, {Name: "old", History: motia.StreamHistory{Age: -1}}},
 	})
 	err := app.Register()
 	for _, want := range []string{
-		"StreamLimits.FrameSize", "StreamLimits.FrameRate", "StreamLimits.Joins", "StreamLimits.Buffer", "StreamLimits.PingInterval",
-		"StreamLimits.WriteTimeout", "StreamLimits.AuthTimeout", "StreamOrigins[2]", "StreamOrigins[3]", "StreamOrigins[4]", "StreamPath", `"old": History.Age`,
+		"motia: Options.StreamServer.Limits.FrameSize is negative", "StreamServer.Limits.FrameRate", "StreamServer.Limits.Joins",
+		"StreamServer.Limits.Buffer", "StreamServer.Limits.PingInterval", "StreamServer.Limits.WriteTimeout", "StreamServer.Limits.AuthTimeout",
+		`motia: Options.StreamServer.Origins[2]: "" is not a host or a pattern for hosts`, "StreamServer.Origins[3]", "StreamServer.Origins[4]",
+		`motia: Options.StreamServer.Path "streams" does not begin with a slash`, `"old": History.Age`,
 	} {
 		require.ErrorContains(t, err, want)
 	}
-	require.NotContains(t, err.Error(), "StreamOrigins[0]")
-	require.NotContains(t, err.Error(), "StreamOrigins[1]")
-	require.NotContains(t, err.Error(), "StreamOrigins[5]")
+	require.NotContains(t, err.Error(), "Origins[0]")
+	require.NotContains(t, err.Error(), "Origins[1]")
+	require.NotContains(t, err.Error(), "Origins[5]")
 }
 
 func TestMembersNeedADeclaredStream(t *testing.T) {

@@ -1,13 +1,13 @@
 package motia
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -27,8 +27,8 @@ type StreamConfig struct {
 	OnJoin func(ctx context.Context, join StreamJoin) error
 	// OnLeave, if not nil, is called once for each join that OnJoin has let in, when the client leaves or is gone.
 	OnLeave func(ctx context.Context, join StreamJoin)
-	// Presence, if not nil, shows who is in a group: it returns how others see a client, given what StreamAuth has
-	// returned for the client. See [Member].
+	// Presence, if not nil, shows who is in a group: it returns how others see a client, given the principal that
+	// [StreamServerOptions.Auth] has returned for it. See [Member].
 	Presence func(principal any) Member
 	// History bounds what clients that lose their connection can still get when they come back.
 	History StreamHistory
@@ -38,7 +38,7 @@ type StreamConfig struct {
 type StreamJoin struct {
 	Stream, GroupID string
 	ItemID          string // empty for the whole group
-	Principal       any    // what Options.StreamAuth has returned
+	Principal       any    // what [StreamServerOptions.Auth] has returned
 }
 
 // StreamHistory bounds the events that a stream keeps for clients of server-sent events that lose their connection, in
@@ -57,8 +57,8 @@ const (
 )
 
 func (c StreamHistory) withDefaults() StreamHistory {
-	setDefault(&c.Events, defaultHistoryEvents)
-	setDefault(&c.Age, defaultHistoryAge)
+	c.Events = cmp.Or(c.Events, defaultHistoryEvents)
+	c.Age = cmp.Or(c.Age, defaultHistoryAge)
 	return c
 }
 
@@ -77,17 +77,35 @@ type Member struct {
 	Info any `json:"info,omitempty"`
 }
 
-// StreamToken returns the token that a client has sent, for [Options.StreamAuth]: as "Authorization: Bearer <token>", in
+// StreamToken returns the token that a client has sent, for [StreamServerOptions.Auth]: as "Authorization: Bearer <token>", in
 // the subprotocols "Authorization, <token>" as the official clients do, since browsers cannot set headers, or as the
 // query parameter authToken. Empty means none.
 func StreamToken(r *http.Request) string { return streamserver.Token(r) }
+
+// StreamServerOptions configure [App.StreamHandler]. The zero value consists of defaults.
+type StreamServerOptions struct {
+	// Auth says who a client is, from the headers, the query or the subprotocols of its request; see [StreamToken].
+	// [StreamConfig.OnJoin] and [StreamConfig.Presence] get the principal that it returns. If it returns an error, panics or
+	// takes longer than [StreamLimits.AuthTimeout], the client is refused with status 401; an [HTTPError] chooses another
+	// status. ctx belongs to the app, as from [App.Context]. Default: nil, which lets everybody connect, with nil as the
+	// principal.
+	Auth func(ctx context.Context, r *http.Request) (principal any, err error)
+	// Origins are the other hosts whose pages may connect, or patterns for them as in path.Match, such as
+	// "*.example.com". Each includes the port, unless that is the default one. Where clients are recognised by cookies, such
+	// a page can act for its visitors. Default: none; pages of the host that a request is sent to may always connect.
+	Origins []string
+	// Limits bound what clients may do and cost. Default: those of [StreamLimits].
+	Limits StreamLimits
+	// Path is where [App.ListenAndServe] and [App.Serve] serve the streams, if any are declared. Default: "/streams".
+	Path string
+}
 
 // StreamLimits bound what a client of [App.StreamHandler] may do and cost. Zero fields have their defaults.
 type StreamLimits struct {
 	// FrameSize is the largest frame that a client may send, in bytes. Frames hold the names of streams, groups and items.
 	// Default: 4 KiB.
 	FrameSize int64
-	// FrameRate is how many frames per second a client may send, pings among them, with bursts of ten seconds' worth.
+	// FrameRate is how many frames per second a client may send, pings included, with bursts of ten seconds' worth.
 	// Default: 100.
 	FrameRate int
 	// Joins is how many subscriptions a connection may have. Default: 1,000.
@@ -97,28 +115,10 @@ type StreamLimits struct {
 	// PingInterval is how often clients on WebSockets are sent a ping, which they have 10 seconds to answer, and how often
 	// clients of server-sent events get a comment. Default: 30 s.
 	PingInterval time.Duration
-	// WriteTimeout is how long a client may take to receive what waits for it; then it is cut off. Default: 10 s.
+	// WriteTimeout is how long a client may take to receive what waits for it before it is cut off. Default: 10 s.
 	WriteTimeout time.Duration
-	// AuthTimeout is how long StreamAuth, OnJoin and OnLeave may take. Default: 10 s.
+	// AuthTimeout is how long [StreamServerOptions.Auth], OnJoin and OnLeave may take. Default: 10 s.
 	AuthTimeout time.Duration
-}
-
-func (l StreamLimits) withDefaults() StreamLimits {
-	setDefault(&l.FrameSize, 4<<10)
-	setDefault(&l.FrameRate, 100)
-	setDefault(&l.Joins, 1000)
-	setDefault(&l.Buffer, 256)
-	setDefault(&l.PingInterval, 30*time.Second)
-	setDefault(&l.WriteTimeout, 10*time.Second)
-	setDefault(&l.AuthTimeout, 10*time.Second)
-	return l
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // StreamHandler serves the declared streams to browsers and other programs, until the app shuts down:
@@ -135,49 +135,24 @@ func setDefault[T comparable](field *T, value T) {
 // Browsers open at most six HTTP/1.1 connections to a host, and each EventSource holds one. Where a user may need more,
 // serve HTTP/2 or let the page use a WebSocket.
 //
-// [App.ListenAndServe] mounts it at [Options.StreamPath]. Elsewhere strip the prefix:
+// [App.ListenAndServe] serves it at the Path of [StreamServerOptions]. Elsewhere strip the prefix:
 //
 //	http.Handle("/streams/", http.StripPrefix("/streams", app.StreamHandler()))
 //
-// Clients see every item of the groups they join: decide who may join with [Options.StreamAuth] and
+// Clients see every item of the groups they join: decide who may join with [StreamServerOptions.Auth] and
 // [StreamConfig.OnJoin]. Requests with an Origin header are refused unless the origin is the request's own host or one of
-// [Options.StreamOrigins]. [Options.StreamLimits] bounds what clients cost.
+// [StreamServerOptions.Origins]. [StreamLimits] bound what clients cost. [Options.Middleware] does not wrap the handler.
 func (a *App) StreamHandler() http.Handler { return a.streamServer }
-
-// withStreams returns what the app's own server serves: the app, and below StreamPath the streams if there are any.
-func (a *App) withStreams() http.Handler {
-	if len(a.streams) == 0 {
-		return a
-	}
-	prefix := strings.TrimSuffix(a.streamPath, "/")
-	streams := http.StripPrefix(prefix, a.StreamHandler())
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if below(r.URL.Path, prefix) {
-			streams.ServeHTTP(w, r)
-		} else {
-			a.ServeHTTP(w, r)
-		}
-	})
-}
 
 // checkStreamPath finds routes that the streams would hide.
 func (a *App) checkStreamPath() error {
-	if len(a.streams) == 0 {
-		return nil
-	}
 	var mistakes []error
 	for _, b := range a.bindings {
-		if b.trigger.kind == TriggerHTTP && below(b.trigger.path, strings.TrimSuffix(a.streamPath, "/")) {
-			mistakes = append(mistakes, fmt.Errorf("motia: step %q: %s is below Options.StreamPath %q, where the streams are", b.step.config.Name, b.trigger.String(), a.streamPath))
+		if b.trigger.kind == TriggerHTTP && a.streamServer.Takes(b.trigger.path) {
+			mistakes = append(mistakes, fmt.Errorf("motia: step %q: %s is below Options.StreamServer.Path %q, where the streams are", b.step.config.Name, b.trigger.String(), a.streamServer.Path))
 		}
 	}
 	return errors.Join(mistakes...)
-}
-
-// below reports whether the path is prefix or goes on from there.
-func below(path, prefix string) bool {
-	rest, ok := strings.CutPrefix(path, prefix)
-	return ok && (rest == "" || rest[0] == '/')
 }
 
 // stream is a declared stream.
@@ -213,12 +188,13 @@ func (a *App) declareStreams(o Options) {
 			served[c.Name] = c.serve(hubs)
 		}
 	}
-	a.streamServer = streamserver.New(streamserver.Config{
+	server, mistakes := streamserver.New(streamserver.Config{
 		Log:      a.log,
 		Streams:  served,
-		Auth:     o.StreamAuth,
-		Origins:  slices.Clone(o.StreamOrigins),
-		Limits:   streamserver.Limits(o.StreamLimits.withDefaults()),
+		Auth:     o.StreamServer.Auth,
+		Origins:  o.StreamServer.Origins,
+		Limits:   streamserver.Limits(o.StreamServer.Limits),
+		Path:     o.StreamServer.Path,
 		Shutdown: ErrShutdown,
 		Context:  a.Context,
 		Trace: func(w http.ResponseWriter, r *http.Request) string {
@@ -230,6 +206,10 @@ func (a *App) declareStreams(o Options) {
 		},
 		Explain: explainRefusal,
 	})
+	a.streamServer = server
+	for _, err := range mistakes {
+		a.optionMistakes = append(a.optionMistakes, fmt.Errorf("motia: Options.StreamServer.%w", err))
+	}
 }
 
 // serve returns the stream as its clients on the network may follow it.
@@ -247,7 +227,7 @@ func (c StreamConfig) serve(hubs *hub.Stream) *streamserver.Stream {
 	return s
 }
 
-// explainRefusal returns what a client of a stream is told of an error of StreamAuth or OnJoin: what an HTTPError says.
+// explainRefusal returns what a client of a stream is told of an error of Auth or OnJoin: what an HTTPError says.
 func explainRefusal(err error) (status int, detail string) {
 	if chosen, ok := errors.AsType[*StatusError](err); ok && chosen.Status >= 400 && chosen.Status <= 599 {
 		p := problemOf(err)

@@ -46,14 +46,14 @@ func startChat(t *testing.T, p *proxy) *chat {
 			Name:     "room",
 			Presence: func(principal any) motia.Member { return motia.Member{ID: principal.(string)} },
 		}},
-		StreamAuth: func(_ context.Context, r *http.Request) (any, error) {
+		StreamServer: motia.StreamServerOptions{Auth: func(_ context.Context, r *http.Request) (any, error) {
 			switch token := motia.StreamToken(r); token {
 			case "ann-s", "bo-s":
 				return token[:len(token)-2], nil
 			default:
 				return nil, errors.New("unknown token")
 			}
-		},
+		}},
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/", clientPage(t))

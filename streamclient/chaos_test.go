@@ -19,7 +19,7 @@ import (
 // Over real sockets, a subscription whose connections are cut again and again sees what one in process sees.
 func TestASubscriptionWhoseConnectionsAreCutMissesNothing(t *testing.T) {
 	const rounds, writers, writes = 20, 3, 20
-	app, handler := newApp(t, motia.Options{StreamLimits: motia.StreamLimits{Buffer: 10_000}}, motia.StreamConfig{History: motia.StreamHistory{Events: 10_000}})
+	app, handler := newApp(t, motia.Options{StreamServer: motia.StreamServerOptions{Limits: motia.StreamLimits{Buffer: 10_000}}}, motia.StreamConfig{History: motia.StreamHistory{Events: 10_000}})
 	connected := make(chan struct{}, 100)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		connected <- struct{}{}

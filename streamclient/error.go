@@ -15,7 +15,7 @@ import (
 
 // Error is an answer of the server that is not a stream of events: it refuses the subscription, or cannot serve it now.
 type Error struct {
-	// Status of the response: for example 401 if Options.StreamAuth refuses the client, 403 if StreamConfig.OnJoin does,
+	// Status of the response: for example 401 if StreamServerOptions.Auth refuses the client, 403 if StreamConfig.OnJoin does,
 	// and 404 if the stream is not declared.
 	Status int
 	// Problem is the body of the response, if it was one.

@@ -76,12 +76,12 @@ func exampleServer() (*motia.App, *httptest.Server) {
 	app := motia.New(&motia.Options{
 		Logger:  slog.New(slog.DiscardHandler),
 		Streams: []motia.StreamConfig{{Name: "chat"}},
-		StreamAuth: func(_ context.Context, r *http.Request) (any, error) {
+		StreamServer: motia.StreamServerOptions{Auth: func(_ context.Context, r *http.Request) (any, error) {
 			if motia.StreamToken(r) != "secret" {
 				return nil, errors.New("token is not valid")
 			}
 			return "ada", nil
-		},
+		}},
 	})
 	return app, httptest.NewServer(http.StripPrefix("/streams", app.StreamHandler()))
 }

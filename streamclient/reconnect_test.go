@@ -314,7 +314,7 @@ func TestAProgramThatReadsSlowlyKeepsItsConnection(t *testing.T) {
 // The server leaves out what is superseded, cuts off who reads nothing at all, and makes up for it.
 func TestAProgramThatReadsSlowlyEndsInTheStoredState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, handler := newApp(t, motia.Options{StreamLimits: motia.StreamLimits{Buffer: 8}}, motia.StreamConfig{History: motia.StreamHistory{Events: 8}})
+		app, handler := newApp(t, motia.Options{StreamServer: motia.StreamServerOptions{Limits: motia.StreamLimits{Buffer: 8}}}, motia.StreamConfig{History: motia.StreamHistory{Events: 8}})
 		n := newNetwork(t, handler)
 		sub := subscribe(t, n.client(t, streamclient.Options{}), "g")
 		state, kinds := map[string]int{}, map[motia.StreamEventType]int{}

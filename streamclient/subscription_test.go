@@ -90,12 +90,12 @@ func TestTheTypeOfItemsCanBeNamedInPlaceOfTheStream(t *testing.T) {
 func TestTheFirstRefusalIsReturned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, handler := newApp(t, motia.Options{
-			StreamAuth: func(_ context.Context, r *http.Request) (any, error) {
+			StreamServer: motia.StreamServerOptions{Auth: func(_ context.Context, r *http.Request) (any, error) {
 				if motia.StreamToken(r) == "" {
 					return nil, errors.New("no token")
 				}
 				return motia.StreamToken(r), nil
-			},
+			}},
 		}, motia.StreamConfig{OnJoin: func(_ context.Context, join motia.StreamJoin) error {
 			if join.GroupID != join.Principal {
 				return motia.HTTPError(http.StatusForbidden, errors.New("not your group"))

@@ -60,7 +60,7 @@ func newApp(opts *motia.Options) (*motia.App, error) {
 			return motia.Member{ID: principal.(string)}
 		},
 	}}
-	o.StreamAuth = func(_ context.Context, r *http.Request) (any, error) { return nameOf(r.URL.Query()) }
+	o.StreamServer.Auth = func(_ context.Context, r *http.Request) (any, error) { return nameOf(r.URL.Query()) }
 	app := motia.New(&o)
 	return app, app.Register(addNote, changeNote, deleteNote, sendTyping, servePage)
 }

@@ -210,7 +210,7 @@ func newNetApp() *netApp {
 		Logger:  slog.New(slog.DiscardHandler),
 		Streams: []motia.StreamConfig{{Name: string(timedOrders)}},
 		// The clients of the benchmark answer no pings, and those that stall stay for the whole time.
-		StreamLimits: motia.StreamLimits{PingInterval: time.Hour, WriteTimeout: time.Hour},
+		StreamServer: motia.StreamServerOptions{Limits: motia.StreamLimits{PingInterval: time.Hour, WriteTimeout: time.Hour}},
 	})
 	return &netApp{app, app.Context(context.Background())}
 }

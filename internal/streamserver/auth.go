@@ -37,7 +37,7 @@ func (s *Server) authenticate(r *http.Request) (principal any, err error) {
 	if s.Auth == nil {
 		return nil, nil
 	}
-	return ask(s, s.Context(r.Context()), "StreamAuth", func(ctx context.Context) (any, error) { return s.Auth(ctx, r) })
+	return ask(s, s.Context(r.Context()), "StreamServer.Auth", func(ctx context.Context) (any, error) { return s.Auth(ctx, r) })
 }
 
 // ask calls a function of the user that decides about a client. A panic is an error, and so is no answer within the time

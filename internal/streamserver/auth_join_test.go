@@ -89,7 +89,7 @@ func TestOnJoinAndOnLeaveAreCalledOnceForEachRoomWithThePrincipal(t *testing.T) 
 		note := func(what string, j motia.StreamJoin) {
 			calls.Add(fmt.Sprintf("%s %s/%s/%s %v", what, j.Stream, j.GroupID, j.ItemID, j.Principal))
 		}
-		app, l, _ := socketApp(t, motia.Options{StreamAuth: authByToken}, motia.StreamConfig{
+		app, l, _ := socketApp(t, motia.Options{StreamServer: motia.StreamServerOptions{Auth: authByToken}}, motia.StreamConfig{
 			OnJoin: func(ctx context.Context, j motia.StreamJoin) error {
 				note("join", j)
 				if _, _, err := authUsers.Get(ctx, "ann"); err != nil {
@@ -127,7 +127,7 @@ func TestOnJoinAndOnLeaveAreCalledOnceForEachRoomWithThePrincipal(t *testing.T) 
 func TestAnOnLeaveThatPanicsOrHangsHarmsNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := new(testkit.List)
-		app, l, log := socketApp(t, motia.Options{StreamLimits: motia.StreamLimits{AuthTimeout: time.Second}}, motia.StreamConfig{
+		app, l, log := socketApp(t, limited(motia.StreamLimits{AuthTimeout: time.Second}), motia.StreamConfig{
 			OnLeave: func(ctx context.Context, j motia.StreamJoin) {
 				calls.Add(j.GroupID)
 				if j.GroupID == "hangs" {
@@ -178,7 +178,7 @@ func TestAClientThatVanishesInTheMiddleOfAJoinLeaves(t *testing.T) {
 // The server reads no pongs while it waits for OnJoin: the client must not be cut off for that.
 func TestASlowOnJoinDoesNotCostTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, l, _ := socketApp(t, motia.Options{StreamLimits: motia.StreamLimits{AuthTimeout: 5 * time.Minute}}, motia.StreamConfig{
+		_, l, _ := socketApp(t, limited(motia.StreamLimits{AuthTimeout: 5 * time.Minute}), motia.StreamConfig{
 			OnJoin: func(context.Context, motia.StreamJoin) error { time.Sleep(3 * time.Minute); return nil },
 		})
 		l.Buffered = true

@@ -15,10 +15,12 @@ import (
 // Before a browser sends a header such as Authorization to another origin it asks, by a request without that header.
 func TestAPreflightIsAnsweredForAllowedOrigins(t *testing.T) {
 	app := motia.New(&motia.Options{
-		Streams:       []motia.StreamConfig{{Name: "notes"}},
-		StreamOrigins: []string{"app.example.com"},
-		StreamAuth: func(ctx context.Context, r *http.Request) (any, error) {
-			return nil, errors.New("no token")
+		Streams: []motia.StreamConfig{{Name: "notes"}},
+		StreamServer: motia.StreamServerOptions{
+			Origins: []string{"app.example.com"},
+			Auth: func(ctx context.Context, r *http.Request) (any, error) {
+				return nil, errors.New("no token")
+			},
 		},
 	})
 	for origin, status := range map[string]int{"https://app.example.com": 204, "https://evil.example": 403, "": 401} {

@@ -32,14 +32,14 @@ func authDial(t testing.TB, l *testkit.Pipes, header http.Header, subprotocols .
 	return response, err
 }
 
-func TestStreamAuthSeesHeadersQueryAndSubprotocols(t *testing.T) {
+func TestAuthSeesHeadersQueryAndSubprotocols(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen *http.Request
 		var token string
-		_, l, _ := socketApp(t, motia.Options{StreamAuth: func(_ context.Context, r *http.Request) (any, error) {
+		_, l, _ := socketApp(t, motia.Options{StreamServer: motia.StreamServerOptions{Auth: func(_ context.Context, r *http.Request) (any, error) {
 			seen, token = r, motia.StreamToken(r)
 			return nil, nil
-		}}, motia.StreamConfig{})
+		}}}, motia.StreamConfig{})
 		response, err := authDial(t, l, http.Header{"X-Tenant": {"a"}, "Cookie": {"session=7"}}, "Authorization", "t0ken")
 		require.NoError(t, err)
 		require.Equal(t, "t0ken", token)
@@ -102,7 +102,7 @@ func TestARefusedClientGetsAProblemThatTellsNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, l, log := socketApp(t, motia.Options{StreamAuth: func(ctx context.Context, _ *http.Request) (any, error) { return "root", c.auth(ctx) }}, motia.StreamConfig{})
+				_, l, log := socketApp(t, motia.Options{StreamServer: motia.StreamServerOptions{Auth: func(ctx context.Context, _ *http.Request) (any, error) { return "root", c.auth(ctx) }}}, motia.StreamConfig{})
 				begin := time.Now()
 				response, err := authDial(t, l, http.Header{"Traceparent": {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}})
 				require.Error(t, err)
@@ -122,15 +122,15 @@ func TestARefusedClientGetsAProblemThatTellsNothing(t *testing.T) {
 	}
 }
 
-func TestTheContextOfStreamAuthBelongsToTheApp(t *testing.T) {
+func TestTheContextOfAuthBelongsToTheApp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type key struct{}
 		var denied error
-		app, l, _ := socketApp(t, motia.Options{StreamAuth: func(ctx context.Context, r *http.Request) (any, error) {
+		app, l, _ := socketApp(t, motia.Options{StreamServer: motia.StreamServerOptions{Auth: func(ctx context.Context, r *http.Request) (any, error) {
 			user, _, err := authUsers.Get(ctx, motia.StreamToken(r))
 			denied = err
 			return user, err
-		}}, motia.StreamConfig{})
+		}}}, motia.StreamConfig{})
 		_, err := authUsers.Set(app.Context(context.WithValue(t.Context(), key{}, 1)), "query", "ann")
 		require.NoError(t, err)
 		_, err = authDial(t, l, nil)
@@ -166,8 +166,10 @@ func TestPagesOfOtherSitesAreRefused(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			asked := false
 			_, l, _ := socketApp(t, motia.Options{
-				StreamOrigins: []string{"*.example.com", "other.test:8443"},
-				StreamAuth:    func(context.Context, *http.Request) (any, error) { asked = true; return nil, nil },
+				StreamServer: motia.StreamServerOptions{
+					Origins: []string{"*.example.com", "other.test:8443"},
+					Auth:    func(context.Context, *http.Request) (any, error) { asked = true; return nil, nil },
+				},
 			}, motia.StreamConfig{})
 			header := http.Header{}
 			if origin != "" {
@@ -180,6 +182,19 @@ func TestPagesOfOtherSitesAreRefused(t *testing.T) {
 				require.Equal(t, http.StatusForbidden, response.StatusCode, origin)
 			}
 		})
+	}
+}
+
+func TestTheOriginsAreThoseAtTheTimeOfNew(t *testing.T) {
+	origins := []string{"board.example.com"}
+	app, _ := testkit.NewApp(t, &motia.Options{StreamServer: motia.StreamServerOptions{Origins: origins}})
+	origins[0] = "evil.test"
+	for origin, status := range map[string]int{"https://board.example.com": http.StatusNotFound, "https://evil.test": http.StatusForbidden} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Origin", origin)
+		recorder := httptest.NewRecorder()
+		app.StreamHandler().ServeHTTP(recorder, r)
+		require.Equal(t, status, recorder.Code, origin)
 	}
 }
 

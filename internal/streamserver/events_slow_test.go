@@ -101,7 +101,7 @@ func TestASlowReaderOfEventsEndsInTheStoredState(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				random := rand.New(rand.NewPCG(1, 2))
-				app := sseApp(t, motia.Options{StreamLimits: motia.StreamLimits{Buffer: 16}}, motia.StreamConfig{})
+				app := sseApp(t, limited(motia.StreamLimits{Buffer: 16}), motia.StreamConfig{})
 				s := sseServe(t, app)
 				response := sseRequest(t.Context(), t, s, http.MethodGet, "/notes/g")
 				defer response.Body.Close()

@@ -121,20 +121,22 @@ func TestAStreamThatCannotBeginIsAProblem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var joins, leaves testkit.List
 		app := sseApp(t, motia.Options{
-			StreamOrigins: []string{"*.example.com"},
-			StreamAuth: func(_ context.Context, r *http.Request) (any, error) {
-				switch token := motia.StreamToken(r); token {
-				case "panic":
-					panic("secret")
-				case "teapot":
-					return nil, motia.HTTPError(http.StatusTeapot, errors.New("no coffee"))
-				case "broken":
-					return nil, motia.HTTPError(http.StatusBadGateway, errors.New("directory is down"))
-				case "":
-					return nil, errors.New("secret")
-				default:
-					return token, nil
-				}
+			StreamServer: motia.StreamServerOptions{
+				Origins: []string{"*.example.com"},
+				Auth: func(_ context.Context, r *http.Request) (any, error) {
+					switch token := motia.StreamToken(r); token {
+					case "panic":
+						panic("secret")
+					case "teapot":
+						return nil, motia.HTTPError(http.StatusTeapot, errors.New("no coffee"))
+					case "broken":
+						return nil, motia.HTTPError(http.StatusBadGateway, errors.New("directory is down"))
+					case "":
+						return nil, errors.New("secret")
+					default:
+						return token, nil
+					}
+				},
 			},
 		}, motia.StreamConfig{
 			OnJoin: func(_ context.Context, join motia.StreamJoin) error {
@@ -210,7 +212,7 @@ func TestAStreamThatCannotBeginIsAProblem(t *testing.T) {
 
 func TestPagesOfAllowedOriginsMayReadStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := sseServe(t, sseApp(t, motia.Options{StreamOrigins: []string{"*.example.com"}}, motia.StreamConfig{}))
+		s := sseServe(t, sseApp(t, motia.Options{StreamServer: motia.StreamServerOptions{Origins: []string{"*.example.com"}}}, motia.StreamConfig{}))
 		for _, origin := range []string{"https://www.example.com", "http://app.test", "HTTP://APP.TEST", ""} {
 			stream := sseOpen(t, s, "/notes/g", "Origin", origin)
 			h := stream.response.Header
@@ -227,7 +229,7 @@ func TestPagesOfAllowedOriginsMayReadStreams(t *testing.T) {
 func TestHEADAsksWithoutJoining(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen testkit.List
-		app := sseApp(t, motia.Options{StreamAuth: func(context.Context, *http.Request) (any, error) { return "ann", nil }}, motia.StreamConfig{
+		app := sseApp(t, motia.Options{StreamServer: motia.StreamServerOptions{Auth: func(context.Context, *http.Request) (any, error) { return "ann", nil }}}, motia.StreamConfig{
 			OnJoin:   func(context.Context, motia.StreamJoin) error { seen.Add("join"); return nil },
 			OnLeave:  func(context.Context, motia.StreamJoin) { seen.Add("leave") },
 			Presence: func(principal any) motia.Member { return motia.Member{ID: principal.(string)} },

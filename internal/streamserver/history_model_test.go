@@ -107,7 +107,7 @@ func TestAClientThatLosesItsConnectionAgainAndAgainMissesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			app := sseApp(t, motia.Options{StreamLimits: motia.StreamLimits{Buffer: 10_000}}, motia.StreamConfig{History: history})
+			app := sseApp(t, limited(motia.StreamLimits{Buffer: 10_000}), motia.StreamConfig{History: history})
 			server := httptest.NewServer(app.StreamHandler())
 			defer server.Close()
 			defer sseShutDown(app)

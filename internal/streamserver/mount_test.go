@@ -15,14 +15,14 @@ import (
 	"github.com/motia-go/motia/internal/testkit"
 )
 
-func TestServeMountsTheStreamsAtStreamPath(t *testing.T) {
+func TestServeMountsTheStreamsAtTheirPath(t *testing.T) {
 	for path, c := range map[string]struct{ streams, routes []string }{
 		"":          {[]string{"/streams", "/streams/", "/streams/x/y"}, []string{"/", "/streamsx", "/Streams", "/x/streams"}},
 		"/streams/": {[]string{"/streams", "/streams/", "/streams/x/y"}, []string{"/", "/streamsx"}},
 		"/a/live":   {[]string{"/a/live", "/a/live/x"}, []string{"/streams", "/a", "/a/lives"}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			app, _ := testkit.NewApp(t, &motia.Options{StreamPath: path, Streams: []motia.StreamConfig{{Name: "notes"}}})
+			app, _ := testkit.NewApp(t, &motia.Options{StreamServer: motia.StreamServerOptions{Path: path}, Streams: []motia.StreamConfig{{Name: "notes"}}})
 			l, stop := socketServed(t, app)
 			for _, target := range c.streams {
 				conn, _, err := websocket.Dial(t.Context(), "ws://motia.test"+target, &websocket.DialOptions{HTTPClient: l.Client(t)})
@@ -69,14 +69,14 @@ func TestAnAppWithoutStreamsMountsNothing(t *testing.T) {
 	})
 }
 
-func TestARouteBelowStreamPathIsAnErrorThatNamesTheStep(t *testing.T) {
+func TestARouteBelowThePathOfStreamsIsAnErrorThatNamesTheStep(t *testing.T) {
 	step := motia.HTTPStep(motia.StepConfig{Name: "hidden", Triggers: []motia.Trigger{motia.HTTP("GET", "/live/{id}"), motia.HTTP("GET", "/lives")}},
 		func(*motia.HTTPInput[motia.None], *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
 			return motia.Response{}, nil
 		})
 	for path, wrong := range map[string]bool{"/live": true, "/live/": true, "/": true, "/live/x": false, "": false, "/li": false} {
 		synctest.Test(t, func(t *testing.T) {
-			app, _ := testkit.NewApp(t, &motia.Options{StreamPath: path, Streams: []motia.StreamConfig{{Name: "notes"}}}, step)
+			app, _ := testkit.NewApp(t, &motia.Options{StreamServer: motia.StreamServerOptions{Path: path}, Streams: []motia.StreamConfig{{Name: "notes"}}}, step)
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
 			l := testkit.NewPipes()

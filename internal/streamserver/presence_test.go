@@ -30,7 +30,7 @@ func presentAs(principal any) motia.Member {
 }
 
 func presenceApp(t testing.TB, backend *driver.Backend) (*motia.App, *testkit.Pipes, *testkit.Log) {
-	return socketApp(t, motia.Options{StreamAuth: authByToken, Backend: backend}, motia.StreamConfig{Presence: presentAs})
+	return socketApp(t, motia.Options{StreamServer: motia.StreamServerOptions{Auth: authByToken}, Backend: backend}, motia.StreamConfig{Presence: presentAs})
 }
 
 // presenceDial connects a client with the token and lets it join the room.
@@ -256,7 +256,7 @@ func TestWhatIsNoMemberInTheBackendHarmsNobody(t *testing.T) {
 func TestPresenceFiresNoStreamTrigger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fired := new(testkit.List)
-		app, _ := testkit.NewApp(t, &motia.Options{StreamAuth: authByToken, Streams: []motia.StreamConfig{{Name: "notes", Presence: presentAs}}},
+		app, _ := testkit.NewApp(t, &motia.Options{StreamServer: motia.StreamServerOptions{Auth: authByToken}, Streams: []motia.StreamConfig{{Name: "notes", Presence: presentAs}}},
 			motia.StreamStep(motia.StepConfig{Name: "any", Triggers: []motia.Trigger{testkit.Notes.Trigger()}},
 				func(in *motia.StreamInput[testkit.Note], _ *motia.FlowContext[motia.None, testkit.Note]) error {
 					fired.Add(string(in.Event.Type) + in.Event.Name)

@@ -5,37 +5,12 @@ package streamserver
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/motia-go/motia/internal/hub"
 )
-
-// Config is what a server needs. All fields but Auth and Origins are required.
-type Config struct {
-	Log     *slog.Logger
-	Streams map[string]*Stream // by name; not changed any more
-	// Auth says who a client is. Nil means that everybody may connect, with nil as the principal.
-	Auth func(context.Context, *http.Request) (principal any, err error)
-	// Origins are the hosts, or patterns for hosts as in path.Match, whose pages may connect besides those of the
-	// request's own host.
-	Origins []string
-	Limits  Limits
-	// Shutdown is the error with which Close ends clients. Streams that are closed with it end them in the same way.
-	Shutdown error
-
-	// Context returns the context in which Auth, OnJoin and OnLeave are called.
-	Context func(context.Context) context.Context
-	// Trace returns the trace id of a request, and sets it in the header of the response.
-	Trace func(http.ResponseWriter, *http.Request) (traceID string)
-	// Problem answers a request with an error.
-	Problem func(w http.ResponseWriter, r *http.Request, status int, detail, traceID string)
-	// Explain returns what a client is told of an error of Auth or OnJoin. A status of 0 means that it is told nothing but
-	// that it is refused.
-	Explain func(error) (status int, detail string)
-}
 
 // Stream is a stream and who may follow it.
 type Stream struct {
@@ -58,25 +33,18 @@ type Member struct {
 	Info any    `json:"info,omitempty"`
 }
 
-// Limits bound what a client may do and cost.
-type Limits struct {
-	FrameSize    int64         // of a frame that a client sends, in bytes
-	FrameRate    int           // frames per second that a client may send
-	Joins        int           // subscriptions of a connection
-	Buffer       int           // events that a client may lag behind
-	PingInterval time.Duration // between pings
-	WriteTimeout time.Duration // for a client to receive what waits for it
-	AuthTimeout  time.Duration // for the functions that decide about a client
-}
-
 // Server is an http.Handler.
 type Server struct {
 	Config
 	clients clients
 }
 
-// New returns a server for the streams.
-func New(config Config) *Server { return &Server{Config: config} }
+// New returns a server for the streams, and what is wrong with the configuration. Such mistakes are replaced by defaults.
+func New(config Config) (*Server, []error) {
+	config.Origins = slices.Clone(config.Origins)
+	mistakes := config.complete()
+	return &Server{Config: config}, mistakes
+}
 
 // ServeHTTP serves a client.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {

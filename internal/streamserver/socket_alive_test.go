@@ -106,7 +106,7 @@ func TestAnIdleClientThatGivesSignsOfLifeStays(t *testing.T) {
 
 func TestAClientThatReadsNothingIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, l, _ := socketApp(t, motia.Options{StreamLimits: motia.StreamLimits{Buffer: 4}}, motia.StreamConfig{})
+		app, l, _ := socketApp(t, limited(motia.StreamLimits{Buffer: 4}), motia.StreamConfig{})
 		conn, _ := socketRaw(t, l)
 		_, err := io.WriteString(conn, socketMasked(0x81, socketRequest("join", "notes", "g", "", "s")))
 		require.NoError(t, err)

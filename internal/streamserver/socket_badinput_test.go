@@ -84,7 +84,7 @@ func TestAClientThatBreaksTheProtocolIsClosedWithACodeThatSaysWhy(t *testing.T) 
 
 func TestTheLargestFrameIsTakenAndTheNextLargerIsNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, l, _ := socketApp(t, motia.Options{StreamLimits: motia.StreamLimits{FrameSize: 200}}, motia.StreamConfig{})
+		_, l, _ := socketApp(t, limited(motia.StreamLimits{FrameSize: 200}), motia.StreamConfig{})
 		frame := socketRequest("join", "notes", "g", "", "s")
 		c := socketDial(t, l)
 		c.send(frame + strings.Repeat(" ", 200-len(frame)))
@@ -131,7 +131,7 @@ func TestAClientCanSendAFrameThatIsTooBigToTheEnd(t *testing.T) {
 
 func TestAClientMaySendAsManyFramesAsTheRateAllows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, l, _ := socketApp(t, motia.Options{StreamLimits: motia.StreamLimits{FrameRate: 10}}, motia.StreamConfig{})
+		_, l, _ := socketApp(t, limited(motia.StreamLimits{FrameRate: 10}), motia.StreamConfig{})
 		leave := socketRequest("leave", "notes", "g", "", "s")
 		c := socketDial(t, l)
 		for range 2 {
@@ -168,7 +168,7 @@ func TestASocketHasABoundedNumberOfSubscriptions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var joins, most = new(atomic.Int64), int64(0) // rooms that the client is in
-				app, l, _ := socketApp(t, motia.Options{StreamLimits: motia.StreamLimits{FrameRate: 100_000}}, motia.StreamConfig{
+				app, l, _ := socketApp(t, limited(motia.StreamLimits{FrameRate: 100_000}), motia.StreamConfig{
 					OnJoin: func(context.Context, motia.StreamJoin) error {
 						most = max(most, joins.Add(1)) // one client, one call at a time
 						return nil
@@ -211,7 +211,7 @@ func TestTenThousandJoinsEndAtTheRateByDefault(t *testing.T) {
 
 func TestHostileNamesAreNamesLikeOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, l, _ := socketApp(t, motia.Options{StreamLimits: motia.StreamLimits{FrameSize: 1 << 20}}, motia.StreamConfig{})
+		app, l, _ := socketApp(t, limited(motia.StreamLimits{FrameSize: 1 << 20}), motia.StreamConfig{})
 		for _, name := range []string{
 			"\x00", "a\x00b", "😀", "/", "//", "../..", `"`, `\`, "\n", "\u2028", "<script>", "__proto__", "constructor", "%2F", "*", ">", "a.b", " ",
 			":group:x:item:y", "\u202e", "\ufffd", strings.Repeat("x", 64<<10), strings.Repeat("😀", 16<<10),
@@ -324,7 +324,7 @@ func TestRandomBytesAfterTheHandshakeLeaveNothingBehind(t *testing.T) {
 func TestAStormOfJoinsAndLeavesLeavesNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var joins, leaves testkit.List
-		app, l, _ := socketApp(t, motia.Options{StreamLimits: motia.StreamLimits{FrameRate: 1_000_000}}, motia.StreamConfig{
+		app, l, _ := socketApp(t, limited(motia.StreamLimits{FrameRate: 1_000_000}), motia.StreamConfig{
 			Presence: func(any) motia.Member { return motia.Member{ID: "x"} },
 			OnJoin:   func(context.Context, motia.StreamJoin) error { joins.Add(""); return nil },
 			OnLeave:  func(context.Context, motia.StreamJoin) { leaves.Add("") },

@@ -38,6 +38,11 @@ func socketApp(t testing.TB, opts motia.Options, config motia.StreamConfig) (*mo
 	return app, socketServe(t, app), log
 }
 
+// limited are options with these limits for clients.
+func limited(limits motia.StreamLimits) motia.Options {
+	return motia.Options{StreamServer: motia.StreamServerOptions{Limits: limits}}
+}
+
 // socketFrame is a frame from the server.
 type socketFrame struct {
 	text       string

@@ -227,7 +227,7 @@ func TestOfficialClientsAlwaysEndWithWhatIsStored(t *testing.T) {
 }
 
 func officialRound(t *testing.T, random *rand.Rand) {
-	app, l, _ := socketApp(t, motia.Options{StreamLimits: motia.StreamLimits{Buffer: 1 + random.IntN(40)}}, motia.StreamConfig{
+	app, l, _ := socketApp(t, limited(motia.StreamLimits{Buffer: 1 + random.IntN(40)}), motia.StreamConfig{
 		Presence: func(any) motia.Member { return motia.Member{ID: "x"} },
 	})
 	groups, ids := []string{"g", "h"}, []string{"a", "b", "c"}
@@ -297,7 +297,7 @@ func officialRound(t *testing.T, random *rand.Rand) {
 // An update that the protocol sends as a delete or a create is not left out because a later one follows.
 func TestASlowOfficialClientHearsOfItemsThatWereNullForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, l, _ := socketApp(t, motia.Options{StreamLimits: motia.StreamLimits{Buffer: 10}}, motia.StreamConfig{})
+		app, l, _ := socketApp(t, limited(motia.StreamLimits{Buffer: 10}), motia.StreamConfig{})
 		socketSet(t, app, "g", "there", `{"n":0}`)
 		socketSet(t, app, "g", "null", `null`)
 		socketSet(t, app, "g", "other", `{}`)
@@ -328,7 +328,7 @@ func TestASlowOfficialClientHearsOfItemsThatWereNullForAWhile(t *testing.T) {
 // A client that is quick enough for its buffer gets the snapshot and then every event, once.
 func TestASocketThatJoinsWhileOthersWriteLosesAndDoublesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, l, _ := socketApp(t, motia.Options{StreamLimits: motia.StreamLimits{Buffer: 10_000}}, motia.StreamConfig{})
+		app, l, _ := socketApp(t, limited(motia.StreamLimits{Buffer: 10_000}), motia.StreamConfig{})
 		ctx := app.Context(context.Background())
 		var writers sync.WaitGroup
 		for range 3 {

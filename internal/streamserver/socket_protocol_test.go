@@ -136,7 +136,7 @@ func TestAnEmptySubscriptionIDIsOneToo(t *testing.T) {
 
 func TestTimestampsOfAnItemIncreaseStrictly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, l, _ := socketApp(t, motia.Options{StreamLimits: motia.StreamLimits{Buffer: 1000}}, motia.StreamConfig{})
+		app, l, _ := socketApp(t, limited(motia.StreamLimits{Buffer: 1000}), motia.StreamConfig{})
 		last := map[string]int64{}
 		check := func(c *socketClient, atLeast int) {
 			t.Helper()

@@ -98,7 +98,7 @@ func slowSend(t testing.TB, app *motia.App, group, id string, n int) {
 }
 
 func slowApp(t testing.TB, buffer int) (*motia.App, *testkit.Pipes) {
-	app, l, _ := socketApp(t, motia.Options{StreamLimits: motia.StreamLimits{Buffer: buffer}}, motia.StreamConfig{})
+	app, l, _ := socketApp(t, limited(motia.StreamLimits{Buffer: buffer}), motia.StreamConfig{})
 	return app, l
 }
 
@@ -241,7 +241,7 @@ func TestAClientThatDoesNotReadIsCutOff(t *testing.T) {
 		const patience = 3 * time.Second
 		began := time.Now()
 		var left []time.Duration
-		app, l, _ := socketApp(t, motia.Options{StreamLimits: motia.StreamLimits{WriteTimeout: patience}},
+		app, l, _ := socketApp(t, limited(motia.StreamLimits{WriteTimeout: patience}),
 			motia.StreamConfig{OnLeave: func(context.Context, motia.StreamJoin) { left = append(left, time.Since(began)) }})
 		idle := slowDial(t, l)
 		idle.join("g", "")
