@@ -101,6 +101,21 @@ func (e *UndeclaredStreamError) Error() string {
 	return fmt.Sprintf("motia: stream %q is not declared; declared: %s", e.Stream, quoteAll(e.Declared))
 }
 
+// ItemError says that an item of a stream does not decode as the type of a subscription, see [Subscription.Next]. The
+// subscription goes on, while every other error is its end.
+type ItemError struct {
+	Stream  string
+	GroupID string
+	ItemID  string
+	Err     error
+}
+
+func (e *ItemError) Error() string {
+	return fmt.Sprintf("motia: item %q of stream %q, group %q: %v", e.ItemID, e.Stream, e.GroupID, e.Err)
+}
+
+func (e *ItemError) Unwrap() error { return e.Err }
+
 // NoHandlerError says that Match had no handler for the trigger that fired.
 type NoHandlerError struct {
 	Trigger   TriggerType

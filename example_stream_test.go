@@ -2,6 +2,7 @@ package motia_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/motia-go/motia"
@@ -46,6 +47,42 @@ func ExampleStreamName_Subscribe() {
 	// update o-1 true
 	// typing {"who":"Ada"}
 	// delete o-1 true
+}
+
+// An item of another form than the subscriber expects is an error, and the subscription goes on.
+func ExampleItemError() {
+	app := motia.New(&motia.Options{Logger: quiet, Streams: []motia.StreamConfig{{Name: "live-orders"}}})
+	ctx := app.Context(context.Background())
+	orders, err := LiveOrders.Subscribe(ctx, "customer-7")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	inv, _ := motia.FromContext(ctx)
+	_, _ = inv.Streams.Get("live-orders").Set("customer-7", "o-1", "a text")
+	_, _ = LiveOrders.Set(ctx, "customer-7", "o-2", Order{ID: "o-2", Total: 10})
+
+	for {
+		event, err := orders.Next(ctx)
+		var bad *motia.ItemError
+		switch {
+		case errors.As(err, &bad):
+			fmt.Println("left out:", bad.ItemID)
+			continue
+		case err != nil:
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("%s %q\n", event.Event.Type, event.ItemID)
+		if event.ItemID == "o-2" {
+			orders.Close()
+		}
+	}
+	// Output:
+	// sync ""
+	// left out: o-1
+	// create "o-2"
+	// motia: subscription is closed
 }
 
 // A stream trigger fires for what happens on a stream.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/motia-go/motia/internal/hub"
 	"github.com/motia-go/motia/internal/payload"
-	"github.com/motia-go/motia/internal/wrap"
 )
 
 // ErrSubscriptionClosed is returned by [Subscription.Next] after Close.
@@ -73,8 +72,11 @@ func subscribe[T any](ctx context.Context, inv *Invocation, stream, group string
 
 // Next waits for the next event. After the last one it returns the cause of the end of the context that was given to
 // Subscribe, [ErrSubscriptionClosed] after Close, or [ErrShutdown] when the app has shut down. When ctx, which may be
-// another one, ends it returns the cause of that, after the events that are in the buffer by then. An event that does not
-// decode as T comes with an error, and the subscription goes on.
+// another one, ends it returns the cause of that, after the events that are in the buffer by then.
+//
+// An event with an item that does not decode as T comes with an *[ItemError], and the subscription goes on. The item is
+// then the zero value, or what could be decoded of it. A snapshot with several such items comes with their errors joined.
+// After any other error nothing more comes, unless it is only ctx that has ended.
 func (s *Subscription[T]) Next(ctx context.Context) (StreamInput[T], error) {
 	done := ctx.Done()
 	if done == s.ctx.Done() {
@@ -108,13 +110,14 @@ func (s *Subscription[T]) Next(ctx context.Context) (StreamInput[T], error) {
 	return out, err
 }
 
-// Events iterates over the events until the subscription ends. It ends the iteration without an error after Close,
+// Events iterates over the events until the subscription ends. An event comes with an *[ItemError] as in Next, and the
+// iteration goes on; another error is the last of it. It ends the iteration without an error after Close,
 // when the context given to Subscribe or ctx has ended, and when the app shuts down.
 func (s *Subscription[T]) Events(ctx context.Context) iter.Seq2[StreamInput[T], error] {
 	return func(yield func(StreamInput[T], error) bool) {
 		for {
 			event, err := s.Next(ctx)
-			if err != nil && event.Stream == "" { // the end, not an event that does not decode
+			if err != nil && event.Stream == "" { // the end, not an *ItemError
 				if !errors.Is(err, ErrSubscriptionClosed) && !errors.Is(err, ErrShutdown) && s.ctx.Err() == nil && ctx.Err() == nil {
 					yield(event, err)
 				}
@@ -141,7 +144,7 @@ func (s *Subscription[T]) decode(id string, data json.RawMessage) (T, error) {
 	}
 	var item T
 	if err := payload.Load(data, &item); err != nil {
-		return item, wrap.Errorf(err, "item %q of stream %q", id, s.stream)
+		return item, &ItemError{Stream: s.stream, GroupID: s.group, ItemID: id, Err: err}
 	}
 	return item, nil
 }

@@ -269,6 +269,8 @@ func TestAnEventThatDoesNotDecodeComesWithAnErrorAndTheSubscriptionGoesOn(t *tes
 		notes := streamsOf(t, app).Get("notes")
 		_, err := notes.Set("g", "bad", "text")
 		require.NoError(t, err)
+		_, err = notes.Set("g", "worse", 7)
+		require.NoError(t, err)
 		noteSet(t, app, "g", "good", 1)
 		sub := noteSubscribe(t, app, "g")
 		_, err = notes.Set("g", "bad", "more")
@@ -276,8 +278,12 @@ func TestAnEventThatDoesNotDecodeComesWithAnErrorAndTheSubscriptionGoesOn(t *tes
 		noteSet(t, app, "g", "good", 2)
 
 		snapshot, err := sub.Next(t.Context())
-		require.ErrorContains(t, err, `item "bad" of stream "notes"`)
-		require.Equal(t, "g/ sync bad=0 good=1", noteText(snapshot))
+		var bad *motia.ItemError
+		require.ErrorAs(t, err, &bad)
+		require.Equal(t, motia.ItemError{Stream: "notes", GroupID: "g", ItemID: "bad", Err: bad.Err}, *bad)
+		require.ErrorContains(t, err, `motia: item "bad" of stream "notes", group "g": wrong type: value must be an object, not a string`)
+		require.ErrorContains(t, err, `motia: item "worse" of stream "notes", group "g": wrong type: value must be an object, not a number`)
+		require.Equal(t, "g/ sync bad=0 good=1 worse=0", noteText(snapshot))
 		var texts []string
 		var failed []error
 		for event, err := range sub.Events(t.Context()) {
@@ -288,8 +294,11 @@ func TestAnEventThatDoesNotDecodeComesWithAnErrorAndTheSubscriptionGoesOn(t *tes
 			}
 		}
 		require.Equal(t, []string{"g/bad update 0", "g/good update 2"}, texts)
-		require.Error(t, failed[0])
+		require.ErrorAs(t, failed[0], &bad)
 		require.NoError(t, failed[1])
+		_, err = sub.Next(t.Context())
+		require.ErrorIs(t, err, motia.ErrSubscriptionClosed)
+		require.NotErrorAs(t, err, &bad, "it is the end")
 	})
 }
 

@@ -84,7 +84,11 @@ func (c *Client) follow(ctx context.Context, stream, group string, opts []Option
 
 // Next waits for the next event. It returns the error of ctx, the cause of the end of the context that was given to
 // Subscribe, [motia.ErrSubscriptionClosed] after Close, or why the subscription has ended by itself, after the events
-// that came before. An event that does not decode as T comes with an error, and the subscription goes on.
+// that came before.
+//
+// An event with an item that does not decode as T comes with a *[motia.ItemError], and the subscription goes on. The item
+// is then the zero value, or what could be decoded of it. A snapshot with several such items comes with their errors
+// joined. After any other error nothing more comes, unless it is only ctx that has ended.
 func (s *Subscription[T]) Next(ctx context.Context) (motia.StreamInput[T], error) {
 	select {
 	case e, ok := <-s.follower.events:
@@ -101,13 +105,14 @@ func (s *Subscription[T]) Next(ctx context.Context) (motia.StreamInput[T], error
 	}
 }
 
-// Events iterates over the events until the subscription ends. It ends the iteration without an error after Close, and
+// Events iterates over the events until the subscription ends. An event comes with a *[motia.ItemError] as in Next, and
+// the iteration goes on; another error is the last of it. It ends the iteration without an error after Close, and
 // when the context given to Subscribe or ctx has ended.
 func (s *Subscription[T]) Events(ctx context.Context) iter.Seq2[motia.StreamInput[T], error] {
 	return func(yield func(motia.StreamInput[T], error) bool) {
 		for {
 			event, err := s.Next(ctx)
-			if err != nil && event.Stream == "" { // the end, not an event that does not decode
+			if err != nil && event.Stream == "" { // the end, not an *ItemError
 				if !errors.Is(err, motia.ErrSubscriptionClosed) && s.ctx.Err() == nil && ctx.Err() == nil {
 					yield(event, err)
 				}
@@ -139,7 +144,7 @@ func (s *Subscription[T]) decode(e event) (motia.StreamInput[T], error) {
 	var errs []error
 	decode := func(id string, data json.RawMessage, dest *T) {
 		if err := payload.Load(data, dest); err != nil {
-			errs = append(errs, fmt.Errorf("streamclient: item %q of stream %q: %w", id, s.stream, err))
+			errs = append(errs, &motia.ItemError{Stream: s.stream, GroupID: s.group, ItemID: id, Err: err})
 		}
 	}
 	if e.Data != nil {

@@ -330,6 +330,14 @@ func TestTheContextOfNextDoesNotEndTheSubscription(t *testing.T) {
 	})
 }
 
+func requireItemError(t *testing.T, err error, id, text string) {
+	t.Helper()
+	var item *motia.ItemError
+	require.ErrorAs(t, err, &item)
+	require.Equal(t, [...]string{"notes", "g", id}, [...]string{item.Stream, item.GroupID, item.ItemID})
+	require.ErrorContains(t, err, text)
+}
+
 func TestAnItemThatDoesNotDecodeComesWithAnErrorAndTheSubscriptionGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, handler := newApp(t, motia.Options{}, motia.StreamConfig{})
@@ -345,11 +353,11 @@ func TestAnItemThatDoesNotDecodeComesWithAnErrorAndTheSubscriptionGoesOn(t *test
 			seen = append(seen, text(event))
 			switch len(seen) {
 			case 1:
-				require.ErrorContains(t, err, `streamclient: item "a" of stream "notes": wrong type: value must be an object, not a string`)
+				requireItemError(t, err, "a", `motia: item "a" of stream "notes", group "g": wrong type: value must be an object, not a string`)
 				_, err = notes.Set("g", "b", 7)
 				require.NoError(t, err)
 			case 2:
-				require.ErrorContains(t, err, `item "b" of stream "notes"`)
+				requireItemError(t, err, "b", `motia: item "b" of stream "notes", group "g": wrong type: value must be an object, not a number`)
 				set(t, app, "g", "a", 2)
 			case 3:
 				require.NoError(t, err)
