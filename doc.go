@@ -48,6 +48,11 @@
 //   - A payload that does not decode or validate never reaches the handler: it is answered with 400, or
 //     dead-lettered. (Bodies of GET and HEAD are not read.) (TestFailedValidationNamesAllFieldsByTheirJSONPaths,
 //     TestABadPayloadIsDeadLetteredAtOnceWithItsFieldErrors)
+//   - What clients, logs, dead letters and errors say about JSON is the same on every supported Go release, though
+//     encoding/json is not. Up to a type are what its own methods accept and say, and up to a release are the features
+//     that only it has, such as new options of json tags. (TestARequestGetsTheSameAnswerOnEveryRelease,
+//     TestAValueThatDoesNotEncodeHasTheSameErrorOnEveryRelease,
+//     TestAStoredValueOfAnotherTypeHasTheSameErrorOnEveryRelease, TestADeadLetterIsTheSameOnEveryRelease)
 //   - A message with the ID of an earlier one is dropped within the deduplication window.
 //     (TestAnIDIsEnqueuedOnceWithinTheWindow; queue/dedup, queue/dedup-window, queue/dedup-race)
 //   - Handlers may run more than once for one message. Make their effects idempotent, for example by

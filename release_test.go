@@ -140,6 +140,15 @@ func TestAStoredValueOfAnotherTypeHasTheSameErrorOnEveryRelease(t *testing.T) {
 	_, err = change.New.Value()
 	require.EqualError(t, err, want)
 
+	_, err = stateOf(t, app).Set("orders", "o-2", nil)
+	require.NoError(t, err)
+	for item, err := range orders.All(ctx) {
+		if item.Key == "o-1" {
+			require.EqualError(t, err, `motia: get state "orders" key "o-1": `+want)
+		}
+		require.Zero(t, item.Value) // how much of it decodes before the error is up to the release
+	}
+
 	// It is the step's fault and not that of its caller.
 	app, log := newApp(t, &motia.Options{Backend: motia.InMemory(nil)}, httpStep("POST", "/x", func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 		if _, err := ctx.State.Set("orders", "o-1", 7); err != nil {
@@ -150,6 +159,24 @@ func TestAStoredValueOfAnotherTypeHasTheSameErrorOnEveryRelease(t *testing.T) {
 	}))
 	require.Equal(t, 500, do(t, app, "POST", "/x", "").Code)
 	require.Contains(t, fmt.Sprint(log.records(t, "step failed")), "wrong type: value must be an object, not a number")
+}
+
+func TestAStreamItemOfAnotherTypeHasTheSameErrorOnEveryRelease(t *testing.T) {
+	app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "orders"}}})
+	inv, _ := motia.FromContext(app.Context(t.Context()))
+	const orders motia.StreamName[releaseOrder] = "orders"
+	sub, err := orders.Subscribe(app.Context(t.Context()), "g")
+	require.NoError(t, err)
+	defer sub.Close()
+	_, err = sub.Next(t.Context())
+	require.NoError(t, err)
+	_, err = inv.Streams.Get("orders").Set("g", "o-1", map[string]any{"id": "o-1", "photo": "*"})
+	require.NoError(t, err)
+	event, err := sub.Next(t.Context())
+	require.ErrorContains(t, err, "wrong type: photo must be a base64 string")
+	require.Zero(t, event.Event.Data)
+	_, _, err = orders.Get(app.Context(t.Context()), "g", "o-1")
+	require.ErrorContains(t, err, "wrong type: photo must be a base64 string")
 }
 
 func TestADeadLetterIsTheSameOnEveryRelease(t *testing.T) {

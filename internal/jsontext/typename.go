@@ -7,6 +7,9 @@ import (
 
 // TypeName returns the name of a type, as [reflect.Type.String] does. From Go 1.27 on json.RawMessage is another name of
 // a type whose own name no caller has written.
-func TypeName(t reflect.Type) string { return rawMessage.Replace(t.String()) }
+func TypeName(t reflect.Type) string { return TypeNames(t.String()) }
+
+// TypeNames replaces that name in a text.
+func TypeNames(text string) string { return rawMessage.Replace(text) }
 
 var rawMessage = strings.NewReplacer("encoding/json/jsontext.Value", "encoding/json.RawMessage", "jsontext.Value", "json.RawMessage")

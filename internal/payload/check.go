@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/go-playground/validator/v10"
+
+	"github.com/motia-go/motia/internal/jsontext"
 )
 
 // checkTags reports the validate tags that make the validator panic.
@@ -27,7 +29,7 @@ func checkTags(v *validator.Validate, t reflect.Type, p plan) error {
 		fill(full.Elem(), nil)
 		for _, value := range []reflect.Value{zero, full} {
 			if problem := try(func() { _ = p.run(v, value.Interface()) }); problem != "" {
-				errs = append(errs, fmt.Errorf("type %s: bad validate tag: %s", t, problem))
+				errs = append(errs, fmt.Errorf("type %s: bad validate tag: %s", jsontext.TypeName(t), problem))
 				break
 			}
 		}
@@ -113,7 +115,7 @@ func tryRule(v *validator.Validate, value, owner reflect.Value, rule string) str
 func try(f func()) (problem string) {
 	defer func() {
 		if r := recover(); r != nil {
-			problem = strings.TrimSuffix(fmt.Sprint(r), " on field ''")
+			problem = strings.TrimSuffix(jsontext.TypeNames(fmt.Sprint(r)), " on field ''")
 		}
 	}()
 	f()

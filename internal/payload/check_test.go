@@ -1,6 +1,7 @@
 package payload_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,9 @@ func TestABadTagIsAnErrorAtRegistration(t *testing.T) {
 		{"rule for another type, on a struct", payload.Check[struct {
 			A Address `validate:"max=1"`
 		}](nil), []string{`"max=1"`, "Bad field type payload_test.Address"}},
+		{"rule for another type, on a struct of raw JSON", payload.Check[struct {
+			A struct{ R json.RawMessage } `validate:"max=1"`
+		}](nil), []string{`"max=1"`, "Bad field type struct { R json.RawMessage }"}},
 		{"dive into a string", payload.Check[struct {
 			A string `validate:"dive"`
 		}](nil), []string{`"dive"`, "not a slice, array or map"}},

@@ -64,6 +64,8 @@ func TestFramesAreAsTheOfficialClientsExpectThem(t *testing.T) {
 			Timestamp: 1, Type: "event", Item: "m1", Name: "typing", Payload: json.RawMessage(`{"u":1}`)},
 		`{"timestamp":1,"streamName":"chat","groupId":"r1","event":{"type":"event","event":{"type":"typing","data":null}}}`: {
 			Timestamp: 1, Type: "event", Name: "typing"},
+		"{\"timestamp\":1,\"streamName\":\"chat\",\"groupId\":\"r1\",\"id\":\"m\uFFFD\",\"event\":{\"type\":\"create\",\"data\":{\"id\":\"m\uFFFD\"}}}": {
+			Timestamp: 1, Type: "create", Item: "m\xff", Data: json.RawMessage(`{}`)},
 	} {
 		e.Stream, e.Group = "chat", "r1"
 		require.Equal(t, want, string(e.Append(nil)))

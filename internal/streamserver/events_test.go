@@ -87,6 +87,19 @@ func TestServerSentEventsHaveTheAgreedForm(t *testing.T) {
 	})
 }
 
+func TestWhatIsNotUTF8IsWrittenAlikeOnEveryRelease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := sseApp(t, motia.Options{}, motia.StreamConfig{})
+		stream := sseOpen(t, sseServe(t, app), "/notes/g")
+		_, err := testkit.StreamsOf(t, app).Get("notes").Set("g", "\xff", "a\xff")
+		require.NoError(t, err)
+		sseSend(t, app, "g", "", "e\xff", []string{"\xff"})
+		require.Equal(t, []string{"sync", "create \uFFFD \"a\uFFFD\"", "event e\uFFFD [\"\uFFFD\"]"}, stream.texts(t))
+		sync := sseOpen(t, sseServe(t, app), "/notes/g").next(t)
+		require.Contains(t, sync.data, "[{\"id\":\"\uFFFD\",\"data\":\"a\uFFFD\"}]")
+	})
+}
+
 func TestNamesInThePathOfAStreamArePercentEncoded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, _ := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "notes"}, {Name: "a/b ü"}}})
