@@ -243,12 +243,12 @@ func (s StreamName[T]) Members(ctx context.Context, group string) ([]Member, err
 // is told so by a new snapshot (resync) in their place. The subscription is in force when Subscribe returns.
 //
 // When ctx ends, or the app shuts down, the events of writes that had returned before still come, and so do those that
-// were sent in this process before; then comes the end.
+// were sent in this process before. Then comes the end.
 //
-// For both Subscribe and the end wait until what follows the group in this process has caught up with the writers, who
-// never wait for it. If that takes more than 10 seconds Subscribe returns an error; the end waits a second at most. A backend
-// that has no [driver.WatchSyncer] and [driver.SubjectSyncer] cannot tell when that is: a snapshot may lack the latest
-// writes, which then come as events, and the last events before the end may be missing.
+// In a busy group the events are behind the writers, who never wait for subscribers. Subscribe waits until they have
+// caught up, and returns an error if that takes more than 10 seconds; the end waits a second at most. Backends without
+// [driver.WatchSyncer] and [driver.SubjectSyncer] cannot tell when that is: there a snapshot may lack the latest writes,
+// which then come as events, and the last events before the end may be missing.
 //
 // The stored changes of an item come in order, and so do the events that one sender sends; there is no order between the
 // two.

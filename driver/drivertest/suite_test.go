@@ -94,6 +94,8 @@ func TestWhatIsNotClaimedIsNamed(t *testing.T) {
 		"queue/durable":        "Features.Durable",
 		"queue/crash":          "Features.Distributed",
 		"queue/closed":         "Backend.Close",
+		"kv/watch-sync":        "driver.WatchSyncer",
+		"bus/sync":             "driver.SubjectSyncer",
 	} {
 		err := drivertest.Check(t, h, name)
 		if !errors.Is(err, drivertest.ErrNotClaimed) || !strings.Contains(err.Error(), need) {
