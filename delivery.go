@@ -53,7 +53,7 @@ func (b *binding) deliver(ctx context.Context, d *driver.Delivery) (result drive
 		if v := recover(); v != nil { // of a method of the step's error
 			err := panicError(v)
 			b.logFailure(inv, slog.LevelError, "step failed with an error that panics when it is read", err)
-			result = driver.Result{Outcome: driver.Retry, Error: err.Error()}
+			result = driver.Result{Outcome: driver.OutcomeRetry, Error: err.Error()}
 		}
 	}()
 	wanted, err := b.decode(c, d)
@@ -137,16 +137,16 @@ func (b *binding) judge(inv *Invocation, attempt int, err error) driver.Result {
 	case b.app.cutOff() || errors.Is(err, ErrShutdown) || errors.Is(inv.ctx.Err(), context.DeadlineExceeded):
 		// The shutdown has disturbed the attempt, so its failure says nothing about the message. After the visibility
 		// timeout the result does not count.
-		return driver.Result{Outcome: driver.Release}
+		return driver.Result{Outcome: driver.OutcomeRelease}
 	case errors.As(err, &permanent):
 		return b.dead(inv, err)
 	}
-	result := driver.Result{Outcome: driver.Retry, Error: err.Error()}
+	result := driver.Result{Outcome: driver.OutcomeRetry, Error: err.Error()}
 	if attempt < b.queue.MaxAttempts {
 		if errors.As(err, &after) {
-			result.Outcome, result.Delay = driver.RetryAfter, max(after.Delay, 0)
+			result.Outcome, result.Delay = driver.OutcomeRetryAfter, max(after.Delay, 0)
 		} else if b.queue.Backoff != nil {
-			result.Outcome, result.Delay = driver.RetryAfter, b.backoff(inv, attempt)
+			result.Outcome, result.Delay = driver.OutcomeRetryAfter, b.backoff(inv, attempt)
 		}
 	}
 	b.logAttempt(inv, attempt, err)
@@ -155,7 +155,7 @@ func (b *binding) judge(inv *Invocation, attempt int, err error) driver.Result {
 
 func (b *binding) dead(inv *Invocation, err error) driver.Result {
 	b.logFailure(inv, slog.LevelError, "message is dead-lettered", err)
-	return driver.Result{Outcome: driver.Dead, Error: err.Error()}
+	return driver.Result{Outcome: driver.OutcomeDead, Error: err.Error()}
 }
 
 // backoff asks the user's function, which may panic.

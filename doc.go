@@ -70,7 +70,7 @@
 //     made. (TestChangesOfAKeyReachATriggerInTheirOrder,
 //     TestEventsOfAnItemReachATriggerInTheirOrderThroughRetries; kv/changes, kv/changes-under-load,
 //     kv/changes-again)
-//   - Messages without a group have no order, unless the trigger's [QueueConfig] says FIFO.
+//   - Messages without a group have no order, unless the trigger's queue is a [QueueFIFO].
 //     (TestFIFOOrdersMessagesWithoutAGroup; queue/ordered, queue/ungrouped-concurrent)
 //
 // Atomicity:

@@ -133,11 +133,11 @@ func ExampleStateStep() {
 		Triggers: []motia.Trigger{Orders.Trigger()},
 	}, func(in *motia.StateInput[Order], ctx *motia.Ctx[Order]) error {
 		switch in.Type {
-		case motia.Created:
+		case motia.ChangeCreated:
 			seen <- fmt.Sprint(in.Type, " ", in.Key, " ", in.New.Total)
-		case motia.Updated:
+		case motia.ChangeUpdated:
 			seen <- fmt.Sprint(in.Type, " ", in.Key, " ", in.Old.Total, " -> ", in.New.Total)
-		case motia.Deleted:
+		case motia.ChangeDeleted:
 			seen <- fmt.Sprint(in.Type, " ", in.Key)
 		}
 		return nil

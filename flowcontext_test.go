@@ -83,7 +83,7 @@ func TestGetDataIsZeroWhereThereIsNothing(t *testing.T) {
 		app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "live"}}}, motia.NewStep(
 			motia.StepConfig{Name: "s", Triggers: []motia.Trigger{motia.State(), motia.Stream("live"), motia.HTTP("GET", "/")}},
 			func(in motia.Input[int], ctx *motia.FlowContext[motia.None, int]) (motia.Response, error) {
-				if state, ok := ctx.Is.State(in); !ok || state.Type == motia.Deleted {
+				if state, ok := ctx.Is.State(in); !ok || state.Type == motia.ChangeDeleted {
 					require.Zero(t, ctx.GetData())
 					got.add(in)
 				}

@@ -56,8 +56,8 @@ type StateInput[T any] struct {
 	Type  ChangeType `json:"type"`
 	Scope string     `json:"scope"`
 	Key   string     `json:"key"`
-	Old   *T         `json:"old"` // nil when Type is Created; the zero value if it does not decode as T
-	New   *T         `json:"new"` // nil when Type is Deleted
+	Old   *T         `json:"old"` // nil when Type is ChangeCreated; the zero value if it does not decode as T
+	New   *T         `json:"new"` // nil when Type is ChangeDeleted
 }
 
 // ChangeType says how a state value changed.
@@ -65,9 +65,9 @@ type ChangeType string
 
 // The kinds of change.
 const (
-	Created ChangeType = "created"
-	Updated ChangeType = "updated"
-	Deleted ChangeType = "deleted"
+	ChangeCreated ChangeType = "created"
+	ChangeUpdated ChangeType = "updated"
+	ChangeDeleted ChangeType = "deleted"
 )
 
 // StreamInput is an event on a stream.

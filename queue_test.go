@@ -139,7 +139,7 @@ func TestFIFOOrdersMessagesWithoutAGroup(t *testing.T) {
 	for _, c := range []struct {
 		kind motia.QueueType
 		took time.Duration
-	}{{motia.FIFO, 5 * time.Second}, {motia.Standard, time.Second}} {
+	}{{motia.QueueFIFO, 5 * time.Second}, {motia.QueueStandard, time.Second}} {
 		synctest.Test(t, func(t *testing.T) {
 			var got events
 			app, _ := newApp(t, nil, queueStep("s", "t", func(_ *queueCtx, data string) error {
@@ -154,7 +154,7 @@ func TestFIFOOrdersMessagesWithoutAGroup(t *testing.T) {
 			}
 			time.Sleep(c.took)
 			synctest.Wait()
-			if c.kind == motia.FIFO {
+			if c.kind == motia.QueueFIFO {
 				require.Equal(t, want, got.all())
 			} else {
 				require.ElementsMatch(t, want, got.all(), "side by side")

@@ -12,7 +12,8 @@ import (
 // triggers and to state, stream and cron triggers, which travel through the same queues. In the JSON of a
 // [TriggerSpec] its durations are nanoseconds.
 type QueueConfig struct {
-	// Type is Standard or FIFO. FIFO also orders messages without a group among themselves. Default: Standard.
+	// Type is QueueStandard or QueueFIFO, which also orders messages without a group among themselves. Default:
+	// QueueStandard.
 	Type QueueType `json:"type,omitempty"`
 	// MaxAttempts is how often a message is tried in all, the first attempt included; then it becomes a dead letter. 1
 	// means no retries. Default: 4, for cron triggers 1.
@@ -40,8 +41,8 @@ type QueueType string
 
 // The types of queues.
 const (
-	Standard QueueType = "standard" // messages of one group are in order
-	FIFO     QueueType = "fifo"     // messages without a group are in order as well, as if they had one
+	QueueStandard QueueType = "standard" // messages of one group are in order
+	QueueFIFO     QueueType = "fifo"     // messages without a group are in order as well, as if they had one
 )
 
 // The defaults of QueueConfig.
@@ -83,7 +84,7 @@ func (c QueueConfig) validate() []error {
 		}
 	}
 	switch c.Type {
-	case "", Standard, FIFO:
+	case "", QueueStandard, QueueFIFO:
 	default:
 		mistakes = append(mistakes, fmt.Errorf("unknown queue type %q", string(c.Type)))
 	}
@@ -122,7 +123,7 @@ func (t *Trigger) resolve(app QueueConfig) QueueConfig {
 		app.MaxPending = 0
 	}
 	library := QueueConfig{
-		Type:              Standard,
+		Type:              QueueStandard,
 		MaxAttempts:       defaultMaxAttempts,
 		VisibilityTimeout: defaultVisibility,
 		Concurrency:       defaultConcurrency,
@@ -134,7 +135,7 @@ func (t *Trigger) resolve(app QueueConfig) QueueConfig {
 	c := t.queue.or(app).or(library)
 	if t.kind == TriggerCron && t.overlap != OverlapAllow {
 		// Ordered, because only the queue knows what runs in other processes.
-		c.Type, c.Concurrency, c.MaxPending = FIFO, 1, 1
+		c.Type, c.Concurrency, c.MaxPending = QueueFIFO, 1, 1
 		if t.overlap == OverlapQueue {
 			c.MaxPending = 2
 		}
@@ -155,7 +156,7 @@ func (c QueueConfig) subscription() driver.SubscriptionConfig {
 		Visibility: c.VisibilityTimeout,
 		Delay:      c.Delay,
 		MaxPending: c.MaxPending,
-		Ordered:    c.Type == FIFO,
+		Ordered:    c.Type == QueueFIFO,
 	}
 }
 

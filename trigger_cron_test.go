@@ -95,7 +95,7 @@ func TestOverlapSaysWhatHappensToTicksThatAreDueDuringARun(t *testing.T) {
 		"queue":                                  {options: []motia.TriggerOption{motia.OverlapQueue}, want: queue},
 		"queue is not undone by other options":   {options: []motia.TriggerOption{motia.OverlapQueue, motia.QueueConfig{Concurrency: 5}}, app: motia.QueueConfig{MaxPending: 9}, want: queue},
 		"allow":                                  {options: []motia.TriggerOption{motia.OverlapAllow}, want: "+0 +1 +2 -0 +3 -1 +4 -2 +5 -3 +6 -4 -5 -6"},
-		"allow, whatever the app's queues are":   {options: []motia.TriggerOption{motia.OverlapAllow}, app: motia.QueueConfig{Type: motia.FIFO, MaxPending: 1}, want: "+0 +1 +2 -0 +3 -1 +4 -2 +5 -3 +6 -4 -5 -6"},
+		"allow, whatever the app's queues are":   {options: []motia.TriggerOption{motia.OverlapAllow}, app: motia.QueueConfig{Type: motia.QueueFIFO, MaxPending: 1}, want: "+0 +1 +2 -0 +3 -1 +4 -2 +5 -3 +6 -4 -5 -6"},
 		"allow, up to the trigger's concurrency": {options: []motia.TriggerOption{motia.OverlapAllow, motia.QueueConfig{Concurrency: 1}}, want: "+0 -0 +1 -1 +2 -2"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -16,7 +16,7 @@ func TestASpecSaysWhatTheTriggerSays(t *testing.T) {
 	always := motia.When(func(motia.Input[httpSmall]) bool { return true })
 	small := reflect.TypeFor[httpSmall]()
 	empty, x, y := "", "x", "y"
-	retry := motia.QueueConfig{Type: motia.FIFO, MaxAttempts: 2, VisibilityTimeout: time.Minute, Delay: time.Second, Concurrency: 3, MaxPending: 4}
+	retry := motia.QueueConfig{Type: motia.QueueFIFO, MaxAttempts: 2, VisibilityTimeout: time.Minute, Delay: time.Second, Concurrency: 3, MaxPending: 4}
 	use := motia.Use(func(next http.Handler) http.Handler { return next })
 	for text, test := range map[string]struct {
 		trigger motia.Trigger

@@ -38,7 +38,7 @@ type Queue interface {
 
 // SubscriptionConfig is the policy of one subscription. It is data, so that all processes share it.
 type SubscriptionConfig struct {
-	// Retry applies to attempts that end with [Retry] and to deliveries whose lease was lost.
+	// Retry applies to attempts that end with [OutcomeRetry] and to deliveries whose lease was lost.
 	Retry RetryPolicy
 	// Visibility bounds how long a handler may hold a message. When it has passed, the handler's context ends, the
 	// attempt has failed, and the handler's result no longer counts. [Lease.Extend] moves the bound. Zero means no
@@ -136,23 +136,23 @@ type Outcome int
 
 // The outcomes of an attempt.
 const (
-	// Done removes the message.
-	Done Outcome = iota
-	// Retry repeats it by the subscription's retry policy.
-	Retry
-	// RetryAfter repeats it after Result.Delay, within the policy's number of retries.
-	RetryAfter
-	// Dead makes it a dead letter at once.
-	Dead
-	// Release gives it back as if it had not been delivered: at the head of its group, without counting the attempt.
-	Release
+	// OutcomeDone removes the message.
+	OutcomeDone Outcome = iota
+	// OutcomeRetry repeats it by the subscription's retry policy.
+	OutcomeRetry
+	// OutcomeRetryAfter repeats it after Result.Delay, within the policy's number of retries.
+	OutcomeRetryAfter
+	// OutcomeDead makes it a dead letter at once.
+	OutcomeDead
+	// OutcomeRelease gives it back as if it had not been delivered: at the head of its group, without counting the attempt.
+	OutcomeRelease
 )
 
 // Result is a handler's verdict on a message.
 type Result struct {
 	Outcome Outcome
-	Delay   time.Duration // for RetryAfter
-	Error   string        // for Retry, RetryAfter and Dead: kept with the attempt
+	Delay   time.Duration // for OutcomeRetryAfter
+	Error   string        // kept with the attempt, except for OutcomeDone and OutcomeRelease
 }
 
 // DeadLetters administers the messages that were given up. It is optional for a [Queue].

@@ -123,7 +123,7 @@ func TestACrashCostsAnAttemptButNeverTheLast(t *testing.T) {
 			last[string(d.Data)] = d.Attempt
 			calls++
 			if string(d.Data) == "0" && d.Attempt == 4 {
-				return driver.Result{Outcome: driver.Retry, Error: "fails by itself"}
+				return driver.Result{Outcome: driver.OutcomeRetry, Error: "fails by itself"}
 			}
 			return driver.Result{}
 		})
@@ -156,9 +156,9 @@ func TestACrashLeavesTheLastWordToDeadAndRelease(t *testing.T) {
 		chaosConsume(t, b, 1, func(_ context.Context, d *driver.Delivery) driver.Result {
 			log.add("%s%d", d.Data, d.Attempt)
 			if seen[string(d.Data)]++; seen[string(d.Data)] == 1 {
-				return driver.Result{Outcome: driver.Release}
+				return driver.Result{Outcome: driver.OutcomeRelease}
 			}
-			return driver.Result{Outcome: driver.Dead, Error: "enough"}
+			return driver.Result{Outcome: driver.OutcomeDead, Error: "enough"}
 		})
 		for i := range 20 {
 			require.NoError(t, b.Queue.Publish(t.Context(), chaosMessage("g", strconv.Itoa(i))))
@@ -374,7 +374,7 @@ func TestAClockThatIsOffDelaysAndNeverHastens(t *testing.T) {
 			late = append(late, time.Since(d.NotBefore))
 			times = append(times, d.Enqueued.Sub(start))
 			if len(late) == 1 {
-				return driver.Result{Outcome: driver.Retry}
+				return driver.Result{Outcome: driver.OutcomeRetry}
 			}
 			return driver.Result{}
 		})

@@ -152,7 +152,7 @@ func (q *chaosQueue) deliver(ctx context.Context, subscription string, drain <-c
 	if q.strikes(met, reordering) {
 		// Once for each attempt: what steps back every time never arrives.
 		if goes := q.hold(ctx, subscription, drain, &d, config, met, before == 0 && met.half(reordering)); !goes {
-			return driver.Result{Outcome: driver.Release}
+			return driver.Result{Outcome: driver.OutcomeRelease}
 		}
 	}
 	// The last attempt must come to something.
@@ -169,14 +169,14 @@ func (q *chaosQueue) deliver(ctx context.Context, subscription string, drain <-c
 		q.noteDelivery(slowAck, "acknowledgement late", subscription, &d, wait)
 		pause(ctx, nil, wait)
 	}
-	if crashes && (result.Outcome == driver.Done || result.Outcome == driver.Retry || result.Outcome == driver.RetryAfter) {
-		// Not Release, which may be the end of this process, and must not cost an attempt; nor Dead: no lost lease is
+	if crashes && (result.Outcome == driver.OutcomeDone || result.Outcome == driver.OutcomeRetry || result.Outcome == driver.OutcomeRetryAfter) {
+		// Not OutcomeRelease, which may be the end of this process, and must not cost an attempt; nor OutcomeDead: no lost lease is
 		// to give another chance to what must not have one.
 		q.noteDelivery(crash, "crash after the handler", subscription, &d, 0)
 		result = crashed("after the handler had returned")
 	}
-	if result.Outcome == driver.Retry { // at a time that the seed decides too
-		result.Outcome, result.Delay = driver.RetryAfter, met.retryDelay(config.Retry, d.Attempt)
+	if result.Outcome == driver.OutcomeRetry { // at a time that the seed decides too
+		result.Outcome, result.Delay = driver.OutcomeRetryAfter, met.retryDelay(config.Retry, d.Attempt)
 	}
 	q.mu.Lock()
 	acknowledged := q.acknowledged
@@ -194,7 +194,7 @@ func (q *chaosQueue) config(subscription string) driver.SubscriptionConfig {
 }
 
 func crashed(when string) driver.Result {
-	return driver.Result{Outcome: driver.Retry, Error: ErrChaos.Error() + ": the worker crashed " + when}
+	return driver.Result{Outcome: driver.OutcomeRetry, Error: ErrChaos.Error() + ": the worker crashed " + when}
 }
 
 // hold lets a delivery wait, and reports whether its handler may begin: it may not if it is to step back, nor where

@@ -23,12 +23,12 @@ type Outcome string
 
 // The outcomes of an invocation.
 const (
-	Done         Outcome = "done"
-	Skipped      Outcome = "skipped"       // the handler did not run: a condition is false, or the trigger is narrowed to something else
-	Failed       Outcome = "failed"        // a request was answered with an error
-	Retried      Outcome = "retried"       // the attempt has failed, and another one will come
-	DeadLettered Outcome = "dead-lettered" // the attempt has failed, and was the last
-	Released     Outcome = "released"      // the shutdown gave the message back
+	OutcomeDone         Outcome = "done"
+	OutcomeSkipped      Outcome = "skipped"       // the handler did not run: a condition is false, or the trigger is narrowed to something else
+	OutcomeFailed       Outcome = "failed"        // a request was answered with an error
+	OutcomeRetried      Outcome = "retried"       // the attempt has failed, and another one will come
+	OutcomeDeadLettered Outcome = "dead-lettered" // the attempt has failed, and was the last
+	OutcomeReleased     Outcome = "released"      // the shutdown gave the message back
 )
 
 // Event is one thing that happened. Fields that do not belong to its kind are empty.

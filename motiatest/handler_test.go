@@ -18,7 +18,7 @@ func TestAPlainHandlerFunctionCanBeCalled(t *testing.T) {
 	require.NoError(t, handleReceipt(tea, ctx))
 
 	require.Equal(t, []motia.Message[Email]{{Topic: "send-email", Data: Email{"eve@example.com", "Receipt"}}}, motiatest.Enqueued(t, app, SendEmail))
-	require.Equal(t, []motia.StateInput[Status]{{Type: motia.Created, Scope: "statuses", Key: "o-1", New: &Status{"confirmed"}}},
+	require.Equal(t, []motia.StateInput[Status]{{Type: motia.ChangeCreated, Scope: "statuses", Key: "o-1", New: &Status{"confirmed"}}},
 		motiatest.StateChanges(t, app, Statuses))
 	logs := app.Events().Kind(motiatest.KindLog)
 	require.Equal(t, "sending receipt", logs[len(logs)-1].Message)
@@ -71,9 +71,9 @@ func TestTheContextOfAPlainHandlerKnowsItsInput(t *testing.T) {
 
 func TestAStateInputKnowsWhatKindOfChangeItIs(t *testing.T) {
 	one := Status{"one"}
-	require.Equal(t, motia.Created, motiatest.State(Statuses, "k", nil, &one).Type)
-	require.Equal(t, motia.Updated, motiatest.State(Statuses, "k", &one, &one).Type)
-	require.Equal(t, motia.Deleted, motiatest.State(Statuses, "k", &one, nil).Type)
+	require.Equal(t, motia.ChangeCreated, motiatest.State(Statuses, "k", nil, &one).Type)
+	require.Equal(t, motia.ChangeUpdated, motiatest.State(Statuses, "k", &one, &one).Type)
+	require.Equal(t, motia.ChangeDeleted, motiatest.State(Statuses, "k", &one, nil).Type)
 }
 
 func TestAHandlerCanBeCalledInAnAppWithStateAndStreams(t *testing.T) {
@@ -92,13 +92,13 @@ func TestAHandlerCanBeCalledInAnAppWithStateAndStreams(t *testing.T) {
 func TestInvokeGoesThroughValidation(t *testing.T) {
 	result := motiatest.Invoke(t, createOrder, motiatest.HTTP("POST", "/orders", Order{ID: "o-1", Email: "eve"}))
 	require.False(t, result.Called)
-	require.Equal(t, motiatest.Failed, result.Outcome)
+	require.Equal(t, motiatest.OutcomeFailed, result.Outcome)
 	require.Equal(t, http.StatusBadRequest, result.HTTP.Code)
 	require.Contains(t, result.HTTP.Body.String(), `{"field":"email","rule":"email","message":"must be an email address"}`)
 
 	result = motiatest.Invoke(t, sendReceipt, motiatest.Queue(OrderCreated, Order{ID: "o-1"}))
 	require.False(t, result.Called)
-	require.Equal(t, motiatest.DeadLettered, result.Outcome)
+	require.Equal(t, motiatest.OutcomeDeadLettered, result.Outcome)
 	require.ErrorContains(t, result.Err, "email is required")
 }
 
@@ -106,7 +106,7 @@ func TestInvokeReturnsTheResponseAndTheEffects(t *testing.T) {
 	result := motiatest.Invoke(t, createOrder, motiatest.HTTP("POST", "/orders", tea))
 	require.True(t, result.Called)
 	require.NoError(t, result.Err)
-	require.Equal(t, motiatest.Done, result.Outcome)
+	require.Equal(t, motiatest.OutcomeDone, result.Outcome)
 	require.Equal(t, http.StatusCreated, result.HTTP.Code)
 	motiatest.Equal(t, tea, result.HTTP.Body)
 	require.Equal(t, []motia.Message[Order]{{Topic: "order-created", Data: tea, MessageGroupID: "eve@example.com"}},
@@ -140,7 +140,7 @@ func TestInvokeRunsEveryKindOfTrigger(t *testing.T) {
 	for _, input := range inputs {
 		result := motiatest.Invoke(app, step, input)
 		require.True(t, result.Called, "%T", input)
-		require.Equal(t, motiatest.Done, result.Outcome)
+		require.Equal(t, motiatest.OutcomeDone, result.Outcome)
 		require.NoError(t, result.Err)
 		require.Nil(t, result.HTTP)
 	}
@@ -159,7 +159,7 @@ func TestInvokeSkipsWhatTheConditionTurnsAway(t *testing.T) {
 	draft := Status{"draft"}
 	result := motiatest.Invoke(t, publishStatus, motiatest.State(Statuses, "o-1", nil, &draft))
 	require.False(t, result.Called)
-	require.Equal(t, motiatest.Skipped, result.Outcome)
+	require.Equal(t, motiatest.OutcomeSkipped, result.Outcome)
 	require.NoError(t, result.Err)
 }
 
@@ -171,11 +171,11 @@ func TestInvokeTellsWhatBecomesOfAFailure(t *testing.T) {
 		attempt int
 		want    motiatest.Outcome
 	}{
-		{"first attempt", func() error { return errDown }, 1, motiatest.Retried},
-		{"last attempt", func() error { return errDown }, 3, motiatest.DeadLettered},
-		{"permanent", func() error { return motia.Permanent(errDown) }, 1, motiatest.DeadLettered},
-		{"chosen delay", func() error { return motia.RetryAfter(time.Hour, errDown) }, 1, motiatest.Retried},
-		{"panic", func() error { panic(errDown) }, 1, motiatest.Retried},
+		{"first attempt", func() error { return errDown }, 1, motiatest.OutcomeRetried},
+		{"last attempt", func() error { return errDown }, 3, motiatest.OutcomeDeadLettered},
+		{"permanent", func() error { return motia.Permanent(errDown) }, 1, motiatest.OutcomeDeadLettered},
+		{"chosen delay", func() error { return motia.RetryAfter(time.Hour, errDown) }, 1, motiatest.OutcomeRetried},
+		{"panic", func() error { panic(errDown) }, 1, motiatest.OutcomeRetried},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			step := motia.QueueStep(motia.StepConfig{

@@ -43,12 +43,12 @@ func Cron[T any](scheduledAt time.Time) *motia.CronInput[T] {
 
 // State returns the input of a change. A nil old value means that the value was created, a nil new one that it was deleted.
 func State[T any](scope motia.Scope[T], key string, old, updated *T) *motia.StateInput[T] {
-	in := &motia.StateInput[T]{Type: motia.Updated, Scope: string(scope), Key: key, Old: old, New: updated}
+	in := &motia.StateInput[T]{Type: motia.ChangeUpdated, Scope: string(scope), Key: key, Old: old, New: updated}
 	switch {
 	case updated == nil:
-		in.Type = motia.Deleted
+		in.Type = motia.ChangeDeleted
 	case old == nil:
-		in.Type = motia.Created
+		in.Type = motia.ChangeCreated
 	}
 	return in
 }

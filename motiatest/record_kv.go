@@ -72,7 +72,7 @@ func (k *kv) written(e *event, old, written driver.Entry, err error) {
 	}
 	k.rec.settle(e, func(e *Event) {
 		e.Old, e.Data = old.Value, written.Value
-		kinds := [3]string{string(motia.Created), string(motia.Updated), string(motia.Deleted)}
+		kinds := [3]string{string(motia.ChangeCreated), string(motia.ChangeUpdated), string(motia.ChangeDeleted)}
 		if e.Kind == KindStream {
 			kinds = [3]string{string(motia.EventCreate), string(motia.EventUpdate), string(motia.EventDelete)}
 		}

@@ -195,7 +195,7 @@ func (q *queue) Consume(ctx context.Context, id string, options driver.ConsumeOp
 func (r *recorder) deliver(ctx context.Context, id string, d *driver.Delivery, handle driver.Handler) driver.Result {
 	if !r.spend() { // Idle is about to say that this never ends
 		<-r.released
-		return driver.Result{Outcome: driver.Release}
+		return driver.Result{Outcome: driver.OutcomeRelease}
 	}
 	r.mu.Lock()
 	sub := r.subscriptions[id]
@@ -215,7 +215,7 @@ func (r *recorder) run(ctx context.Context, s *span, d *driver.Delivery, handle 
 			r.mu.Lock()
 			r.exited = s.subscription.step
 			r.mu.Unlock()
-			r.end(s, Event{Outcome: Failed, Err: "the handler has ended its goroutine"})
+			r.end(s, Event{Outcome: OutcomeFailed, Err: "the handler has ended its goroutine"})
 		}
 	}()
 	stop := context.AfterFunc(ctx, r.bump) // the end of the lease changes what is pending
@@ -234,22 +234,22 @@ func (r *recorder) wasCalled(s *span) bool {
 
 // outcome says how a delivery ended.
 func (s *span) outcome(ctx context.Context, d *driver.Delivery, result driver.Result, called bool) Event {
-	e := Event{Outcome: Done, Err: result.Error}
-	failed := Retried
+	e := Event{Outcome: OutcomeDone, Err: result.Error}
+	failed := OutcomeRetried
 	if d.Attempt > s.subscription.maxRetries {
-		failed = DeadLettered
+		failed = OutcomeDeadLettered
 	}
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		e.Outcome, e.Err = failed, "visibility timeout passed" // whatever it returned
-	case result.Outcome == driver.Release:
-		e.Outcome = Released
-	case result.Outcome == driver.Dead:
-		e.Outcome = DeadLettered
-	case result.Outcome == driver.Retry || result.Outcome == driver.RetryAfter:
+	case result.Outcome == driver.OutcomeRelease:
+		e.Outcome = OutcomeReleased
+	case result.Outcome == driver.OutcomeDead:
+		e.Outcome = OutcomeDeadLettered
+	case result.Outcome == driver.OutcomeRetry || result.Outcome == driver.OutcomeRetryAfter:
 		e.Outcome = failed
 	case !called:
-		e.Outcome = Skipped
+		e.Outcome = OutcomeSkipped
 	}
 	return e
 }

@@ -169,7 +169,7 @@ func (w *responseWriter) end(ended bool, request json.RawMessage, r *recorder) E
 	r.mu.Lock()
 	w.span.start.Data = request
 	r.mu.Unlock()
-	e := Event{Outcome: Done, Status: w.status, Data: asJSON(w.body.Bytes())}
+	e := Event{Outcome: OutcomeDone, Status: w.status, Data: asJSON(w.body.Bytes())}
 	if e.Status == 0 && ended {
 		e.Status = http.StatusOK // as net/http says
 	}
@@ -177,7 +177,7 @@ func (w *responseWriter) end(ended bool, request json.RawMessage, r *recorder) E
 		e.Err = errCut.Error()
 	}
 	if !ended || e.Status >= http.StatusBadRequest {
-		e.Outcome = Failed
+		e.Outcome = OutcomeFailed
 	}
 	return e
 }

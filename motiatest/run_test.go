@@ -57,8 +57,8 @@ func TestDeletionsAndUpdatesAreRecorded(t *testing.T) {
 	_, _, err = Statuses.Delete(ctx, "o-1")
 	require.NoError(t, err)
 	require.Equal(t, []motia.StateInput[Status]{
-		{Type: motia.Created, Scope: "statuses", Key: "o-1", New: &Status{"new"}},
-		{Type: motia.Deleted, Scope: "statuses", Key: "o-1", Old: &Status{"new"}},
+		{Type: motia.ChangeCreated, Scope: "statuses", Key: "o-1", New: &Status{"new"}},
+		{Type: motia.ChangeDeleted, Scope: "statuses", Key: "o-1", Old: &Status{"new"}},
 	}, motiatest.StateChanges(t, app, Statuses))
 
 	_, err = Live.Set(ctx, "all", "o-1", Status{"seen"})

@@ -40,7 +40,7 @@ func TestExhaustedRetriesLeaveADeadLetterAndAnIdleApp(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 1, n)
 		ends := app.Events().Kind(motiatest.KindEnd)
-		require.Equal(t, motiatest.DeadLettered, ends[len(ends)-1].Outcome)
+		require.Equal(t, motiatest.OutcomeDeadLettered, ends[len(ends)-1].Outcome)
 		require.Equal(t, 3, ends[len(ends)-1].Attempt)
 	})
 }
@@ -74,8 +74,8 @@ func TestVisibilityTimeoutsPassInVirtualTime(t *testing.T) {
 		require.Less(t, time.Since(start), 2*time.Hour+time.Minute)
 		ends := app.Events().Kind(motiatest.KindEnd)
 		require.Len(t, ends, 2)
-		require.Equal(t, motiatest.Retried, ends[0].Outcome)
-		require.Equal(t, motiatest.DeadLettered, ends[1].Outcome)
+		require.Equal(t, motiatest.OutcomeRetried, ends[0].Outcome)
+		require.Equal(t, motiatest.OutcomeDeadLettered, ends[1].Outcome)
 		require.Equal(t, "visibility timeout passed", ends[1].Err)
 	})
 }
@@ -158,7 +158,7 @@ func TestAShutdownPassesInVirtualTime(t *testing.T) {
 		require.Equal(t, 5*time.Minute, time.Since(start))
 		require.True(t, errors.Is(causes[0], motia.ErrShutdown) || errors.Is(causes[0], context.Canceled), causes)
 		ends := app.Events().Kind(motiatest.KindEnd)
-		require.Equal(t, motiatest.Released, ends[len(ends)-1].Outcome)
+		require.Equal(t, motiatest.OutcomeReleased, ends[len(ends)-1].Outcome)
 	})
 }
 
@@ -185,6 +185,6 @@ func TestRedrivenDeadLettersAreWaitedFor(t *testing.T) {
 		app.Idle()
 		ends := app.Events().Kind(motiatest.KindEnd)
 		require.Len(t, ends, 2)
-		require.Equal(t, motiatest.Done, ends[1].Outcome)
+		require.Equal(t, motiatest.OutcomeDone, ends[1].Outcome)
 	})
 }

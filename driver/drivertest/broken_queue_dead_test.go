@@ -103,7 +103,7 @@ func breakEnd(add adder) {
 			ctx, cancel := context.WithTimeout(ctx, time.Millisecond)
 			defer cancel()
 			_ = q.Queue.Consume(ctx, subscription, driver.ConsumeOptions{Slots: 1}, func(context.Context, *driver.Delivery) driver.Result {
-				return driver.Result{Outcome: driver.Retry, Error: "prefetched"}
+				return driver.Result{Outcome: driver.OutcomeRetry, Error: "prefetched"}
 			})
 			return nil
 		}

@@ -38,29 +38,29 @@ func breakDelivery(add adder) {
 	})
 	add("retries by policy, whatever the handler says", "retry-after", func(q *queue) {
 		q.results(func(r *driver.Result) {
-			if r.Outcome == driver.RetryAfter {
-				r.Outcome = driver.Retry
+			if r.Outcome == driver.OutcomeRetryAfter {
+				r.Outcome = driver.OutcomeRetry
 			}
 		})
 	})
 	add("retries what is dead", "dead", func(q *queue) {
 		q.results(func(r *driver.Result) {
-			if r.Outcome == driver.Dead {
-				r.Outcome = driver.Retry
+			if r.Outcome == driver.OutcomeDead {
+				r.Outcome = driver.OutcomeRetry
 			}
 		})
 	})
 	add("counts a released attempt", "release attempts kill", func(q *queue) {
 		q.results(func(r *driver.Result) {
-			if r.Outcome == driver.Release {
-				r.Outcome = driver.Retry
+			if r.Outcome == driver.OutcomeRelease {
+				r.Outcome = driver.OutcomeRetry
 			}
 		})
 	})
 	add("takes a released message for done", "release attempts group-order", func(q *queue) {
 		q.results(func(r *driver.Result) {
-			if r.Outcome == driver.Release {
-				r.Outcome = driver.Done
+			if r.Outcome == driver.OutcomeRelease {
+				r.Outcome = driver.OutcomeDone
 			}
 		})
 	})

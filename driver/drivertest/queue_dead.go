@@ -64,7 +64,7 @@ func (x *trial) bury(subscription string, messages ...driver.Message) {
 // buryHeld lets what a subscription holds die, until it has so many dead letters.
 func (x *trial) buryHeld(subscription string, n int) {
 	c := x.consume(subscription, 1, func(_ context.Context, d *driver.Delivery) driver.Result {
-		return driver.Result{Outcome: driver.Dead, Error: "died of " + string(d.Data)}
+		return driver.Result{Outcome: driver.OutcomeDead, Error: "died of " + string(d.Data)}
 	})
 	x.eventually(func() bool { return x.countDead(subscription) >= n }, "there are no %d dead letters", n)
 	c.stop()
@@ -99,7 +99,7 @@ func deadFields(x *trial) {
 		enqueued, begun = d.Enqueued, time.Now()
 		n++
 		x.pass(0.5)
-		return driver.Result{Outcome: driver.Retry, Error: fmt.Sprint("failure ", n)}
+		return driver.Result{Outcome: driver.OutcomeRetry, Error: fmt.Sprint("failure ", n)}
 	})
 	x.eventually(func() bool { return x.countDead(sub) == 1 }, "no dead letter after the last retry")
 	letters := x.dead(sub)
@@ -141,7 +141,7 @@ func deadCounts(x *trial) {
 		defer mu.Unlock()
 		attempts[string(d.Data)]++
 		if attempts[string(d.Data)] <= d.Sequence%6 {
-			return driver.Result{Outcome: driver.Retry, Error: "x"}
+			return driver.Result{Outcome: driver.OutcomeRetry, Error: "x"}
 		}
 		done++
 		return driver.Result{}
@@ -212,7 +212,7 @@ func deadPaging(x *trial) {
 func deadFreesGroup(x *trial) {
 	x.bind(topic, sub, driver.SubscriptionConfig{})
 	var j journal
-	x.consume(sub, 1, x.failing(&j, driver.Result{Outcome: driver.Dead, Error: "x"}))
+	x.consume(sub, 1, x.failing(&j, driver.Result{Outcome: driver.OutcomeDead, Error: "x"}))
 	x.publish(numbered("g", 2)...)
 	x.expect(&j, "g/01 g/11")
 	x.expectDead(sub, "g/0")
@@ -236,7 +236,7 @@ func redriveHistory(x *trial) {
 	x.consume(sub, 1, func(_ context.Context, d *driver.Delivery) driver.Result {
 		j.note(d)
 		n++
-		return driver.Result{Outcome: driver.Retry, Error: fmt.Sprint("failure ", n)}
+		return driver.Result{Outcome: driver.OutcomeRetry, Error: fmt.Sprint("failure ", n)}
 	})
 	x.publish(texts("a")...)
 	x.eventually(func() bool { return x.countDead(sub) == 1 }, "no dead letter")
@@ -344,7 +344,7 @@ func stats(x *trial) {
 		case "retries":
 			return retry
 		}
-		return driver.Result{Outcome: driver.Dead, Error: "x"}
+		return driver.Result{Outcome: driver.OutcomeDead, Error: "x"}
 	})
 	want := driver.SubscriptionStats{Ready: 1, Delayed: 3, Running: 2, Dead: 1}
 	if _, ok := x.backend.Queue.(driver.DeadLetters); !ok {

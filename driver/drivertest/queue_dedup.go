@@ -148,7 +148,7 @@ func pendingCounts(x *trial) {
 		return err == nil
 	}, "there is no room after a message is done")
 	x.publishFull("full again", texts("x")...)
-	next(driver.Result{Outcome: driver.Dead, Error: "dead"})
+	next(driver.Result{Outcome: driver.OutcomeDead, Error: "dead"})
 	x.eventually(func() bool { return x.backend.Queue.Publish(x.ctx, x.delayed("", "z", 1000)) == nil }, "a dead letter takes room")
 	x.publishFull("full at last", texts("x")...)
 }

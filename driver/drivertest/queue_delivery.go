@@ -75,7 +75,7 @@ func deliveryIdentity(x *trial) {
 			x.errorf("Enqueued is %v, %v off", d.Enqueued, off)
 		}
 		if d.Attempt == 1 {
-			return driver.Result{Outcome: driver.Retry, Error: "again"}
+			return driver.Result{Outcome: driver.OutcomeRetry, Error: "again"}
 		}
 		return driver.Result{}
 	})

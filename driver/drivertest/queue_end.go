@@ -128,7 +128,7 @@ func killIgnored(x *trial) {
 	c := x.consumeOn(all[0], sub, 1, func(_ context.Context, d *driver.Delivery) driver.Result {
 		first.note(d)
 		x.hold(gate) // whatever the context says
-		return driver.Result{Outcome: driver.Dead, Error: "late"}
+		return driver.Result{Outcome: driver.OutcomeDead, Error: "late"}
 	})
 	c.ends = true
 	x.publish(numbered("g", 2)...)

@@ -91,13 +91,13 @@ func stuck(x *trial, j *journal, late driver.Outcome) {
 
 func lateResult(x *trial) {
 	var j journal
-	stuck(x, &j, driver.Done)
+	stuck(x, &j, driver.OutcomeDone)
 	x.expect(&j, "g/01 g/02 g/11")
 }
 
 func lateFailure(x *trial) {
 	var j journal
-	stuck(x, &j, driver.Retry)
+	stuck(x, &j, driver.OutcomeRetry)
 	x.pass(3)
 	x.expect(&j, "g/01 g/02 g/11")
 }

@@ -70,10 +70,10 @@ func groupOrder(x *trial) {
 		switch {
 		case again:
 			o.end(d.Group, n, false)
-			return driver.Result{Outcome: driver.Release}
+			return driver.Result{Outcome: driver.OutcomeRelease}
 		case n%7 == 3 && d.Attempt == 1:
 			o.end(d.Group, n, false)
-			return driver.Result{Outcome: driver.Retry, Error: "flaky"}
+			return driver.Result{Outcome: driver.OutcomeRetry, Error: "flaky"}
 		}
 		o.end(d.Group, n, true)
 		return driver.Result{}
@@ -130,7 +130,7 @@ func failingHoldsItsGroup(x *trial) {
 	x.consume(sub, 1, func(_ context.Context, d *driver.Delivery) driver.Result {
 		j.note(d)
 		if string(d.Data) == "a/0" && d.Attempt == 1 {
-			return driver.Result{Outcome: driver.Retry, Error: "fails"}
+			return driver.Result{Outcome: driver.OutcomeRetry, Error: "fails"}
 		}
 		return driver.Result{}
 	})
@@ -157,7 +157,7 @@ func ungroupedConcurrent(x *trial) {
 		switch string(d.Data) {
 		case "fails":
 			if d.Attempt == 1 {
-				return driver.Result{Outcome: driver.Retry, Error: "fails"}
+				return driver.Result{Outcome: driver.OutcomeRetry, Error: "fails"}
 			}
 		case "after":
 		default:
@@ -182,7 +182,7 @@ func orderedSubscription(x *trial) {
 		fails := n%10 == 4 && d.Attempt == 1
 		o.end("", n, !fails)
 		if fails {
-			return driver.Result{Outcome: driver.Retry, Error: "flaky"}
+			return driver.Result{Outcome: driver.OutcomeRetry, Error: "flaky"}
 		}
 		return driver.Result{}
 	}
@@ -223,7 +223,7 @@ func orderPerSubscription(x *trial) {
 	var failing, working journal
 	x.consume("fails", 1, func(_ context.Context, d *driver.Delivery) driver.Result {
 		failing.note(d)
-		return driver.Result{Outcome: driver.Retry, Error: "fails"}
+		return driver.Result{Outcome: driver.OutcomeRetry, Error: "fails"}
 	})
 	x.consume("works", 1, working.done)
 	x.publish(numbered("g", 3)...)

@@ -7,7 +7,7 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// failing returns a handler that notes what it gets and returns the results in turn, and Done after them.
+// failing returns a handler that notes what it gets and returns the results in turn, and OutcomeDone after them.
 func (x *trial) failing(j *journal, results ...driver.Result) driver.Handler {
 	n := 0
 	return func(_ context.Context, d *driver.Delivery) driver.Result {
@@ -20,8 +20,8 @@ func (x *trial) failing(j *journal, results ...driver.Result) driver.Handler {
 }
 
 var (
-	retry   = driver.Result{Outcome: driver.Retry, Error: "retry"}
-	release = driver.Result{Outcome: driver.Release}
+	retry   = driver.Result{Outcome: driver.OutcomeRetry, Error: "retry"}
+	release = driver.Result{Outcome: driver.OutcomeRelease}
 )
 
 // expectPauses checks the pauses between the deliveries, in units.
@@ -83,7 +83,7 @@ func retryLimit(x *trial) {
 func noRetries(x *trial) {
 	x.bind(topic, sub, driver.SubscriptionConfig{})
 	var j journal
-	x.consume(sub, 1, x.failing(&j, retry, driver.Result{Outcome: driver.RetryAfter, Error: "x"}))
+	x.consume(sub, 1, x.failing(&j, retry, driver.Result{Outcome: driver.OutcomeRetryAfter, Error: "x"}))
 	x.publish(numbered("g", 3)...)
 	x.expect(&j, "g/01 g/11 g/21")
 }
@@ -91,7 +91,7 @@ func noRetries(x *trial) {
 func retryAfter(x *trial) {
 	x.bind(topic, sub, driver.SubscriptionConfig{Retry: x.retry(3, 20)})
 	after := func(units float64) driver.Result {
-		return driver.Result{Outcome: driver.RetryAfter, Delay: x.units(units), Error: "later"}
+		return driver.Result{Outcome: driver.OutcomeRetryAfter, Delay: x.units(units), Error: "later"}
 	}
 	var j journal
 	x.consume(sub, 1, x.failing(&j, after(2), after(0), after(1), after(0)))
@@ -103,7 +103,7 @@ func retryAfter(x *trial) {
 func deadAtOnce(x *trial) {
 	x.bind(topic, sub, driver.SubscriptionConfig{Retry: x.retry(9, 0)})
 	var j journal
-	x.consume(sub, 1, x.failing(&j, driver.Result{Outcome: driver.Dead, Error: "hopeless"}))
+	x.consume(sub, 1, x.failing(&j, driver.Result{Outcome: driver.OutcomeDead, Error: "hopeless"}))
 	x.publish(numbered("g", 2)...)
 	x.expect(&j, "g/01 g/11")
 	x.pass(1)
@@ -121,7 +121,7 @@ func releaseKeepsItsPlace(x *trial) {
 func attemptCount(x *trial) {
 	x.bind(topic, sub, driver.SubscriptionConfig{Retry: x.retry(2, 0)})
 	var j journal
-	x.consume(sub, 1, x.failing(&j, release, retry, release, release, driver.Result{Outcome: driver.RetryAfter, Error: "x"}, release))
+	x.consume(sub, 1, x.failing(&j, release, retry, release, release, driver.Result{Outcome: driver.OutcomeRetryAfter, Error: "x"}, release))
 	x.publish(texts("a")...)
 	x.expect(&j, "a1 a1 a2 a2 a2 a3 a3")
 }

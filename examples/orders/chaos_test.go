@@ -189,7 +189,7 @@ func TestAChangeThatWasADeadLetterDoesNotSetTheStatusBack(t *testing.T) {
 		newer.Status, newer.CompletedSteps, newer.ChargeAttempts = Completed, parts, 2
 		for _, order := range []Order{older, newer, older} { // the last is redriven
 			result := motiatest.Invoke(d.app, publishStatus, motiatest.State(Orders, order.ID, nil, &order))
-			require.Equal(t, motiatest.Done, result.Outcome, result.Err)
+			require.Equal(t, motiatest.OutcomeDone, result.Outcome, result.Err)
 		}
 		live, _, err := Live.Get(d.app.Context(t.Context()), older.Customer.ID, older.ID)
 		require.NoError(t, err)

@@ -48,17 +48,17 @@ func (s *subscription) settleLocked(l *lease, result driver.Result, now instant)
 	s.stopLocked(l)
 	it := l.item
 	switch result.Outcome {
-	case driver.Done:
+	case driver.OutcomeDone:
 		s.leaveLocked(it)
-	case driver.Release:
+	case driver.OutcomeRelease:
 		s.releaseLocked(it)
-	case driver.Dead:
+	case driver.OutcomeDead:
 		s.failLocked(l, result.Error, now)
 		s.buryLocked(it)
-	case driver.RetryAfter:
+	case driver.OutcomeRetryAfter:
 		s.failLocked(l, result.Error, now)
 		s.retryLocked(it, result.Delay, now)
-	case driver.Retry:
+	case driver.OutcomeRetry:
 		s.failLocked(l, result.Error, now)
 		s.retryLocked(it, s.config.Retry.Delay(int(it.attempt)), now)
 	default: // no outcome that we know: nothing may be lost

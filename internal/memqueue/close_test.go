@@ -45,7 +45,7 @@ func TestCloseWhileBusyDrains(t *testing.T) {
 		c := consumeInBackground(t, q, 2, func(_ context.Context, d *driver.Delivery) driver.Result {
 			time.Sleep(time.Minute)
 			j.add(string(d.Data))
-			return driver.Result{Outcome: driver.Retry} // sets no alarm any more
+			return driver.Result{Outcome: driver.OutcomeRetry} // sets no alarm any more
 		})
 		idle := consumeInBackground(t, q, 2, j.record)
 		publish(t, q, text("a", "b", "c", "d", "e")...)
@@ -71,7 +71,7 @@ func TestCloseEndsHandlersWithItsContext(t *testing.T) {
 			if !errors.Is(context.Cause(ctx), driver.ErrClosed) {
 				t.Errorf("cause is %v", context.Cause(ctx))
 			}
-			return driver.Result{Outcome: driver.Release}
+			return driver.Result{Outcome: driver.OutcomeRelease}
 		})
 		publish(t, q, text("a")...)
 		synctest.Wait()

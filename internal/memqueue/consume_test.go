@@ -163,7 +163,7 @@ func TestEndOfContextEndsHandlers(t *testing.T) {
 				t.Errorf("err is %v, cause is %v", ctx.Err(), context.Cause(ctx))
 			}
 			time.Sleep(100 * time.Millisecond) // to unwind
-			return driver.Result{Outcome: driver.Release}
+			return driver.Result{Outcome: driver.OutcomeRelease}
 		})
 		publish(t, q, text("a", "b", "c")...)
 		synctest.Wait()
@@ -221,7 +221,7 @@ func TestStuckHandlerDoesNotHoldUpTheEnd(t *testing.T) {
 		release := make(chan struct{})
 		c := consumeInBackground(t, q, 4, func(_ context.Context, d *driver.Delivery) driver.Result {
 			<-release
-			return driver.Result{Outcome: driver.Done}
+			return driver.Result{Outcome: driver.OutcomeDone}
 		})
 		publish(t, q, numbered("g", 2)...)
 		publish(t, q, text("a", "b", "c", "d")...)

@@ -16,7 +16,7 @@ import (
 
 // kill is a handler that makes everything a dead letter.
 func kill(context.Context, *driver.Delivery) driver.Result {
-	return driver.Result{Outcome: driver.Dead, Error: "killed"}
+	return driver.Result{Outcome: driver.OutcomeDead, Error: "killed"}
 }
 
 // graveyard returns a queue with n dead letters, in the group "g".
@@ -97,7 +97,7 @@ func TestRedriveIsInTheOrderGiven(t *testing.T) {
 		var j journal
 		stop := consume(t, q, "s", 1, func(_ context.Context, d *driver.Delivery) driver.Result {
 			j.add(fmt.Sprintf("%s %d", d.Data, d.Attempt))
-			return driver.Result{Outcome: driver.Dead, Error: "again"}
+			return driver.Result{Outcome: driver.OutcomeDead, Error: "again"}
 		})
 		synctest.Wait()
 		stop()
@@ -131,7 +131,7 @@ func TestRedrivenMessagesHaveAllTheirRetriesAgain(t *testing.T) {
 		var j journal
 		defer consume(t, q, "s", 1, func(_ context.Context, d *driver.Delivery) driver.Result {
 			j.add(fmt.Sprint(d.Attempt, d.Sequence))
-			return driver.Result{Outcome: driver.Retry}
+			return driver.Result{Outcome: driver.OutcomeRetry}
 		})()
 		publish(t, q, text("a")...)
 		time.Sleep(time.Minute)
@@ -213,7 +213,7 @@ func TestCountsAgreeUnderConcurrency(t *testing.T) {
 		defer mu.Unlock()
 		attempts[string(d.Data)]++
 		if attempts[string(d.Data)] <= d.Sequence%6 {
-			return driver.Result{Outcome: driver.Retry}
+			return driver.Result{Outcome: driver.OutcomeRetry}
 		}
 		done++
 		return driver.Result{}

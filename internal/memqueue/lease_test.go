@@ -34,7 +34,7 @@ func TestVisibilityTimeoutWithStuckHandler(t *testing.T) {
 					t.Errorf("extend: %v", err)
 				}
 			}
-			return driver.Result{Outcome: driver.Done}
+			return driver.Result{Outcome: driver.OutcomeDone}
 		})
 		publish(t, q, text("stuck", "next")...)
 		time.Sleep(time.Hour)
@@ -67,7 +67,7 @@ func TestHandlerThatReturnsTooLateHasFailed(t *testing.T) {
 		bind(t, q, "topic", "s", driver.SubscriptionConfig{Visibility: time.Minute})
 		defer consume(t, q, "s", 1, func(ctx context.Context, _ *driver.Delivery) driver.Result {
 			time.Sleep(time.Minute) // returns in the very moment
-			return driver.Result{Outcome: driver.Done}
+			return driver.Result{Outcome: driver.OutcomeDone}
 		})()
 		publish(t, q, text("a", "b")...)
 		time.Sleep(time.Hour)

@@ -75,16 +75,16 @@ func checkOrder(t *testing.T, seed uint64) {
 			name := fmt.Sprintf("%s/%d", group, i)
 			failures := 0
 			for failures <= retries {
-				outcome := driver.Outcome(r.IntN(int(driver.Release) + 1))
+				outcome := driver.Outcome(r.IntN(int(driver.OutcomeRelease) + 1))
 				verdicts[name] = append(verdicts[name], outcome)
 				want[group] = append(want[group], fmt.Sprint(name, " ", outcome))
-				if outcome == driver.Retry || outcome == driver.RetryAfter {
+				if outcome == driver.OutcomeRetry || outcome == driver.OutcomeRetryAfter {
 					if failures == 0 && len(verdicts[name]) == 1 {
-						stuck[name] = outcome == driver.Retry && r.IntN(4) == 0
+						stuck[name] = outcome == driver.OutcomeRetry && r.IntN(4) == 0
 					}
 					failures++
 				}
-				if outcome == driver.Done || outcome == driver.Dead {
+				if outcome == driver.OutcomeDone || outcome == driver.OutcomeDead {
 					break
 				}
 			}
@@ -125,7 +125,7 @@ func TestFailingGroupHoldsOnlyItself(t *testing.T) {
 		defer consume(t, q, "s", 1, func(_ context.Context, d *driver.Delivery) driver.Result {
 			j.add(string(d.Data))
 			if string(d.Data) == "bad/0" {
-				return driver.Result{Outcome: driver.Retry}
+				return driver.Result{Outcome: driver.OutcomeRetry}
 			}
 			return driver.Result{}
 		})()
@@ -188,7 +188,7 @@ func TestOrderedSubscriptionIsOneGroup(t *testing.T) {
 			j.add(fmt.Sprint(string(d.Data), d.Attempt))
 			time.Sleep(time.Second)
 			if string(d.Data) == "b" && d.Attempt == 1 {
-				return driver.Result{Outcome: driver.Retry}
+				return driver.Result{Outcome: driver.OutcomeRetry}
 			}
 			return driver.Result{}
 		})()

@@ -56,14 +56,14 @@ func TestWhatCountsAsPending(t *testing.T) {
 		if !full() {
 			t.Error("running does not count")
 		}
-		outcomes <- driver.Retry
+		outcomes <- driver.OutcomeRetry
 		synctest.Wait()
 		wantStats(t, q, "s", driver.SubscriptionStats{Ready: 1, Delayed: 2})
 		if !full() {
 			t.Error("retries do not count")
 		}
 		time.Sleep(time.Minute)
-		outcomes <- driver.Retry
+		outcomes <- driver.OutcomeRetry
 		synctest.Wait()
 		wantStats(t, q, "s", driver.SubscriptionStats{Delayed: 1, Running: 1, Dead: 1})
 		if full() || !full() {
@@ -73,7 +73,7 @@ func TestWhatCountsAsPending(t *testing.T) {
 		if n, err := q.Redrive(t.Context(), "s", dead(t, q, "s")[0].DeadID); n != 1 || err != nil {
 			t.Errorf("%d, %v", n, err)
 		}
-		outcomes <- driver.Done
+		outcomes <- driver.OutcomeDone
 		synctest.Wait()
 		wantStats(t, q, "s", driver.SubscriptionStats{Delayed: 2, Running: 1})
 		if !full() {

@@ -6,7 +6,7 @@
 //   - A call of Publish is accepted or refused as a whole, across all topics and subscriptions.
 //   - The messages of a group are handled one at a time and in the order in which they were published, whatever the
 //     number of workers. Groups take turns: after each message a group goes behind what is ready.
-//   - A message is gone after Done, after Discard, and with the process.
+//   - A message is gone after OutcomeDone, after Discard, and with the process.
 //   - What is published is not copied: its data is shared between subscriptions.
 //   - No lock is held while a handler runs.
 //

@@ -124,7 +124,7 @@ func TestDeliveryIsWhatWasPublished(t *testing.T) {
 		var deliveries []driver.Delivery
 		defer consume(t, q, "s", 1, func(_ context.Context, d *driver.Delivery) driver.Result {
 			deliveries = append(deliveries, *d)
-			return driver.Result{Outcome: driver.Retry}
+			return driver.Result{Outcome: driver.OutcomeRetry}
 		})()
 		time.Sleep(time.Hour)
 		synctest.Wait()
@@ -225,7 +225,7 @@ func TestHostileNames(t *testing.T) {
 					t.Errorf("topic %.20q came as %.20q", name, d.Topic)
 				}
 				journals[i].add(d.Group + "|" + d.ID)
-				return driver.Result{Outcome: driver.Retry, Error: name}
+				return driver.Result{Outcome: driver.OutcomeRetry, Error: name}
 			})()
 		}
 		for _, topic := range names {

@@ -44,16 +44,16 @@ func TestRetriesFollowThePolicy(t *testing.T) {
 		result driver.Result
 		want   []time.Duration
 	}{
-		{"exponential up to the cap", driver.RetryPolicy{MaxRetries: 5, Base: s, Cap: 5 * s, Factor: 2}, driver.Result{Outcome: driver.Retry}, []time.Duration{0, s, 2 * s, 4 * s, 5 * s, 5 * s}},
-		{"constant", driver.RetryPolicy{MaxRetries: 2, Base: s, Cap: 5 * s, Factor: 1}, driver.Result{Outcome: driver.Retry}, []time.Duration{0, s, s}},
-		{"no factor", driver.RetryPolicy{MaxRetries: 2, Base: s, Cap: 5 * s}, driver.Result{Outcome: driver.Retry}, []time.Duration{0, s, s}},
-		{"no cap", driver.RetryPolicy{MaxRetries: 3, Base: s, Factor: 60}, driver.Result{Outcome: driver.Retry}, []time.Duration{0, s, 60 * s, 3600 * s}},
-		{"no retries", driver.RetryPolicy{Base: s}, driver.Result{Outcome: driver.Retry}, []time.Duration{0}},
-		{"zero policy", driver.RetryPolicy{}, driver.Result{Outcome: driver.Retry}, []time.Duration{0}},
-		{"immediate", driver.RetryPolicy{MaxRetries: 2}, driver.Result{Outcome: driver.Retry}, []time.Duration{0, 0, 0}},
-		{"retry after", driver.RetryPolicy{MaxRetries: 2, Base: s}, driver.Result{Outcome: driver.RetryAfter, Delay: 7 * s}, []time.Duration{0, 7 * s, 7 * s}},
-		{"retry after less than nothing", driver.RetryPolicy{MaxRetries: 1, Base: s}, driver.Result{Outcome: driver.RetryAfter, Delay: -s}, []time.Duration{0, 0}},
-		{"dead at once", driver.RetryPolicy{MaxRetries: 2, Base: s}, driver.Result{Outcome: driver.Dead}, []time.Duration{0}},
+		{"exponential up to the cap", driver.RetryPolicy{MaxRetries: 5, Base: s, Cap: 5 * s, Factor: 2}, driver.Result{Outcome: driver.OutcomeRetry}, []time.Duration{0, s, 2 * s, 4 * s, 5 * s, 5 * s}},
+		{"constant", driver.RetryPolicy{MaxRetries: 2, Base: s, Cap: 5 * s, Factor: 1}, driver.Result{Outcome: driver.OutcomeRetry}, []time.Duration{0, s, s}},
+		{"no factor", driver.RetryPolicy{MaxRetries: 2, Base: s, Cap: 5 * s}, driver.Result{Outcome: driver.OutcomeRetry}, []time.Duration{0, s, s}},
+		{"no cap", driver.RetryPolicy{MaxRetries: 3, Base: s, Factor: 60}, driver.Result{Outcome: driver.OutcomeRetry}, []time.Duration{0, s, 60 * s, 3600 * s}},
+		{"no retries", driver.RetryPolicy{Base: s}, driver.Result{Outcome: driver.OutcomeRetry}, []time.Duration{0}},
+		{"zero policy", driver.RetryPolicy{}, driver.Result{Outcome: driver.OutcomeRetry}, []time.Duration{0}},
+		{"immediate", driver.RetryPolicy{MaxRetries: 2}, driver.Result{Outcome: driver.OutcomeRetry}, []time.Duration{0, 0, 0}},
+		{"retry after", driver.RetryPolicy{MaxRetries: 2, Base: s}, driver.Result{Outcome: driver.OutcomeRetryAfter, Delay: 7 * s}, []time.Duration{0, 7 * s, 7 * s}},
+		{"retry after less than nothing", driver.RetryPolicy{MaxRetries: 1, Base: s}, driver.Result{Outcome: driver.OutcomeRetryAfter, Delay: -s}, []time.Duration{0, 0}},
+		{"dead at once", driver.RetryPolicy{MaxRetries: 2, Base: s}, driver.Result{Outcome: driver.OutcomeDead}, []time.Duration{0}},
 		{"unknown outcome", driver.RetryPolicy{MaxRetries: 1, Base: s}, driver.Result{Outcome: 99}, []time.Duration{0, s}},
 	}
 	for _, test := range tests {
@@ -74,7 +74,7 @@ func TestRetriesFollowThePolicy(t *testing.T) {
 func TestJitterOnlyShortens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		policy := driver.RetryPolicy{MaxRetries: 200, Base: time.Second, Cap: time.Second, Factor: 2, Jitter: 0.25}
-		delays, _ := attemptTimes(t, policy, driver.Result{Outcome: driver.Retry})
+		delays, _ := attemptTimes(t, policy, driver.Result{Outcome: driver.OutcomeRetry})
 		delays = delays[1:]
 		shortest, longest := slices.Min(delays), slices.Max(delays)
 		if shortest < 750*time.Millisecond || longest > time.Second {
@@ -106,7 +106,7 @@ func TestHostilePolicies(t *testing.T) {
 				attempts := 0
 				defer consume(t, q, "s", 1, func(context.Context, *driver.Delivery) driver.Result {
 					attempts++
-					return driver.Result{Outcome: driver.Retry}
+					return driver.Result{Outcome: driver.OutcomeRetry}
 				})()
 				publish(t, q, text("a")...)
 				time.Sleep(time.Hour)
@@ -126,7 +126,7 @@ func TestAttemptsAreRecorded(t *testing.T) {
 		start := time.Now()
 		defer consume(t, q, "s", 1, func(_ context.Context, d *driver.Delivery) driver.Result {
 			time.Sleep(time.Second)
-			return driver.Result{Outcome: driver.Retry, Error: fmt.Sprint("attempt ", d.Attempt)}
+			return driver.Result{Outcome: driver.OutcomeRetry, Error: fmt.Sprint("attempt ", d.Attempt)}
 		})()
 		publish(t, q, text("a")...)
 		time.Sleep(time.Hour)
@@ -159,9 +159,9 @@ func TestReleaseGivesBackAtTheHead(t *testing.T) {
 				}
 				j.add(string(d.Data))
 				if len(j.list()) <= 2 {
-					return driver.Result{Outcome: driver.Release, Error: "is not kept"}
+					return driver.Result{Outcome: driver.OutcomeRelease, Error: "is not kept"}
 				}
-				return driver.Result{Outcome: driver.Dead}
+				return driver.Result{Outcome: driver.OutcomeDead}
 			})()
 			synctest.Wait()
 			want := strings.ReplaceAll("g/0 g/0 g/0 g/1 g/2", "g", group)

@@ -53,7 +53,7 @@ func (w *worker) run() {
 	defer w.exit()
 	for w.take() {
 		l := w.current
-		w.result = driver.Result{Outcome: driver.Retry, Error: "handler ended its goroutine"} // should it not return
+		w.result = driver.Result{Outcome: driver.OutcomeRetry, Error: "handler ended its goroutine"} // should it not return
 		w.result = w.consumer.handle(l, &l.delivery)
 		l.end(returned)
 	}
