@@ -76,15 +76,16 @@ type App struct {
 	shutdownTimeout time.Duration
 	optionMistakes  []error
 
-	streams      map[string]*stream   // fixed by New
-	streamServer *streamserver.Server // fixed by New
-	handler      http.Handler         // serveRoutes within the middleware; fixed by New
-	routes       atomic.Pointer[route.Table]
+	streams      map[string]*stream          // fixed by New
+	streamServer *streamserver.Server        // fixed by New
+	handler      http.Handler                // serveRoutes within the middleware; fixed by New
+	routes       atomic.Pointer[route.Table] // nil until the first request after a registration
 
 	mu       sync.Mutex
 	state    appState
 	steps    []*Step
 	bindings []*binding
+	taken    *taken                          // by steps and bindings; nil if that is not known
 	tracked  atomic.Pointer[map[string]bool] // buckets with a change log
 
 	buffers  payload.Buffers                 // of bodies
@@ -136,7 +137,6 @@ func New(opts *Options) *App {
 	a.tracked.Store(&map[string]bool{})
 	a.declareStreams(o)
 	a.checkOptions(o)
-	a.routes.Store(newRoutes(nil))
 	handler, err := wrapHTTP(a.middleware, http.HandlerFunc(a.serveRoutes))
 	if err != nil {
 		a.optionMistakes = append(a.optionMistakes, wrap.Errorf(err, "Options.Middleware"))

@@ -65,7 +65,7 @@ func announced(middleware http.Handler) http.Handler {
 }
 
 // serveRoutes is what the app's middleware wraps.
-func (a *App) serveRoutes(w http.ResponseWriter, r *http.Request) { a.routes.Load().ServeHTTP(w, r) }
+func (a *App) serveRoutes(w http.ResponseWriter, r *http.Request) { a.routeTable().ServeHTTP(w, r) }
 
 // unmatched answers a request without a route: with 405 if other methods are allowed, else with 404.
 func unmatched(w http.ResponseWriter, r *http.Request, allowed []string) {

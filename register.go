@@ -27,7 +27,7 @@ const registerTimeout = 30 * time.Second
 // It returns [ErrRunning] once Run has been called, and [ErrShutdown] after it.
 func (a *App) Register(steps ...Step) error {
 	steps = slices.Clone(steps) // the app keeps pointers into it
-	r := &registration{app: a, names: make(map[string]bool), named: make(map[triggerName]*binding), unwrapped: make(map[*binding]error)}
+	r := &registration{app: a, unwrapped: make(map[*binding]error)}
 	candidates := r.prepare(steps) // without the lock: middleware may use the app
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -38,17 +38,9 @@ func (a *App) Register(steps ...Step) error {
 		return ErrShutdown
 	}
 	r.mistakes = slices.Clone(a.optionMistakes)
-	for _, s := range a.steps {
-		r.names[s.config.Name] = true
-	}
-	r.bindings = slices.Clone(a.bindings)
-	for _, b := range r.bindings {
-		if b.route.Pattern != "" {
-			r.routes.Add(b.route.Pattern)
-		}
-		if t := b.trigger; t.name != "" {
-			r.named[triggerName{t.kind, t.name}] = b
-		}
+	r.taken, a.taken = a.taken, nil // what a registration that fails has added must not stay
+	if r.taken == nil {
+		r.taken = takenBy(a.steps, a.bindings)
 	}
 	for i := range steps {
 		r.add(&steps[i], i, candidates[i])
@@ -56,28 +48,40 @@ func (a *App) Register(steps ...Step) error {
 	if len(r.mistakes) > 0 {
 		return errors.Join(r.mistakes...)
 	}
-	routes := newRoutes(r.bindings)
 	ctx, cancel := context.WithTimeout(context.Background(), registerTimeout)
 	defer cancel()
-	if err := r.bind(ctx, r.bindings[len(a.bindings):]); err != nil {
+	if err := r.bind(ctx); err != nil {
 		return err
 	}
 	for i := range steps {
 		a.steps = append(a.steps, &steps[i])
 	}
-	a.bindings = r.bindings
-	a.routes.Store(routes)
+	a.bindings = append(a.bindings, r.bindings...)
+	a.taken = r.taken
+	a.routes.Store(nil)
 	return nil
 }
 
-func newRoutes(bindings []*binding) *route.Table {
+// routeTable returns the table of the registered routes. The first request after a registration makes it, so that an app
+// whose steps are registered one by one makes it once.
+func (a *App) routeTable() *route.Table {
+	if table := a.routes.Load(); table != nil {
+		return table
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if table := a.routes.Load(); table != nil {
+		return table
+	}
 	var entries []route.Entry
-	for _, b := range bindings {
+	for _, b := range a.bindings {
 		if b.trigger.kind == TriggerHTTP {
 			entries = append(entries, route.Entry{Route: b.route, Handler: b.handler})
 		}
 	}
-	return route.NewTable(entries, unmatched)
+	table := route.NewTable(entries, unmatched)
+	a.routes.Store(table)
+	return table
 }
 
 // Steps returns the registered steps, sorted by name, so that tools can read what they are made of: see [Step.Config],
@@ -96,12 +100,39 @@ func (a *App) Steps() []Step {
 // registration collects steps and the mistakes in them.
 type registration struct {
 	app       *App
-	names     map[string]bool
-	named     map[triggerName]*binding
-	bindings  []*binding         // those of the app and the new ones
+	taken     *taken
+	bindings  []*binding         // the new ones
 	unwrapped map[*binding]error // whose middleware has failed
-	routes    route.Set
 	mistakes  []error
+}
+
+// taken is what only one step or trigger of an app may have.
+type taken struct {
+	steps  map[string]bool // by name
+	named  map[triggerName]*binding
+	routes route.Set
+}
+
+// triggerName is unique within an app.
+type triggerName struct {
+	kind TriggerType
+	name string
+}
+
+func takenBy(steps []*Step, bindings []*binding) *taken {
+	t := &taken{steps: make(map[string]bool), named: make(map[triggerName]*binding)}
+	for _, s := range steps {
+		t.steps[s.config.Name] = true
+	}
+	for _, b := range bindings {
+		if b.route.Pattern != "" {
+			t.routes.Add(b.route.Pattern)
+		}
+		if b.trigger.name != "" {
+			t.named[triggerName{b.trigger.kind, b.trigger.name}] = b
+		}
+	}
+	return t
 }
 
 // prepare makes the bindings of each step, within their middleware.
@@ -139,10 +170,10 @@ func (r *registration) add(step *Step, position int, bindings []*binding) {
 		return
 	case name == "":
 		r.mistake(step, fmt.Errorf("argument %d has no name", position))
-	case r.names[name]:
+	case r.taken.steps[name]:
 		r.mistake(step, errors.New("name is taken by another step"))
 	}
-	r.names[name] = true
+	r.taken.steps[name] = true
 	for _, err := range step.mistakes {
 		r.mistake(step, err)
 	}
@@ -225,10 +256,10 @@ func (r *registration) checkRoute(b *binding) error {
 		return err
 	}
 	b.route = parsed
-	if r.routes.Add(parsed.Pattern) {
+	if r.taken.routes.Add(parsed.Pattern) {
 		return nil
 	}
-	for _, other := range r.bindings {
+	for _, other := range slices.Concat(r.app.bindings, r.bindings) {
 		switch {
 		case other.route.Pattern == "":
 		case other.route.Pattern == parsed.Pattern:
@@ -261,9 +292,9 @@ func (r *registration) checkSchedule(b *binding) error {
 }
 
 // bind makes the backend keep messages and changes for the bindings.
-func (r *registration) bind(ctx context.Context, bindings []*binding) error {
+func (r *registration) bind(ctx context.Context) error {
 	tracked := maps.Clone(*r.app.tracked.Load())
-	for _, b := range bindings {
+	for _, b := range r.bindings {
 		for _, topic := range b.topics {
 			if err := r.app.backend.Queue.Bind(ctx, topic, b.subscription, b.queue.subscription()); err != nil {
 				return b.mistake(fmt.Errorf("bind: %w", err))
@@ -286,10 +317,10 @@ func (r *registration) identify(b *binding, same map[string]*binding) error {
 	t := b.trigger
 	if t.name != "" {
 		name := triggerName{t.kind, t.name}
-		if other := r.named[name]; other != nil {
+		if other := r.taken.named[name]; other != nil {
 			return fmt.Errorf("name is that of trigger %d (%v) of step %q already", other.info.Index, other.trigger, other.step.config.Name)
 		}
-		r.named[name] = b
+		r.taken.named[name] = b
 	}
 	if t.kind == "" || t.kind == TriggerHTTP {
 		return nil
@@ -303,12 +334,6 @@ func (r *registration) identify(b *binding, same map[string]*binding) error {
 	}
 	same[b.subscription] = b
 	return nil
-}
-
-// triggerName is unique within an app.
-type triggerName struct {
-	kind TriggerType
-	name string
 }
 
 // subscriptionID returns what a durable backend keeps the trigger's messages under, see [Trigger] and [Named]. All parts

@@ -1,14 +1,21 @@
 package motia_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/driver"
 )
 
 func TestTheSliceOfStepsIsTheCallersAgainAfterRegister(t *testing.T) {
@@ -106,4 +113,53 @@ func TestTheFlowGraphIsLoggedUnderOneHeading(t *testing.T) {
 		require.NotContains(t, log.String(), "flow graph: motia: ")
 		require.Contains(t, log.String(), "flow graph: step ")
 	})
+}
+
+// fullDisk is a queue that takes no more subscriptions once it is full.
+type fullDisk struct {
+	driver.Queue
+	full atomic.Bool
+}
+
+func (q *fullDisk) Bind(ctx context.Context, topic, subscription string, config driver.SubscriptionConfig) error {
+	if q.full.Load() {
+		return errors.New("disk is full")
+	}
+	return q.Queue.Bind(ctx, topic, subscription, config)
+}
+
+func TestARegistrationThatFailsTakesNothingAndFreesNothing(t *testing.T) {
+	backend := motia.InMemory(nil)
+	queue := &fullDisk{Queue: backend.Queue}
+	backend.Queue = queue
+	step := func(name string) motia.Step {
+		return regStep[int](name, motia.HTTP("GET", "/"+name), motia.Queue("t", motia.Named(name)))
+	}
+	app, _ := newApp(t, &motia.Options{Backend: backend}, step("first"))
+	require.ErrorContains(t, app.Register(step("second"), step("first")), "name is taken by another step")
+	queue.full.Store(true)
+	require.EqualError(t, app.Register(step("second")), `motia: step "second": trigger 1 (queue "t" named "second"): bind: disk is full`)
+	queue.full.Store(false)
+	require.Equal(t, 404, do(t, app, "GET", "/second", "").Code)
+	require.Len(t, app.Steps(), 1)
+
+	require.Len(t, regMistakes(t, app.Register(step("first"))), 3, "its name, its route and that of its trigger are taken")
+	require.NoError(t, app.Register(step("second")))
+	require.Len(t, regMistakes(t, app.Register(step("first"), step("second"))), 6)
+	require.Equal(t, 204, do(t, app, "GET", "/first", "").Code)
+	require.Equal(t, 204, do(t, app, "GET", "/second", "").Code)
+}
+
+func TestRequestsAreServedWhileStepsAreRegistered(t *testing.T) {
+	app, _ := newApp(t, nil, regStep[int]("s", motia.HTTP("GET", "/0")))
+	var work sync.WaitGroup
+	for i := range 20 {
+		work.Go(func() {
+			assert.NoError(t, app.Register(regStep[int](fmt.Sprint("s", i), motia.HTTP("GET", fmt.Sprint("/more/", i)))))
+			assert.Equal(t, 204, do(t, app, "GET", fmt.Sprint("/more/", i), "").Code)
+		})
+		work.Go(func() { assert.Equal(t, 204, do(t, app, "GET", "/0", "").Code) })
+	}
+	work.Wait()
+	require.Len(t, app.Steps(), 21)
 }
