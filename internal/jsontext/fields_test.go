@@ -106,9 +106,10 @@ func TestFieldsAreThoseOfEncodingJSON(t *testing.T) {
 func TestAFieldKnowsItsOptions(t *testing.T) {
 	type options struct {
 		*point
-		Count *int     `json:",string"`
-		List  []string `json:"list,omitempty,string"`
-		Zero  int      `json:",omitzero"`
+		Count *int `json:",string"`
+		//lint:ignore SA5008 what the option does to a list is what this is about
+		List []string `json:"list,omitempty,string"`
+		Zero int      `json:",omitzero"`
 	}
 	var got []string
 	for _, f := range jsontext.Fields(reflect.TypeFor[options]()) {

@@ -25,7 +25,8 @@ type (
 		Bool   bool        `json:"bool,string"`
 		String string      `json:"str,string"`
 		Number json.Number `json:"number,string"`
-		List   []int       `json:"list,string"`
+		//lint:ignore SA5008 what the option does to a list is what this is about
+		List []int `json:"list,string"`
 	}
 	rawFields struct {
 		Raw  json.RawMessage `json:"raw"`
@@ -310,6 +311,7 @@ func TestTypesThatReleasesDecodeDifferentlyAreRefused(t *testing.T) {
 			A time.Time `json:"a,format:DateOnly"`
 		}](nil): `field struct.A: option "format:DateOnly" in json tag is not supported`,
 		payload.Check[struct {
+			//lint:ignore SA5008 a bad name is what this is about
 			A int `json:"it's"`
 		}](nil): `field struct.A: name "it's" in json tag: only letters, digits, spaces and punctuation without quotes, backslash and comma are a name`,
 	} {
@@ -328,11 +330,12 @@ func TestTypesThatOnlyLookDifficultAreNotRefused(t *testing.T) {
 		cache            map[float64]int
 		ByText           map[even]int
 		ByString         map[Key]int
-		Quoted           **even `json:",string"` // the option does not apply
-		Named            *inner `json:"größe $%-/"`
-		Times            []time.Time
-		Func             func()
-		Any              any
+		//lint:ignore SA5008 the option does not apply, which is what this is about
+		Quoted **even `json:",string"`
+		Named  *inner `json:"größe $%-/"`
+		Times  []time.Time
+		Func   func()
+		Any    any
 	}
 	_ = fine{}.cache
 	if err := payload.Check[fine](nil); err != nil {
