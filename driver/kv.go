@@ -86,8 +86,8 @@ type Entry struct {
 
 // PutOptions qualify a write. The zero value writes unconditionally and for good.
 type PutOptions struct {
-	// IfRevision, if not nil, makes the write conditional: the entry has this revision, or does not exist where it is
-	// 0.
+	// IfRevision, if not nil, makes the write conditional, be it of a value or a deletion: the entry has this revision, or
+	// does not exist where it is 0. Of several writers with the same IfRevision one succeeds.
 	IfRevision *uint64
 	// Expires is when the value ceases to exist; zero means never, and a time that has passed at once. An expired
 	// value vanishes without a change record.

@@ -180,10 +180,33 @@ func breakWrites(add kvAdder) {
 			return old, new, err
 		}
 	})
-	add("ignores IfRevision", "compare-and-set conflict-first create-race increments lock lock-renewal expiry", func(k *kv) {
+	add("ignores IfRevision", "compare-and-set compare-and-delete conflict-first create-race increments lock lock-renewal expiry", func(k *kv) {
 		k.options(func(o *driver.PutOptions) { o.IfRevision = nil })
 	})
-	add("reads, compares, and then writes", "create-race increments", func(k *kv) {
+	add("deletes whatever the revision is", "compare-and-set compare-and-delete conflict-first", func(k *kv) {
+		k.options(func(o *driver.PutOptions) {
+			if o.Delete {
+				o.IfRevision = nil
+			}
+		})
+	})
+	add("compares before it deletes, and not as one", "compare-and-delete", func(k *kv) {
+		k.put = func(ctx context.Context, key driver.Key, value []byte, o driver.PutOptions) (old, new driver.Entry, err error) {
+			if o.Delete && o.IfRevision != nil {
+				entry, err := k.KV.Get(ctx, key)
+				if err != nil && !errors.Is(err, driver.ErrNotFound) {
+					return old, new, err
+				}
+				if entry.Revision != *o.IfRevision {
+					return old, new, driver.ErrConflict
+				}
+				runtime.Gosched()
+				o.IfRevision = nil
+			}
+			return k.KV.Put(ctx, key, value, o)
+		}
+	})
+	add("reads, compares, and then writes", "create-race compare-and-delete increments", func(k *kv) {
 		k.put = func(ctx context.Context, key driver.Key, value []byte, o driver.PutOptions) (old, new driver.Entry, err error) {
 			if want := o.IfRevision; want != nil {
 				entry, err := k.KV.Get(ctx, key)

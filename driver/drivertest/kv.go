@@ -32,6 +32,7 @@ func kvCases() []testCase {
 		{Case{"kv/compare-and-set", "IfRevision lets a write pass only over that revision, 0 only where nothing is; a conflict writes nothing.", nil}, compareAndSet},
 		{Case{"kv/conflict-first", "IfRevision is checked before anything else, also before it is seen that the write would change nothing.", nil}, conflictComesFirst},
 		{Case{"kv/create-race", "Of several writers that create a key with IfRevision 0 at once, one succeeds and the others get ErrConflict.", nil}, createRace},
+		{Case{"kv/compare-and-delete", "IfRevision holds for deletions, too: only that revision is deleted, and of several that delete or overwrite it at once one succeeds.", nil}, compareAndDelete},
 		{Case{"kv/increments", "8 writers that increment a number by compare-and-set lose no increment.", nil}, incrementsByCAS},
 		{Case{"kv/update", "Update writes what its function makes of the value, nil where there is none, keeps the expiry, and returns the function's error as it is.", []string{needUpdater}}, update},
 		{Case{"kv/update-increments", "8 writers that increment a number by Update lose no increment.", []string{needUpdater}}, incrementsByUpdate},

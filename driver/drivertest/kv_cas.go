@@ -77,6 +77,45 @@ func createRace(x *trial) {
 	}
 }
 
+func compareAndDelete(x *trial) {
+	removal := func(revision uint64) driver.PutOptions { return driver.PutOptions{IfRevision: &revision, Delete: true} }
+	x.putConflict("the deletion of a revision, where there is nothing", at("a"), "", removal(1))
+	old, new := x.put(at("a"), "", removal(0))
+	x.wantSame("the entry before the deletion of nothing", old, driver.Entry{})
+	x.wantSame("the entry after the deletion of nothing", new, driver.Entry{})
+	first := x.set("a", "1")
+	x.putConflict("the deletion of nothing, where there is an entry", at("a"), "", removal(0))
+	x.putConflict("the deletion of a later revision", at("a"), "", removal(first.Revision+1))
+	x.wantSame("after conflicts", x.wantValue(at("a"), "1"), first)
+	old, new = x.put(at("a"), "", removal(first.Revision))
+	x.wantSame("the entry before the deletion", old, first)
+	x.wantSame("the entry after the deletion", new, driver.Entry{})
+	second := x.set("a", "1")
+	x.putConflict("the deletion of the revision of an earlier life", at("a"), "", removal(first.Revision))
+	x.wantSame("after a conflict", x.wantValue(at("a"), "1"), second)
+
+	// All contenders delete the entry, or half of them overwrite it.
+	all := x.instances(2)
+	for round := range 20 {
+		var won atomic.Int32
+		key := at(fmt.Sprint(round))
+		entry := x.set(key.ID, "0")
+		x.together(8, func(i int) {
+			options := driver.PutOptions{IfRevision: &entry.Revision, Delete: round%2 == 0 || i%4 < 2}
+			_, _, err := all[i%2].KV.Put(x.ctx, key, fmt.Append(nil, i), options)
+			switch {
+			case err == nil:
+				won.Add(1)
+			case !errors.Is(err, driver.ErrConflict):
+				x.errorf("Put: %v", err)
+			}
+		})
+		if n := won.Load(); n != 1 {
+			x.fatalf("%d of 8 writers have deleted or overwritten the same revision", n)
+		}
+	}
+}
+
 const writers = 8
 
 // slowIncrement lets others come between the read and the write.
