@@ -25,7 +25,8 @@
 //	const OrderCreated motia.Topic[Order] = "order-created"
 //
 // Their methods take any context that derives from a FlowContext, so they work in helper functions and through
-// context.WithTimeout. Code outside of steps gets such a context from [App.Context].
+// context.WithTimeout. Code outside of steps gets such a context from [App.Context]. The untyped forms, [StateManager] and
+// [Streams], have the same methods; they take a context by With.
 //
 // # Guarantees
 //
@@ -78,8 +79,11 @@
 //   - An Update applies all of its operations or none, as one change, whoever writes at the same time.
 //     (TestAnOperationThatDoesNotFitFailsTheWholeUpdate, TestUpdateIsAtomicUnderContention; kv/increments,
 //     kv/update-increments)
-//   - A conditional write succeeds for one of those that compete. (TestOfManyConditionalWritesOneSucceeds;
-//     kv/compare-and-set, kv/create-race)
+//   - A conditional write succeeds for one of those that compete, be it a Set, an Update or a Delete. For the others
+//     nothing changes, fires or is told. (TestOfManyConditionalWritesOneSucceeds,
+//     TestOfManyConditionalDeletesAndUpdatesOneSucceeds,
+//     TestAConditionalWriteThatIsRefusedFiresNothingAndIsToldToNobody; kv/compare-and-set, kv/compare-and-delete,
+//     kv/create-race)
 //   - There are no transactions over several keys, or over state and queues.
 //
 // Streams:

@@ -128,7 +128,7 @@ func (e *NoHandlerError) Error() string {
 
 // UpdateError says which operation of an update does not fit the stored value. The update changed nothing.
 type UpdateError struct {
-	Index  int    // of the operation
+	Index  int    // of the operation, as if all that the Update has were in one list
 	Op     string // for example "increment"
 	Path   string
 	Reason string

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/motia-go/motia"
 )
@@ -90,6 +91,41 @@ func ExampleIfRevision() {
 	// true
 }
 
+// A lock is a value that is created with IfRevision(0) and released with the revision that it had then. A holder who takes
+// longer than its time to live does not take away the lock of the next one.
+func ExampleScope_Delete() {
+	app := motia.New(&motia.Options{Logger: quiet})
+	ctx := app.Context(context.Background())
+	const Locks motia.Scope[string] = "locks"
+	acquire := func(holder string, ttl time.Duration) (revision uint64, err error) {
+		change, err := Locks.Set(ctx, "report", holder, motia.IfRevision(0), motia.TTL(ttl))
+		return change.Revision, err
+	}
+	release := func(revision uint64) error {
+		_, _, err := Locks.Delete(ctx, "report", motia.IfRevision(revision))
+		return err
+	}
+
+	ada, err := acquire("Ada", time.Millisecond)
+	fmt.Println("Ada has it:", err)
+	bob, err := acquire("Bob", time.Hour)
+	for errors.Is(err, motia.ErrConflict) { // until Ada's time is over
+		bob, err = acquire("Bob", time.Hour)
+	}
+	fmt.Println("Bob has it:", err)
+
+	fmt.Println("Ada is late:", release(ada))
+	holder, _, _ := Locks.Get(ctx, "report")
+	fmt.Println("it still belongs to", holder)
+	fmt.Println("Bob is done:", release(bob))
+	// Output:
+	// Ada has it: <nil>
+	// Bob has it: <nil>
+	// Ada is late: motia: delete state "locks" key "report": revision conflict
+	// it still belongs to Bob
+	// Bob is done: <nil>
+}
+
 // Values in the order of their keys.
 func ExampleScope_All() {
 	app := motia.New(&motia.Options{Logger: quiet})
@@ -108,20 +144,77 @@ func ExampleScope_All() {
 	// c 2 <nil>
 }
 
-// Operations have a JSON form, so that clients can send them.
-func ExampleUpdateOp() {
-	var ops []motia.UpdateOp
-	err := json.Unmarshal([]byte(`[{"type":"increment","path":"total","by":2},{"type":"remove","path":"paid"}]`), &ops)
-	fmt.Println(err)
-
+// A page at a time, of the keys with a prefix. One more value than the page holds says where the next one begins.
+func ExampleAtMost() {
 	app := motia.New(&motia.Options{Logger: quiet})
 	ctx := app.Context(context.Background())
-	change, err := Orders.Update(ctx, "o-1", ops...)
+	for _, id := range []string{"eu/1", "eu/2", "eu/3", "eu/4", "us/1"} {
+		_, _ = Orders.Set(ctx, id, Order{ID: id})
+	}
+
+	const size = 3
+	page := func(from string) (ids []string, next string, err error) {
+		for item, err := range Orders.All(ctx, motia.KeyPrefix("eu/"), motia.FromKey(from), motia.AtMost(size+1)) {
+			if err != nil {
+				return nil, "", err
+			}
+			if len(ids) == size {
+				return ids, item.Key, nil
+			}
+			ids = append(ids, item.Key)
+		}
+		return ids, "", nil
+	}
+	first, next, err := page("")
+	fmt.Println(first, next, err)
+	second, next, err := page(next)
+	fmt.Println(second, next == "", err)
+	// Output:
+	// [eu/1 eu/2 eu/3] eu/4 <nil>
+	// [eu/4] true <nil>
+}
+
+// An untyped call has the deadline of the context that it is given.
+func ExampleStateManager_With() {
+	app := motia.New(&motia.Options{Logger: quiet})
+	ctx := app.Context(context.Background())
+	state := mustState(ctx)
+
+	late, cancel := context.WithDeadline(ctx, time.Now())
+	defer cancel()
+	_, err := state.With(late).Get("orders", "o-1", new(Order))
+	fmt.Println(err)
+	_, err = state.Get("orders", "o-1", new(Order))
+	fmt.Println(err)
+	// Output:
+	// motia: get state "orders" key "o-1": context deadline exceeded
+	// <nil>
+}
+
+// Operations have a JSON form, so that clients can send them, together with the revision that they have seen.
+func ExampleUpdateOps() {
+	app := motia.New(&motia.Options{Logger: quiet})
+	ctx := app.Context(context.Background())
+	placed, _ := Orders.Set(ctx, "o-1", Order{ID: "o-1", Total: 30})
+
+	var request struct {
+		Ops      motia.UpdateOps
+		Revision uint64
+	}
+	err := json.Unmarshal(fmt.Appendf(nil, `{
+		"ops": [{"type":"increment","path":"total","by":2},{"type":"remove","path":"paid"}],
+		"revision": %d
+	}`, placed.Revision), &request)
+	fmt.Println(err)
+	change, err := Orders.Update(ctx, "o-1", request.Ops, motia.IfRevision(request.Revision))
 	order, _ := change.New.Value()
 	fmt.Println(order.Total, err)
+	_, err = Orders.Update(ctx, "o-1", request.Ops, motia.IfRevision(request.Revision))
+	fmt.Println(err)
 	// Output:
 	// <nil>
-	// 2 <nil>
+	// 32 <nil>
+	// motia: update state "orders" key "o-1": revision conflict
 }
 
 // A state trigger sees every change, with the values before and after.

@@ -85,6 +85,28 @@ func ExampleItemError() {
 	// motia: subscription is closed
 }
 
+// A stream item is read and written as a state value is.
+func ExampleStreamName_All() {
+	app := motia.New(&motia.Options{Logger: quiet, Streams: []motia.StreamConfig{{Name: "live-orders"}}})
+	ctx := app.Context(context.Background())
+	placed, _ := LiveOrders.Set(ctx, "customer-7", "o-1", Order{ID: "o-1", Total: 10})
+	_, _ = LiveOrders.Modify(ctx, "customer-7", "o-2", func(o Order) (Order, error) {
+		o.ID, o.Total = "o-2", o.Total+20
+		return o, nil
+	})
+	_, _ = LiveOrders.Update(ctx, "customer-7", "o-1", motia.Set("paid", true))
+	_, _, err := LiveOrders.Delete(ctx, "customer-7", "o-1", motia.IfRevision(placed.Revision)) // it was paid meanwhile
+	fmt.Println(err)
+
+	for item, err := range LiveOrders.All(ctx, "customer-7", motia.KeyPrefix("o-"), motia.AtMost(100)) {
+		fmt.Println(item.Key, item.Value.Total, item.Value.Paid, err)
+	}
+	// Output:
+	// motia: delete stream:live-orders "customer-7" key "o-1": revision conflict
+	// o-1 10 true <nil>
+	// o-2 20 false <nil>
+}
+
 // A stream trigger fires for what happens on a stream.
 func ExampleStreamStep() {
 	seen := make(chan string)

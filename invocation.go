@@ -24,9 +24,9 @@ type Invocation struct {
 	Streams Streams
 	Logger  *slog.Logger
 
-	app  *App
-	step *Step
-	ctx  context.Context // what the handler runs with
+	app   *App
+	step  *Step
+	bound // to what the handler runs with
 
 	origin     origin
 	parent     string // traceparent of what the invocation sends; made by header when first needed
@@ -108,10 +108,10 @@ func originOf(header driver.Header) origin {
 func (inv *Invocation) begin(app *App, parent context.Context, o origin) {
 	inv.app = app
 	inv.context = invocationContext{parent, inv}
-	inv.ctx = &inv.context
+	inv.bound = bound{inv, &inv.context}
 	inv.origin, inv.TraceID = o, o.traceID
-	inv.State = StateManager{inv}
-	inv.Streams = Streams{inv}
+	inv.State = StateManager{&inv.bound}
+	inv.Streams = Streams{&inv.bound}
 	inv.logHandler.inv = inv
 	inv.logger = *slog.New(&inv.logHandler)
 	inv.Logger = &inv.logger

@@ -6,8 +6,8 @@ import (
 	"iter"
 	"reflect"
 
-	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/payload"
+	"github.com/motia-go/motia/internal/store"
 )
 
 // Scope is a typed state scope, declared as a constant:
@@ -53,12 +53,8 @@ func (s Stored[T]) MarshalJSON() ([]byte, error) {
 
 // Get returns the value and whether there is one.
 func (s Scope[T]) Get(ctx context.Context, key string) (value T, found bool, err error) {
-	inv, err := invocationOf(ctx)
-	if err != nil {
-		return value, false, err
-	}
-	found, err = inv.state(string(s)).get(ctx, key, &value)
-	return value, found, err
+	value, revision, err := s.Load(ctx, key)
+	return value, revision != 0, err
 }
 
 // Load is Get with the revision of the value, for [IfRevision]. The revision of a missing value is 0.
@@ -67,12 +63,8 @@ func (s Scope[T]) Load(ctx context.Context, key string) (value T, revision uint6
 	if err != nil {
 		return value, 0, err
 	}
-	v := inv.state(string(s))
-	entry, found, err := v.Get(ctx, key)
-	if found {
-		err = v.decode(key, entry.Value, &value)
-	}
-	return value, entry.Revision, err
+	revision, err = inv.state(string(s)).load(ctx, key, &value)
+	return value, revision, err
 }
 
 // Set stores the value.
@@ -81,11 +73,12 @@ func (s Scope[T]) Set(ctx context.Context, key string, value T, opts ...SetOptio
 	if err != nil {
 		return ChangeOf[T]{}, err
 	}
-	return changeOf[T](inv.state(string(s)).set(ctx, key, value, opts))
+	return changeOf[T](inv.state(string(s)).set(ctx, key, value, putOptions(opts)))
 }
 
-// Update applies the operations in their order, all or none, as one atomic change.
-func (s Scope[T]) Update(ctx context.Context, key string, ops ...UpdateOp) (ChangeOf[T], error) {
+// Update applies the operations in their order, all or none, as one atomic change. [IfRevision] among them makes it
+// conditional.
+func (s Scope[T]) Update(ctx context.Context, key string, ops ...UpdateOption) (ChangeOf[T], error) {
 	inv, err := invocationOf(ctx)
 	if err != nil {
 		return ChangeOf[T]{}, err
@@ -101,43 +94,28 @@ func (s Scope[T]) Modify(ctx context.Context, key string, change func(T) (T, err
 	if err != nil {
 		return ChangeOf[T]{}, err
 	}
-	v := inv.state(string(s))
-	var refused error // by change
-	result, err := v.Modify(ctx, key, func(old []byte) ([]byte, error) {
-		value, err := Stored[T]{old}.Value()
-		if err != nil {
-			return nil, err
-		}
-		if value, refused = change(value); refused != nil {
-			return nil, refused
-		}
-		return v.encode(value)
-	})
-	if refused != nil {
-		return ChangeOf[T]{}, refused
-	}
-	return changeOf[T](Change(result), err)
+	return changeOf[T](modifyAs(ctx, inv.state(string(s)), key, change))
 }
 
-// Delete removes the value and returns it.
-func (s Scope[T]) Delete(ctx context.Context, key string) (old T, found bool, err error) {
+// Delete removes the value and returns it. With [IfRevision] it removes only that revision.
+func (s Scope[T]) Delete(ctx context.Context, key string, condition ...RevisionOption) (old T, found bool, err error) {
 	inv, err := invocationOf(ctx)
 	if err != nil {
 		return old, false, err
 	}
-	return deleteAs[T](ctx, inv.state(string(s)), key)
+	return deleteAs[T](ctx, inv.state(string(s)), key, condition)
 }
 
 // List returns the values, ordered by key: an empty slice where there are none.
-func (s Scope[T]) List(ctx context.Context) ([]T, error) {
+func (s Scope[T]) List(ctx context.Context, opts ...ListOption) ([]T, error) {
 	inv, err := invocationOf(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return listAs[T](ctx, inv.state(string(s)))
+	return listAs[T](ctx, inv.state(string(s)), opts)
 }
 
-// Item is a value with its key.
+// Item is a value with its key, or a stream item with its id.
 type Item[T any] struct {
 	Key      string
 	Value    T
@@ -147,24 +125,50 @@ type Item[T any] struct {
 // All iterates over the keys and values, ordered by key. It reads in pages: a value that changes meanwhile may be
 // seen before or after its change. A value that does not decode comes with its error, and the iteration may go on; an
 // error of the backend is the last that comes.
-func (s Scope[T]) All(ctx context.Context) iter.Seq2[Item[T], error] {
-	return func(yield func(Item[T], error) bool) {
-		inv, err := invocationOf(ctx)
-		if err != nil {
-			yield(Item[T]{}, err)
-			return
-		}
-		v := inv.state(string(s))
-		for entry, err := range v.All(ctx) {
-			item := Item[T]{Key: entry.Key.ID, Revision: entry.Revision}
-			if err == nil {
-				err = v.decode(item.Key, entry.Value, &item.Value)
-			}
-			if !yield(item, err) {
-				return
-			}
+func (s Scope[T]) All(ctx context.Context, opts ...ListOption) iter.Seq2[Item[T], error] {
+	inv, err := invocationOf(ctx)
+	if err != nil {
+		return failing[T](err)
+	}
+	return allAs[T](ctx, inv.state(string(s)), opts)
+}
+
+// ListOption narrows what All and List return. The options are [FromKey], [KeyPrefix] and [AtMost]; it cannot be
+// implemented elsewhere. Keys are those of state values or the ids of stream items, and are ordered bytewise. A list reads
+// from the backend what it returns; with KeyPrefix it may read as much again to find the end.
+type ListOption interface{ applyList(*store.ListOptions) }
+
+type listOption func(*store.ListOptions)
+
+func (o listOption) applyList(l *store.ListOptions) { o(l) }
+
+// FromKey begins a list with the key, or with the next one if there is no such key. FromKey(last + "\x00") begins after
+// the key last.
+func FromKey(key string) ListOption {
+	return listOption(func(l *store.ListOptions) { l.From = key })
+}
+
+// KeyPrefix narrows a list to the keys that begin with the prefix.
+func KeyPrefix(prefix string) ListOption {
+	return listOption(func(l *store.ListOptions) { l.Prefix = prefix })
+}
+
+// AtMost ends a list after n values. A negative n is an error.
+func AtMost(n int) ListOption {
+	return listOption(func(l *store.ListOptions) { l.Limit = &n })
+}
+
+func listing(opts []ListOption) store.ListOptions {
+	if len(opts) == 0 {
+		return store.ListOptions{}
+	}
+	var l store.ListOptions // on the heap
+	for _, o := range opts {
+		if o != nil {
+			o.applyList(&l)
 		}
 	}
+	return l
 }
 
 // Clear deletes every value that the scope holds when it is called, one after the other.
@@ -180,32 +184,4 @@ func (s Scope[T]) Clear(ctx context.Context) error {
 func (s Scope[T]) Trigger(opts ...TriggerOption) Trigger {
 	name := string(s)
 	return newTrigger(Trigger{kind: TriggerState, scope: &name, payload: reflect.TypeFor[T]()}, opts)
-}
-
-func deleteAs[T any](ctx context.Context, v values, key string) (old T, found bool, err error) {
-	change, err := v.Delete(ctx, key, driver.PutOptions{})
-	if err != nil || change.Old == nil {
-		return old, false, err
-	}
-	err = v.decode(key, change.Old, &old)
-	return old, true, err
-}
-
-func listAs[T any](ctx context.Context, v values) ([]T, error) {
-	list := []T{}
-	for entry, err := range v.All(ctx) {
-		var value T
-		if err == nil {
-			err = v.decode(entry.Key.ID, entry.Value, &value)
-		}
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, value)
-	}
-	return list, nil
-}
-
-func changeOf[T any](c Change, err error) (ChangeOf[T], error) {
-	return ChangeOf[T]{Old: Stored[T]{c.Old}, New: Stored[T]{c.New}, Revision: c.Revision}, err
 }

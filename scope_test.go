@@ -132,71 +132,15 @@ func TestTypedNamesOutsideOfAnInvocationAreErrors(t *testing.T) {
 	_, errGroups := items.Groups(ctx)
 	errSend := items.Send(ctx, "g", "i", "e", 1)
 	_, errSubscribe := items.Subscribe(ctx, "g")
-	all = append(all, errGet, errSet, errUpdate, errDelete, errList, errGroups, errSend, errSubscribe)
-	require.Len(t, all, 17)
+	_, _, errLoad = items.Load(ctx, "g", "i")
+	_, errModify = items.Modify(ctx, "g", "i", func(n int) (int, error) { return n, nil })
+	all = append(all, errGet, errLoad, errSet, errUpdate, errModify, errDelete, errList, errGroups, errSend, errSubscribe)
+	for _, err := range items.All(ctx, "g") {
+		all = append(all, err)
+	}
+	require.Len(t, all, 20)
 	for i, err := range all {
 		assert.ErrorIs(t, err, motia.ErrNoInvocation, "%d", i)
-	}
-}
-
-func TestAConditionalWriteNeedsTheRevisionThatIsStored(t *testing.T) {
-	app, _ := newApp(t, nil)
-	ctx := app.Context(t.Context())
-
-	_, revision, err := scopeAccounts.Load(ctx, "a")
-	require.NoError(t, err)
-	require.Zero(t, revision, "of a missing value")
-	first, err := scopeAccounts.Set(ctx, "a", scopeAccount{Balance: 1}, motia.IfRevision(0))
-	require.NoError(t, err)
-	_, err = scopeAccounts.Set(ctx, "a", scopeAccount{Balance: 2}, motia.IfRevision(0))
-	require.ErrorIs(t, err, motia.ErrConflict, "it exists by now")
-
-	account, revision, err := scopeAccounts.Load(ctx, "a")
-	require.NoError(t, err)
-	require.Equal(t, scopeAccount{Balance: 1}, account)
-	require.Equal(t, first.Revision, revision)
-	_, err = scopeAccounts.Set(ctx, "a", scopeAccount{Balance: 3}, motia.IfRevision(revision), motia.TTL(time.Hour))
-	require.NoError(t, err)
-	_, err = scopeAccounts.Set(ctx, "a", scopeAccount{Balance: 4}, motia.IfRevision(revision))
-	require.ErrorIs(t, err, motia.ErrConflict)
-	require.ErrorContains(t, err, `set state "accounts" key "a"`)
-
-	_, revision, err = scopeAccounts.Load(ctx, "a")
-	require.NoError(t, err)
-	_, _, err = scopeAccounts.Delete(ctx, "a")
-	require.NoError(t, err)
-	_, err = scopeAccounts.Set(ctx, "a", scopeAccount{}, motia.IfRevision(revision))
-	require.ErrorIs(t, err, motia.ErrConflict, "it is gone")
-	again, err := scopeAccounts.Set(ctx, "a", scopeAccount{Balance: 3}, motia.IfRevision(0))
-	require.NoError(t, err)
-	require.Greater(t, again.Revision, revision, "a revision is never used twice")
-}
-
-func TestOfManyConditionalWritesOneSucceeds(t *testing.T) {
-	app, _ := newApp(t, nil)
-	ctx := app.Context(t.Context())
-	for round := range 100 {
-		_, revision, err := scopeAccounts.Load(ctx, "a")
-		require.NoError(t, err)
-		var group sync.WaitGroup
-		results := make(chan error, 8)
-		for w := range 8 {
-			group.Go(func() {
-				_, err := scopeAccounts.Set(ctx, "a", scopeAccount{Balance: round*8 + w + 1}, motia.IfRevision(revision))
-				results <- err
-			})
-		}
-		group.Wait()
-		close(results)
-		succeeded := 0
-		for err := range results {
-			if err == nil {
-				succeeded++
-			} else {
-				require.ErrorIs(t, err, motia.ErrConflict)
-			}
-		}
-		require.Equal(t, 1, succeeded)
 	}
 }
 

@@ -3,20 +3,17 @@ package motia
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"iter"
 	"time"
 
 	"github.com/motia-go/motia/driver"
-	"github.com/motia-go/motia/internal/jsontext"
-	"github.com/motia-go/motia/internal/payload"
-	"github.com/motia-go/motia/internal/store"
-	"github.com/motia-go/motia/internal/wire"
-	"github.com/motia-go/motia/internal/wrap"
 )
 
 // StateManager reads and writes JSON values by scope and key, from one invocation. Any string is a legal scope and key.
 // [Scope] is its typed form. The zero value returns [ErrNoInvocation].
-type StateManager struct{ inv *Invocation }
+//
+// Its calls end with the context of the handler. With gives them another one.
+type StateManager struct{ at *bound }
 
 // Change is what a write did: the JSON before and after it, nil where there was no value. A stored null is the JSON
 // null, not nil. The slices must not be changed.
@@ -27,139 +24,147 @@ type Change struct {
 	Revision uint64 `json:"revision"`
 }
 
+// With returns a StateManager of the same invocation whose calls run with ctx, so that they can have a deadline of their
+// own:
+//
+//	short, cancel := context.WithTimeout(ctx, time.Second)
+//	defer cancel()
+//	found, err := ctx.State.With(short).Get("orders", id, &order)
+//
+// Only what bounds a call is taken from ctx, which usually derives from the context of the handler. If it does not, the
+// end of the handler does not end the calls.
+func (s StateManager) With(ctx context.Context) StateManager { return StateManager{s.at.with(ctx)} }
+
 // Get decodes the value into dest, a pointer, and reports whether there is one. A stored null is found. If the value does
 // not decode, dest points to the zero value.
 func (s StateManager) Get(scope, key string, dest any) (found bool, err error) {
-	if s.inv == nil {
-		return false, ErrNoInvocation
-	}
-	return s.inv.state(scope).get(s.inv.ctx, key, dest)
+	revision, err := s.Load(scope, key, dest)
+	return revision != 0, err
 }
 
-// Set stores value as JSON.
-func (s StateManager) Set(scope, key string, value any, opts ...SetOption) (Change, error) {
-	if s.inv == nil {
-		return Change{}, ErrNoInvocation
+// Load is Get with the revision of the value, for [IfRevision]. The revision of a missing value is 0.
+func (s StateManager) Load(scope, key string, dest any) (revision uint64, err error) {
+	v, err := s.scope(scope)
+	if err != nil {
+		return 0, err
 	}
-	return s.inv.state(scope).set(s.inv.ctx, key, value, opts)
+	return v.load(s.at.ctx, key, dest)
+}
+
+// Set stores value as JSON. It is kept for good unless there is a [TTL].
+func (s StateManager) Set(scope, key string, value any, opts ...SetOption) (Change, error) {
+	v, err := s.scope(scope)
+	if err != nil {
+		return Change{}, err
+	}
+	return v.set(s.at.ctx, key, value, putOptions(opts))
 }
 
 // Update applies the operations in their order, all or none, as one atomic change. A missing value starts as {}. An
-// operation that does not fit is *[UpdateError]. A time to live is kept.
-func (s StateManager) Update(scope, key string, ops ...UpdateOp) (Change, error) {
-	if s.inv == nil {
-		return Change{}, ErrNoInvocation
+// operation that does not fit is *[UpdateError]. A time to live is kept. [IfRevision] among the operations makes the
+// update conditional.
+func (s StateManager) Update(scope, key string, ops ...UpdateOption) (Change, error) {
+	v, err := s.scope(scope)
+	if err != nil {
+		return Change{}, err
 	}
-	return s.inv.state(scope).update(s.inv.ctx, key, ops)
+	return v.update(s.at.ctx, key, ops)
 }
 
-// Delete removes the value and returns it, nil if there was none.
-func (s StateManager) Delete(scope, key string) (old json.RawMessage, err error) {
-	if s.inv == nil {
-		return nil, ErrNoInvocation
+// Modify reads the value and stores what change makes of it, as JSON. old is nil if there is no value. When somebody else
+// has written in between, it starts over, so change may be called several times. An error of change is returned as it is
+// and nothing is stored. A time to live is kept.
+func (s StateManager) Modify(scope, key string, change func(old json.RawMessage) (value any, err error)) (Change, error) {
+	v, err := s.scope(scope)
+	if err != nil {
+		return Change{}, err
 	}
-	change, err := s.inv.state(scope).Delete(s.inv.ctx, key, driver.PutOptions{})
-	return change.Old, err
+	return modifyAs(s.at.ctx, v, key, change)
+}
+
+// Delete removes the value and returns it, nil if there was none. With [IfRevision] it removes only that revision.
+func (s StateManager) Delete(scope, key string, condition ...RevisionOption) (old json.RawMessage, err error) {
+	v, err := s.scope(scope)
+	if err != nil {
+		return nil, err
+	}
+	return v.delete(s.at.ctx, key, condition)
 }
 
 // List returns the values of the scope, ordered by key: an empty slice where there are none, so that it encodes as [].
-func (s StateManager) List(scope string) ([]json.RawMessage, error) {
-	if s.inv == nil {
-		return nil, ErrNoInvocation
+func (s StateManager) List(scope string, opts ...ListOption) ([]json.RawMessage, error) {
+	v, err := s.scope(scope)
+	if err != nil {
+		return nil, err
 	}
-	return s.inv.state(scope).List(s.inv.ctx)
+	return v.list(s.at.ctx, opts)
+}
+
+// All iterates over the keys and values of the scope, ordered by key. See [Scope.All].
+func (s StateManager) All(scope string, opts ...ListOption) iter.Seq2[Item[json.RawMessage], error] {
+	v, err := s.scope(scope)
+	if err != nil {
+		return failing[json.RawMessage](err)
+	}
+	return allAs[json.RawMessage](s.at.ctx, v, opts)
 }
 
 // Clear deletes every value that the scope holds when it is called, one after the other.
 func (s StateManager) Clear(scope string) error {
-	if s.inv == nil {
-		return ErrNoInvocation
+	v, err := s.scope(scope)
+	if err != nil {
+		return err
 	}
-	return s.inv.state(scope).Clear(s.inv.ctx)
+	return v.Clear(s.at.ctx)
 }
 
 // Scopes returns the names of the scopes that hold values, ordered.
 func (s StateManager) Scopes() ([]string, error) {
-	if s.inv == nil {
-		return nil, ErrNoInvocation
+	v, err := s.scope("")
+	if err != nil {
+		return nil, err
 	}
-	return s.inv.state("").Scopes(s.inv.ctx)
+	return v.Scopes(s.at.ctx)
 }
 
-// SetOption qualifies a Set. The options are [TTL] and [IfRevision]; it cannot be implemented elsewhere.
+func (s StateManager) scope(name string) (values, error) {
+	if s.at == nil {
+		return values{}, ErrNoInvocation
+	}
+	return s.at.inv.state(name), nil
+}
+
+// SetOption qualifies a Set of a state value. The options are [TTL] and [IfRevision]; it cannot be implemented elsewhere.
 type SetOption interface{ applySet(*driver.PutOptions) }
-
-type setOption func(*driver.PutOptions)
-
-func (o setOption) applySet(p *driver.PutOptions) { o(p) }
 
 // TTL makes the value cease to exist after d, at once if d is zero or less. Nothing fires when it does. Without TTL a value
 // stays for good.
-func TTL(d time.Duration) SetOption {
-	return setOption(func(p *driver.PutOptions) { p.Expires = time.Now().Add(d) })
-}
+func TTL(d time.Duration) TTLOption { return TTLOption{d} }
 
-// IfRevision makes the write conditional: it returns [ErrConflict] unless the stored value has the revision, or does not
-// exist where the revision is 0.
-func IfRevision(revision uint64) SetOption {
-	return setOption(func(p *driver.PutOptions) { p.IfRevision = &revision })
-}
+// TTLOption is what [TTL] returns.
+type TTLOption struct{ d time.Duration }
 
-// values are one scope of state, or one group of a stream, as one invocation sees it. The typed and the untyped forms of
-// both share it.
-type values struct {
-	store.Scope
-	inv *Invocation
-}
+func (o TTLOption) applySet(p *driver.PutOptions) { p.Expires = time.Now().Add(o.d) }
 
-func (inv *Invocation) state(scope string) values { return inv.values(wire.StateBucket, scope) }
+// IfRevision makes a write conditional: it happens only if the stored value has the revision, or does not exist where the
+// revision is 0. Otherwise the write returns [ErrConflict], nothing is stored, no trigger fires and no subscriber is told.
+// Of several writers with the same revision one succeeds. Where the others should try again, with what is stored by then,
+// Modify does that.
+//
+// The revision of a value is in what its last write returned, and in what Load and All return. No revision is used twice for
+// a key, not even after the value was deleted. If there are several IfRevision in one call, the last one counts.
+func IfRevision(revision uint64) RevisionOption { return RevisionOption{revision} }
 
-func (inv *Invocation) values(bucket, scope string) values {
-	return values{store.Scope{KV: inv.app.backend.KV, Bucket: bucket, Name: scope, Caller: (*storeCaller)(inv)}, inv}
-}
+// RevisionOption is what [IfRevision] returns.
+type RevisionOption struct{ revision uint64 }
 
-// storeCaller is an invocation as package store sees it.
-type storeCaller Invocation
-
-// Header is empty where nobody will read it.
-func (c *storeCaller) Header(bucket string) driver.Header {
-	if !c.app.tracks(bucket) {
-		return driver.Header{}
-	}
-	return (*Invocation)(c).header()
-}
-
-func (c *storeCaller) Explain(err error, tried string) error {
-	err = c.app.closed(err)
-	if c.step == nil {
-		return wrap.Errorf(err, "%s", tried)
-	}
-	return wrap.Errorf(err, "%s from step %q", tried, c.Step)
-}
-
-func (v values) get(ctx context.Context, key string, dest any) (found bool, err error) {
-	entry, found, err := v.Get(ctx, key)
-	if found {
-		err = v.decode(key, entry.Value, dest)
-	}
-	return found, err
-}
-
-func (v values) set(ctx context.Context, key string, value any, opts []SetOption) (Change, error) {
-	data, err := v.encode(value)
-	if err != nil {
-		return Change{}, v.Explain(err, "set", key)
-	}
-	var options driver.PutOptions
-	if len(opts) > 0 {
-		options = putOptions(opts)
-	}
-	change, err := v.Set(ctx, key, data, options)
-	return Change(change), err
-}
+func (o RevisionOption) applySet(p *driver.PutOptions) { p.IfRevision = &o.revision }
 
 func putOptions(opts []SetOption) driver.PutOptions {
-	var p driver.PutOptions
+	if len(opts) == 0 {
+		return driver.PutOptions{}
+	}
+	var p driver.PutOptions // on the heap
 	for _, o := range opts {
 		if o != nil {
 			o.applySet(&p)
@@ -168,25 +173,10 @@ func putOptions(opts []SetOption) driver.PutOptions {
 	return p
 }
 
-func (v values) update(ctx context.Context, key string, ops []UpdateOp) (Change, error) {
-	change, err := v.Update(ctx, key, func(old []byte) ([]byte, error) { return applyOps(old, ops, v.inv.app.maxValueSize) })
-	return Change(change), err
-}
-
-func (v values) encode(value any) ([]byte, error) {
-	data, err := jsontext.Marshal(value)
-	if err != nil {
-		return nil, err
+// putIf returns options of a write that has no others than conditions.
+func putIf(conditions []RevisionOption) (p driver.PutOptions) {
+	if n := len(conditions); n > 0 {
+		p.IfRevision = &conditions[n-1].revision
 	}
-	if limit := v.inv.app.maxValueSize; len(data) > limit {
-		return nil, fmt.Errorf("%w: %d bytes, limit %d", ErrValueTooLarge, len(data), limit)
-	}
-	return data, nil
-}
-
-func (v values) decode(key string, data []byte, dest any) error {
-	if err := payload.Load(data, dest); err != nil {
-		return v.Explain(err, "get", key)
-	}
-	return nil
+	return p
 }

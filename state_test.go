@@ -252,6 +252,15 @@ func TestStateOutsideOfAnInvocationIsAnError(t *testing.T) {
 	check("Scopes")
 	err = state.Clear("s")
 	check("Clear")
+	_, err = state.Load("s", "k", new(int))
+	check("Load")
+	_, err = state.Modify("s", "k", func(old json.RawMessage) (any, error) { return old, nil })
+	check("Modify")
+	for _, err = range state.All("s") {
+		check("All")
+	}
+	_, err = state.With(t.Context()).Get("s", "k", new(int))
+	check("With")
 }
 
 func TestStateOfAnEndedContextAndOfAnAppThatIsShutDownIsAnError(t *testing.T) {

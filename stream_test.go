@@ -125,7 +125,12 @@ func TestEveryUseOfAnUndeclaredStreamIsAnError(t *testing.T) {
 	_, listErr := handle.List("g")
 	_, groupsErr := handle.Groups()
 	_, subscribeErr := handle.Subscribe(ctx, "g")
-	errs := []error{getErr, setErr, updateErr, deleteErr, listErr, groupsErr, subscribeErr, handle.Send("g", "i", "e", 1)}
+	_, loadErr := handle.Load("g", "i", new(any))
+	_, modifyErr := handle.Modify("g", "i", func(old json.RawMessage) (any, error) { return old, nil })
+	errs := []error{getErr, loadErr, setErr, updateErr, modifyErr, deleteErr, listErr, groupsErr, subscribeErr, handle.Send("g", "i", "e", 1)}
+	for _, err := range handle.All("g") {
+		errs = append(errs, err)
+	}
 	const typed motia.StreamName[int] = "nots"
 	_, _, getErr = typed.Get(ctx, "g", "i")
 	_, setErr = typed.Set(ctx, "g", "i", 1)
@@ -134,7 +139,13 @@ func TestEveryUseOfAnUndeclaredStreamIsAnError(t *testing.T) {
 	_, listErr = typed.List(ctx, "g")
 	_, groupsErr = typed.Groups(ctx)
 	_, subscribeErr = typed.Subscribe(ctx, "g")
-	errs = append(errs, getErr, setErr, updateErr, deleteErr, listErr, groupsErr, subscribeErr, typed.Send(ctx, "g", "i", "e", 1))
+	_, _, loadErr = typed.Load(ctx, "g", "i")
+	_, modifyErr = typed.Modify(ctx, "g", "i", func(n int) (int, error) { return n, nil })
+	errs = append(errs, getErr, loadErr, setErr, updateErr, modifyErr, deleteErr, listErr, groupsErr, subscribeErr, typed.Send(ctx, "g", "i", "e", 1))
+	for _, err := range typed.All(ctx, "g") {
+		errs = append(errs, err)
+	}
+	require.Len(t, errs, 22)
 	for i, err := range errs {
 		var undeclared *motia.UndeclaredStreamError
 		require.ErrorAs(t, err, &undeclared, "%d", i)
@@ -148,7 +159,8 @@ func TestTheZeroStreamsBelongToNoInvocation(t *testing.T) {
 	_, setErr := handle.Set("g", "i", 1)
 	_, groupsErr := handle.Groups()
 	_, subscribeErr := handle.Subscribe(t.Context(), "g")
-	for _, err := range []error{getErr, setErr, groupsErr, subscribeErr, handle.Send("g", "i", "e", 1)} {
+	_, withErr := motia.Streams{}.With(t.Context()).Get("notes").List("g")
+	for _, err := range []error{getErr, setErr, groupsErr, subscribeErr, withErr, handle.Send("g", "i", "e", 1)} {
 		require.ErrorIs(t, err, motia.ErrNoInvocation)
 	}
 }

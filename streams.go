@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"iter"
 	"reflect"
 	"slices"
 	"time"
@@ -16,63 +17,93 @@ import (
 )
 
 // Streams are the declared streams as one invocation sees them. The zero value returns [ErrNoInvocation].
-type Streams struct{ inv *Invocation }
+//
+// The calls of their handles end with the context of the handler. With gives them another one.
+type Streams struct{ at *bound }
+
+// With returns the streams as the same invocation sees them, for calls that run with ctx. See [StateManager.With].
+func (s Streams) With(ctx context.Context) Streams { return Streams{s.at.with(ctx)} }
 
 // Get returns a handle on the stream. If the stream is not declared in [Options.Streams], every method of the handle
 // returns *[UndeclaredStreamError].
-func (s Streams) Get(name string) StreamHandle { return StreamHandle{s.inv, name} }
+func (s Streams) Get(name string) StreamHandle { return StreamHandle{s.at, name} }
 
 // StreamHandle reads and writes one stream: JSON items by group and id, whose subscribers see every change. Any
 // string is a legal group and id. [StreamName] is the typed form.
 type StreamHandle struct {
-	inv  *Invocation
+	at   *bound
 	name string
 }
 
 // Get decodes the item into dest, a pointer, and reports whether there is one.
 func (h StreamHandle) Get(group, id string, dest any) (found bool, err error) {
-	st, err := h.group(group)
-	if err != nil {
-		return false, err
-	}
-	return st.get(h.inv.ctx, id, dest)
+	revision, err := h.Load(group, id, dest)
+	return revision != 0, err
 }
 
-// Set stores the item; subscribers see a create or an update. Storing what is there already changes nothing.
-func (h StreamHandle) Set(group, id string, value any) (Change, error) {
+// Load is Get with the revision of the item, for [IfRevision]. The revision of a missing item is 0.
+func (h StreamHandle) Load(group, id string, dest any) (revision uint64, err error) {
+	st, err := h.group(group)
+	if err != nil {
+		return 0, err
+	}
+	return st.load(h.at.ctx, id, dest)
+}
+
+// Set stores the item; subscribers see a create or an update. Storing what is there already changes nothing. There is no
+// [TTL] because subscribers would not be told of its end: delete the item instead.
+func (h StreamHandle) Set(group, id string, value any, condition ...RevisionOption) (Change, error) {
 	st, err := h.group(group)
 	if err != nil {
 		return Change{}, err
 	}
-	return st.set(h.inv.ctx, id, value, nil)
+	return st.set(h.at.ctx, id, value, putIf(condition))
 }
 
 // Update applies the operations to the item, all or none, as one atomic change. A missing item starts as {}.
-func (h StreamHandle) Update(group, id string, ops ...UpdateOp) (Change, error) {
+// [IfRevision] among them makes it conditional.
+func (h StreamHandle) Update(group, id string, ops ...UpdateOption) (Change, error) {
 	st, err := h.group(group)
 	if err != nil {
 		return Change{}, err
 	}
-	return st.update(h.inv.ctx, id, ops)
+	return st.update(h.at.ctx, id, ops)
 }
 
-// Delete removes the item and returns it, nil if there was none.
-func (h StreamHandle) Delete(group, id string) (old json.RawMessage, err error) {
+// Modify reads the item and stores what change makes of it. See [StateManager.Modify].
+func (h StreamHandle) Modify(group, id string, change func(old json.RawMessage) (value any, err error)) (Change, error) {
+	st, err := h.group(group)
+	if err != nil {
+		return Change{}, err
+	}
+	return modifyAs(h.at.ctx, st, id, change)
+}
+
+// Delete removes the item and returns it, nil if there was none. With [IfRevision] it removes only that revision.
+func (h StreamHandle) Delete(group, id string, condition ...RevisionOption) (old json.RawMessage, err error) {
 	st, err := h.group(group)
 	if err != nil {
 		return nil, err
 	}
-	change, err := st.Delete(h.inv.ctx, id, driver.PutOptions{})
-	return change.Old, err
+	return st.delete(h.at.ctx, id, condition)
 }
 
 // List returns the items of the group, ordered by id: an empty slice where there are none.
-func (h StreamHandle) List(group string) ([]json.RawMessage, error) {
+func (h StreamHandle) List(group string, opts ...ListOption) ([]json.RawMessage, error) {
 	st, err := h.group(group)
 	if err != nil {
 		return nil, err
 	}
-	return st.List(h.inv.ctx)
+	return st.list(h.at.ctx, opts)
+}
+
+// All iterates over the items of the group and their ids, ordered by id. See [Scope.All].
+func (h StreamHandle) All(group string, opts ...ListOption) iter.Seq2[Item[json.RawMessage], error] {
+	st, err := h.group(group)
+	if err != nil {
+		return failing[json.RawMessage](err)
+	}
+	return allAs[json.RawMessage](h.at.ctx, st, opts)
 }
 
 // Groups returns the names of the groups that hold items, ordered.
@@ -81,31 +112,33 @@ func (h StreamHandle) Groups() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return st.Scopes(h.inv.ctx)
+	return st.Scopes(h.at.ctx)
 }
 
 // Send sends an ephemeral event to the subscribers of an item, or of a whole group if id is empty. It is not stored:
 // subscribers that come later miss it. Stream triggers fire.
 func (h StreamHandle) Send(group, id, event string, data any) error {
-	if _, err := h.group(group); err != nil {
+	st, err := h.group(group)
+	if err != nil {
 		return err
 	}
-	return h.inv.send(h.inv.ctx, h.name, group, id, event, data)
+	return st.inv.send(h.at.ctx, h.name, group, id, event, data)
 }
 
 // Subscribe is [StreamName.Subscribe] with items as JSON, which all subscribers share and must not change.
 func (h StreamHandle) Subscribe(ctx context.Context, group string, opts ...SubscribeOption) (*Subscription[json.RawMessage], error) {
-	if _, err := h.group(group); err != nil {
+	st, err := h.group(group)
+	if err != nil {
 		return nil, err
 	}
-	return subscribe[json.RawMessage](ctx, h.inv, h.name, group, opts)
+	return subscribe[json.RawMessage](ctx, st.inv, h.name, group, opts)
 }
 
 func (h StreamHandle) group(group string) (values, error) {
-	if h.inv == nil {
+	if h.at == nil {
 		return values{}, ErrNoInvocation
 	}
-	return h.inv.streamGroup(h.name, group)
+	return h.at.inv.streamGroup(h.name, group)
 }
 
 func (inv *Invocation) streamGroup(name, group string) (values, error) {
@@ -151,25 +184,33 @@ type StreamName[T any] string
 
 // Get returns the item and whether there is one.
 func (s StreamName[T]) Get(ctx context.Context, group, id string) (item T, found bool, err error) {
-	st, err := s.group(ctx, group)
-	if err != nil {
-		return item, false, err
-	}
-	found, err = st.get(ctx, id, &item)
-	return item, found, err
+	item, revision, err := s.Load(ctx, group, id)
+	return item, revision != 0, err
 }
 
-// Set stores the item; subscribers see a create or an update. Storing what is there already changes nothing.
-func (s StreamName[T]) Set(ctx context.Context, group, id string, item T) (ChangeOf[T], error) {
+// Load is Get with the revision of the item, for [IfRevision]. The revision of a missing item is 0.
+func (s StreamName[T]) Load(ctx context.Context, group, id string) (item T, revision uint64, err error) {
+	st, err := s.group(ctx, group)
+	if err != nil {
+		return item, 0, err
+	}
+	revision, err = st.load(ctx, id, &item)
+	return item, revision, err
+}
+
+// Set stores the item; subscribers see a create or an update. Storing what is there already changes nothing. There is no
+// [TTL] because subscribers would not be told of its end: delete the item instead.
+func (s StreamName[T]) Set(ctx context.Context, group, id string, item T, condition ...RevisionOption) (ChangeOf[T], error) {
 	st, err := s.group(ctx, group)
 	if err != nil {
 		return ChangeOf[T]{}, err
 	}
-	return changeOf[T](st.set(ctx, id, item, nil))
+	return changeOf[T](st.set(ctx, id, item, putIf(condition)))
 }
 
-// Update applies the operations to the item, all or none, as one atomic change.
-func (s StreamName[T]) Update(ctx context.Context, group, id string, ops ...UpdateOp) (ChangeOf[T], error) {
+// Update applies the operations to the item, all or none, as one atomic change. [IfRevision] among them makes it
+// conditional.
+func (s StreamName[T]) Update(ctx context.Context, group, id string, ops ...UpdateOption) (ChangeOf[T], error) {
 	st, err := s.group(ctx, group)
 	if err != nil {
 		return ChangeOf[T]{}, err
@@ -177,22 +218,40 @@ func (s StreamName[T]) Update(ctx context.Context, group, id string, ops ...Upda
 	return changeOf[T](st.update(ctx, id, ops))
 }
 
-// Delete removes the item and returns it.
-func (s StreamName[T]) Delete(ctx context.Context, group, id string) (old T, found bool, err error) {
+// Modify reads the item, the zero T if there is none, and stores what change makes of it. See [Scope.Modify].
+func (s StreamName[T]) Modify(ctx context.Context, group, id string, change func(T) (T, error)) (ChangeOf[T], error) {
+	st, err := s.group(ctx, group)
+	if err != nil {
+		return ChangeOf[T]{}, err
+	}
+	return changeOf[T](modifyAs(ctx, st, id, change))
+}
+
+// Delete removes the item and returns it. With [IfRevision] it removes only that revision.
+func (s StreamName[T]) Delete(ctx context.Context, group, id string, condition ...RevisionOption) (old T, found bool, err error) {
 	st, err := s.group(ctx, group)
 	if err != nil {
 		return old, false, err
 	}
-	return deleteAs[T](ctx, st, id)
+	return deleteAs[T](ctx, st, id, condition)
 }
 
 // List returns the items of the group, ordered by id: an empty slice where there are none.
-func (s StreamName[T]) List(ctx context.Context, group string) ([]T, error) {
+func (s StreamName[T]) List(ctx context.Context, group string, opts ...ListOption) ([]T, error) {
 	st, err := s.group(ctx, group)
 	if err != nil {
 		return nil, err
 	}
-	return listAs[T](ctx, st)
+	return listAs[T](ctx, st, opts)
+}
+
+// All iterates over the items of the group and their ids, ordered by id. See [Scope.All].
+func (s StreamName[T]) All(ctx context.Context, group string, opts ...ListOption) iter.Seq2[Item[T], error] {
+	st, err := s.group(ctx, group)
+	if err != nil {
+		return failing[T](err)
+	}
+	return allAs[T](ctx, st, opts)
 }
 
 // Groups returns the names of the groups that hold items, ordered.
@@ -221,7 +280,7 @@ func (s StreamName[T]) Members(ctx context.Context, group string) ([]Member, err
 		return nil, err
 	}
 	st.Bucket = wire.PresenceBucket(string(s))
-	values, err := st.List(ctx)
+	values, err := st.list(ctx, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -9,23 +9,39 @@ import (
 	"github.com/motia-go/motia/internal/jsontext"
 )
 
+// UpdateOption is what an Update takes: an [UpdateOp], [UpdateOps] or [IfRevision]. It cannot be implemented elsewhere.
+type UpdateOption interface{ updateOption() }
+
 // UpdateOp is one operation of an Update. Make one with [Set], [Delete], [Increment], [Decrement], [Merge] or
-// [Append], or decode its JSON form: {"type":"set","path":"a.b","value":1}.
+// [Append], or decode its JSON form: {"type":"set","path":"a.b","value":1}. An Update with the zero UpdateOp is an
+// *[UpdateError].
 //
 // Paths are dotted: "a.b.2.c" is the member c of the third element of b in a. `\.` is a literal dot and `\\` a
 // literal backslash; no other character is special. Missing objects on the way are created. An empty path is the
 // whole value. A null counts as missing, since that is how a nil map, slice or pointer is stored.
-type UpdateOp struct {
-	op  jsonops.Op
+type UpdateOp struct{ operation *operation } // a pointer alone is an UpdateOption without an allocation
+
+// operation is not changed once it is made: copies of an UpdateOp share it.
+type operation struct {
+	jsonops.Op
 	err error // the operand does not encode; reported by Update
 }
+
+// UpdateOps are operations made elsewhere, for example by a client that sent them as JSON:
+//
+//	_, err := Orders.Update(ctx, id, motia.UpdateOps(request.Ops), motia.IfRevision(request.Revision))
+type UpdateOps []UpdateOp
+
+func (UpdateOp) updateOption()       {}
+func (UpdateOps) updateOption()      {}
+func (RevisionOption) updateOption() {}
 
 // Set replaces or creates what is at the path.
 func Set(path string, value any) UpdateOp { return newOp(jsonops.Set, path, value) }
 
 // Delete removes the member or element at the path; later elements move up. What is missing is not an error.
 func Delete(path string) UpdateOp {
-	return UpdateOp{op: jsonops.Op{Kind: jsonops.Delete, Path: path}}
+	return UpdateOp{&operation{Op: jsonops.Op{Kind: jsonops.Delete, Path: path}}}
 }
 
 // Number is what can be added and subtracted. Integers stay exact through the ranges of int64 and uint64; beyond them the
@@ -46,25 +62,28 @@ func Merge(path string, value any) UpdateOp { return newOp(jsonops.Merge, path, 
 
 // Append adds the values at the end of the array at the path; a missing one starts empty.
 func Append(path string, values ...any) UpdateOp {
-	op := UpdateOp{op: jsonops.Op{Kind: jsonops.Append, Path: path, Values: make([]json.RawMessage, len(values))}}
+	o := &operation{Op: jsonops.Op{Kind: jsonops.Append, Path: path, Values: make([]json.RawMessage, len(values))}}
 	for i, v := range values {
 		encoded, err := jsontext.Marshal(v)
-		op.op.Values[i], op.err = encoded, errors.Join(op.err, err)
+		o.Values[i], o.err = encoded, errors.Join(o.err, err)
 	}
-	return op
+	return UpdateOp{o}
 }
 
 func newOp(kind jsonops.Kind, path string, value any) UpdateOp {
 	encoded, err := jsontext.Marshal(value)
-	return UpdateOp{op: jsonops.Op{Kind: kind, Path: path, Value: encoded}, err: err}
+	return UpdateOp{&operation{jsonops.Op{Kind: kind, Path: path, Value: encoded}, err}}
 }
 
 // MarshalJSON writes the form that UnmarshalJSON reads.
 func (o UpdateOp) MarshalJSON() ([]byte, error) {
-	if o.err != nil {
-		return nil, o.err
+	if o.operation == nil {
+		return jsonops.Op{}.MarshalJSON() // an error
 	}
-	return o.op.MarshalJSON()
+	if o.operation.err != nil {
+		return nil, o.operation.err
+	}
+	return o.operation.Op.MarshalJSON()
 }
 
 // UnmarshalJSON reads an operation that a client sent:
@@ -75,23 +94,52 @@ func (o UpdateOp) MarshalJSON() ([]byte, error) {
 //	{"type":"merge","path":"a","value":{}}    without "path", the whole value
 //	{"type":"append","path":"a","value":1}    without "path", the whole value
 func (o *UpdateOp) UnmarshalJSON(text []byte) error {
-	o.err = nil
-	return o.op.UnmarshalJSON(text)
+	read := new(operation)
+	if err := read.UnmarshalJSON(text); err != nil {
+		return err
+	}
+	o.operation = read
+	return nil
+}
+
+// updating takes the options of an Update apart. The condition is nil if there is none.
+func updating(options []UpdateOption) (ops []*operation, condition *uint64) {
+	ops = make([]*operation, 0, len(options))
+	for _, option := range options {
+		switch o := option.(type) {
+		case UpdateOp:
+			ops = append(ops, o.operation)
+		case UpdateOps:
+			for _, op := range o {
+				ops = append(ops, op.operation)
+			}
+		case RevisionOption:
+			condition = &o.revision
+		}
+	}
+	return ops, condition
 }
 
 // applyOps applies the operations to the stored text, nil if there is none.
-func applyOps(old []byte, ops []UpdateOp, maxSize int) ([]byte, error) {
-	plain := make([]jsonops.Op, len(ops))
-	for i := range ops {
-		if err := ops[i].err; err != nil {
-			return nil, &UpdateError{Index: i, Op: string(ops[i].op.Kind), Path: ops[i].op.Path, Reason: err.Error()}
+func applyOps(old []byte, ops []*operation, maxSize int) ([]byte, error) {
+	var few [4]jsonops.Op // keeps those of most updates off the heap
+	plain := few[:0]
+	for i, o := range ops {
+		if o == nil {
+			o = new(operation)
 		}
-		plain[i] = ops[i].op
+		if o.err != nil {
+			return nil, &UpdateError{Index: i, Op: string(o.Kind), Path: o.Path, Reason: o.err.Error()}
+		}
+		plain = append(plain, o.Op)
 	}
 	updated, err := jsonops.Apply(old, plain, jsonops.Limits{Size: maxSize})
+	if err == nil {
+		return updated, nil
+	}
 	var misfit *jsonops.Error
 	if !errors.As(err, &misfit) {
-		return updated, err
+		return nil, err
 	}
 	err = &UpdateError{Index: misfit.Index, Op: string(misfit.Op), Path: misfit.Path, Reason: misfit.Reason}
 	if misfit.TooLarge {

@@ -30,7 +30,7 @@ func updateText(t *testing.T, state motia.StateManager, text string, ops ...moti
 		_, err = state.Set("docs", "d", json.RawMessage(text))
 		require.NoError(t, err)
 	}
-	change, err := state.Update("docs", "d", ops...)
+	change, err := state.Update("docs", "d", motia.UpdateOps(ops))
 	var stored json.RawMessage
 	_, errGet := state.Get("docs", "d", &stored)
 	require.NoError(t, errGet)
@@ -218,7 +218,7 @@ func TestOperationsHaveAJSONFormThatClientsCanSend(t *testing.T) {
 		}
 	}
 
-	var ops []motia.UpdateOp
+	var ops motia.UpdateOps
 	require.NoError(t, json.Unmarshal([]byte(`[{"type":"set","path":"a","value":1},{"type":"increment","path":"a","by":1}]`), &ops))
 	app, _ := newApp(t, nil)
 	got, err := updateText(t, stateOf(t, app), "", ops...)

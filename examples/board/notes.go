@@ -47,8 +47,7 @@ var changeNote = motia.HTTPStep(motia.StepConfig{
 	}
 
 	// One atomic change, and only of the fields at hand: somebody else may be moving the note meanwhile.
-	ops := append(in.Request.Body.ops(), motia.Increment("version", 1))
-	change, err := Board.Update(ctx, board, id, ops...)
+	change, err := Board.Update(ctx, board, id, in.Request.Body.ops(), motia.Increment("version", 1))
 	if err != nil {
 		return motia.Response{}, err
 	}
@@ -84,8 +83,8 @@ var sendTyping = motia.HTTPStep(motia.StepConfig{
 
 var errNoNote = motia.HTTPError(http.StatusNotFound, errors.New("somebody has deleted this note"))
 
-func (c NoteChange) ops() []motia.UpdateOp {
-	var ops []motia.UpdateOp
+func (c NoteChange) ops() motia.UpdateOps {
+	var ops motia.UpdateOps
 	if c.Text != nil {
 		ops = append(ops, motia.Set("text", *c.Text))
 	}

@@ -65,8 +65,7 @@ var reserveStock = motia.QueueStep(motia.StepConfig{
 // merge adds the result of one part to the order and counts it, in one atomic update: the other parts may do so at
 // the same time.
 func merge(ctx context.Context, orderID string, result Results, more ...motia.UpdateOp) error {
-	ops := append(more, motia.Merge("results", result), motia.Increment("completedSteps", 1))
-	_, err := Orders.Update(ctx, orderID, ops...)
+	_, err := Orders.Update(ctx, orderID, motia.UpdateOps(more), motia.Merge("results", result), motia.Increment("completedSteps", 1))
 	return err
 }
 

@@ -130,6 +130,13 @@ func TestReadingAndWritingStateAllocatesHardlyMoreThanByHand(t *testing.T) {
 			}
 		})
 	})
+	t.Run("update", func(t *testing.T) {
+		requireExtraAllocs(t, 9, func(int) {}, func(n int) { // of which 3 are for the operands and 2 for the new text
+			for i := range n {
+				stateUpdate(t, ctx, f.id(i), i)
+			}
+		})
+	})
 }
 
 // stateFilled returns a map by hand and the context of an app, with the same orders and documents.

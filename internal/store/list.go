@@ -3,8 +3,11 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
+	"math"
+	"strings"
 
 	"github.com/motia-go/motia/driver"
 )
@@ -13,36 +16,102 @@ import (
 // trips are needed.
 const page = 512
 
-// All iterates over the entries of the scope, ordered by key. It reads in pages, so an entry that is written meanwhile may
-// come in either version. An error ends the iteration.
-func (s Scope) All(ctx context.Context) iter.Seq2[driver.Entry, error] {
-	return func(yield func(driver.Entry, error) bool) { s.all(ctx, yield) }
+// firstPage is how many entries are read first where a prefix may end the list early. Each further page is twice as
+// large, so that no more is read in vain than was wanted, plus this.
+const firstPage = 16
+
+// ListOptions say which entries of a scope are wanted. The zero value means all.
+type ListOptions struct {
+	// From is the first key that may come. It need not exist.
+	From string
+	// Prefix is what the keys begin with.
+	Prefix string
+	// Limit, if not nil, is how many entries come at most.
+	Limit *int
 }
 
-func (s Scope) all(ctx context.Context, yield func(driver.Entry, error) bool) {
-	var after *string
-	for {
-		entries, err := s.KV.List(ctx, s.Bucket, s.Name, after, page)
+// All iterates over the entries of the scope, ordered by key. It reads in pages, so an entry that is written meanwhile may
+// come in either version. An error ends the iteration.
+func (s Scope) All(ctx context.Context, options ListOptions) iter.Seq2[driver.Entry, error] {
+	return func(yield func(driver.Entry, error) bool) { s.all(ctx, options, yield) }
+}
+
+func (s Scope) all(ctx context.Context, options ListOptions, yield func(driver.Entry, error) bool) {
+	fail := func(err error) {
+		yield(driver.Entry{}, s.Caller.Explain(err, fmt.Sprintf("list %s %q", s.Bucket, s.Name)))
+	}
+	left := math.MaxInt
+	if options.Limit != nil {
+		left = *options.Limit
+	}
+	if left < 0 {
+		fail(fmt.Errorf("limit %d is negative", left))
+		return
+	}
+	// The keys with a prefix are all between those without it that are less and those that are greater. So where
+	// From is the greater one and has no such prefix, no key after it has.
+	start := max(options.From, options.Prefix)
+	if left == 0 || !strings.HasPrefix(start, options.Prefix) {
+		return
+	}
+
+	after, first, err := s.before(ctx, start)
+	if err != nil {
+		fail(err)
+		return
+	}
+	if first != nil {
+		if !yield(*first, nil) {
+			return
+		}
+		left--
+	}
+	size := page
+	if options.Prefix != "" {
+		size = firstPage
+	}
+	for left > 0 {
+		want := min(size, left)
+		entries, err := s.KV.List(ctx, s.Bucket, s.Name, after, want)
 		if err != nil {
-			yield(driver.Entry{}, s.Caller.Explain(err, fmt.Sprintf("list %s %q", s.Bucket, s.Name)))
+			fail(err)
 			return
 		}
 		for _, entry := range entries {
-			if !yield(entry, nil) {
+			if !strings.HasPrefix(entry.Key.ID, options.Prefix) || !yield(entry, nil) {
 				return
 			}
 		}
-		if len(entries) < page {
+		if len(entries) < want {
 			return
 		}
-		after = &entries[len(entries)-1].Key.ID
+		left -= want
+		after = &entries[want-1].Key.ID
+		size = min(2*size, page)
 	}
 }
 
+// before returns after which key a list begins whose first key may be start: List of the driver leaves out the key that it
+// is given. There is no greatest string below start, unless start ends in a zero byte: then it is start without that.
+// Otherwise the entry of start itself is returned, if there is one, and the list begins after start.
+func (s Scope) before(ctx context.Context, start string) (after *string, entry *driver.Entry, err error) {
+	if start == "" {
+		return nil, nil, nil
+	}
+	if shorter, ok := strings.CutSuffix(start, "\x00"); ok {
+		return &shorter, nil, nil
+	}
+	found, err := s.KV.Get(ctx, s.key(start))
+	if errors.Is(err, driver.ErrNotFound) {
+		return &start, nil, nil
+	}
+	return &start, &found, err
+}
+
 // List returns the values of the scope, ordered by key: an empty slice where there are none.
-func (s Scope) List(ctx context.Context) ([]json.RawMessage, error) {
+func (s Scope) List(ctx context.Context, options ListOptions) ([]json.RawMessage, error) {
 	values := []json.RawMessage{}
-	for entry, err := range s.All(ctx) {
+	for entry, err := range s.All(ctx, options) {
 		if err != nil {
 			return nil, err
 		}
@@ -53,7 +122,7 @@ func (s Scope) List(ctx context.Context) ([]json.RawMessage, error) {
 
 // Clear deletes the values of the scope one after the other, until one cannot be deleted.
 func (s Scope) Clear(ctx context.Context) error {
-	for entry, err := range s.All(ctx) {
+	for entry, err := range s.All(ctx, ListOptions{}) {
 		if err == nil {
 			_, err = s.Delete(ctx, entry.Key.ID, driver.PutOptions{})
 		}

@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,13 +33,13 @@ func TestAScopeOfSeveralPagesIsReadToItsEnd(t *testing.T) {
 		each(t, func(t *testing.T, s store.Scope) {
 			want := fill(t, s, n)
 			var keys []string
-			for entry, err := range s.All(t.Context()) {
+			for entry, err := range s.All(t.Context(), store.ListOptions{}) {
 				require.NoError(t, err)
 				keys = append(keys, entry.Key.ID)
 			}
 			require.Equal(t, want, keys)
 
-			values, err := s.List(t.Context())
+			values, err := s.List(t.Context(), store.ListOptions{})
 			require.NoError(t, err)
 			require.NotNil(t, values)
 			require.Len(t, values, n)
@@ -50,7 +54,7 @@ func TestAnIterationCanBeLeft(t *testing.T) {
 	each(t, func(t *testing.T, s store.Scope) {
 		fill(t, s, 3)
 		seen := 0
-		for range s.All(t.Context()) {
+		for range s.All(t.Context(), store.ListOptions{}) {
 			if seen++; seen == 2 {
 				break
 			}
@@ -66,7 +70,7 @@ func TestAnErrorEndsAnIterationAfterWhatWasRead(t *testing.T) {
 		defer cancel()
 		seen := 0
 		var failed []error
-		for _, err := range s.All(ctx) {
+		for _, err := range s.All(ctx, store.ListOptions{}) {
 			cancel()
 			if err != nil {
 				failed = append(failed, err)
@@ -80,6 +84,115 @@ func TestAnErrorEndsAnIterationAfterWhatWasRead(t *testing.T) {
 	})
 }
 
+// frugal is a KV that counts the entries that are read from it.
+type frugal struct {
+	driver.KV
+	read *int
+}
+
+func (k frugal) Get(ctx context.Context, key driver.Key) (driver.Entry, error) {
+	entry, err := k.KV.Get(ctx, key)
+	if err == nil {
+		*k.read++
+	}
+	return entry, err
+}
+
+func (k frugal) List(ctx context.Context, bucket, scope string, after *string, limit int) ([]driver.Entry, error) {
+	entries, err := k.KV.List(ctx, bucket, scope, after, limit)
+	*k.read += len(entries)
+	return entries, err
+}
+
+// text returns a random string that is likely to be near others: of few bytes, the least and the greatest among them.
+func text(random *rand.Rand) string {
+	const alphabet = "\x00\x01a\xfe\xff"
+	b := make([]byte, random.IntN(5))
+	for i := range b {
+		b[i] = alphabet[random.IntN(len(alphabet))]
+	}
+	return string(b)
+}
+
+func TestAListBeginsAndEndsWhereItIsToldForAnyKeys(t *testing.T) {
+	each(t, func(t *testing.T, s store.Scope) {
+		for round := range 40 {
+			random := rand.New(rand.NewPCG(uint64(round), 0))
+			keys := make(map[string]bool)
+			for range random.IntN(400) {
+				keys[text(random)] = true
+			}
+			s.Name = fmt.Sprint(round)
+			for key := range keys {
+				_, err := s.Set(t.Context(), key, []byte("1"), driver.PutOptions{})
+				require.NoError(t, err)
+			}
+			for range 50 {
+				var options store.ListOptions
+				if random.IntN(2) == 0 {
+					options.From = text(random)
+				}
+				if random.IntN(2) == 0 {
+					options.Prefix = text(random)
+				}
+				if random.IntN(2) == 0 {
+					options.Limit = new(int)
+					*options.Limit = random.IntN(20)
+				}
+				checkList(t, s, options, slices.Sorted(maps.Keys(keys)))
+			}
+		}
+	})
+}
+
+// checkList lists a scope that has the given keys.
+func checkList(t *testing.T, s store.Scope, options store.ListOptions, keys []string) {
+	t.Helper()
+	want := []string{}
+	for _, key := range keys {
+		if key >= options.From && strings.HasPrefix(key, options.Prefix) && (options.Limit == nil || len(want) < *options.Limit) {
+			want = append(want, key)
+		}
+	}
+	got, read := []string{}, 0
+	s.KV = frugal{s.KV, &read}
+	for entry, err := range s.All(t.Context(), options) {
+		require.NoError(t, err)
+		got = append(got, entry.Key.ID)
+	}
+	said := fmt.Sprintf("from %q, prefix %q, limit %v", options.From, options.Prefix, options.Limit)
+	require.Equal(t, want, got, said)
+	inVain := 0
+	if options.Prefix != "" {
+		inVain = len(want) + 16
+	}
+	require.LessOrEqual(t, read, len(want)+inVain, said)
+	values, err := s.List(t.Context(), options)
+	require.NoError(t, err)
+	require.Len(t, values, len(want), said)
+}
+
+func TestAPrefixOfManyPagesIsReadToItsEnd(t *testing.T) {
+	each(t, func(t *testing.T, s store.Scope) {
+		keys := fill(t, s, 2100)
+		for _, limit := range []int{0, 1, 15, 16, 17, 48, 600, 1000, 2000} {
+			checkList(t, s, store.ListOptions{Prefix: "01", Limit: &limit}, keys)
+			checkList(t, s, store.ListOptions{From: "00500", Limit: &limit}, keys)
+			checkList(t, s, store.ListOptions{From: "00500.", Prefix: "0", Limit: &limit}, keys)
+		}
+		checkList(t, s, store.ListOptions{Prefix: "01"}, keys)
+	})
+}
+
+func TestANegativeLimitIsAnError(t *testing.T) {
+	each(t, func(t *testing.T, s store.Scope) {
+		fill(t, s, 1)
+		limit := -1
+		_, err := s.List(t.Context(), store.ListOptions{Limit: &limit})
+		require.EqualError(t, err, `me: list state "s": limit -1 is negative`)
+	})
+}
+
 func TestClearEmptiesOnlyItsScope(t *testing.T) {
 	each(t, func(t *testing.T, s store.Scope) {
 		fill(t, s, 1025)
@@ -87,10 +200,10 @@ func TestClearEmptiesOnlyItsScope(t *testing.T) {
 		other.Name = "other"
 		fill(t, other, 2)
 		require.NoError(t, s.Clear(t.Context()))
-		values, err := s.List(t.Context())
+		values, err := s.List(t.Context(), store.ListOptions{})
 		require.NoError(t, err)
 		require.Empty(t, values)
-		values, err = other.List(t.Context())
+		values, err = other.List(t.Context(), store.ListOptions{})
 		require.NoError(t, err)
 		require.Len(t, values, 2)
 		require.NoError(t, s.Clear(t.Context()))
@@ -119,7 +232,7 @@ func TestClearNamesTheKeyThatCannotBeDeleted(t *testing.T) {
 		err := s.Clear(t.Context())
 		require.ErrorIs(t, err, errDown)
 		require.EqualError(t, err, `me: delete state "s" key "00003": store is down`)
-		values, err := s.List(t.Context())
+		values, err := s.List(t.Context(), store.ListOptions{})
 		require.NoError(t, err)
 		require.Len(t, values, 2)
 	})

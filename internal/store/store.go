@@ -81,7 +81,13 @@ func (s Scope) put(ctx context.Context, key string, value []byte, options driver
 // Update replaces a value by what change makes of it, nil if there is none, as one atomic change. The expiry is kept.
 // change may be called several times, and possibly under a lock of the backend. If it returns an error, nothing is
 // stored and Update returns an error that wraps it.
-func (s Scope) Update(ctx context.Context, key string, change func(old []byte) ([]byte, error)) (Change, error) {
+//
+// If ifRevision is not nil, the value must have that revision, or not exist where it is 0. Otherwise the error is
+// driver.ErrConflict: nobody but the caller knows what to do then.
+func (s Scope) Update(ctx context.Context, key string, ifRevision *uint64, change func(old []byte) ([]byte, error)) (Change, error) {
+	if ifRevision != nil {
+		return s.updateIf(ctx, key, *ifRevision, change)
+	}
 	updater, ok := s.KV.(driver.Updater)
 	if !ok {
 		return s.modify(ctx, "update", key, change)
@@ -91,6 +97,25 @@ func (s Scope) Update(ctx context.Context, key string, change func(old []byte) (
 		return Change{}, s.Explain(err, "update", key)
 	}
 	return Change{Old: before.Value, New: after.Value, Revision: after.Revision}, nil
+}
+
+func (s Scope) updateIf(ctx context.Context, key string, revision uint64, change func(old []byte) ([]byte, error)) (Change, error) {
+	entry, _, err := s.Get(ctx, key)
+	if err != nil {
+		return Change{}, err
+	}
+	if entry.Revision != revision {
+		return Change{}, s.Explain(driver.ErrConflict, "update", key)
+	}
+	value, err := change(entry.Value)
+	if err != nil {
+		return Change{}, s.Explain(err, "update", key)
+	}
+	result, err := s.put(ctx, key, value, driver.PutOptions{IfRevision: &revision, Expires: entry.Expires})
+	if err != nil {
+		return Change{}, s.Explain(err, "update", key)
+	}
+	return result, nil
 }
 
 // Modify is Update for a change that takes its time: no lock is held while it runs.

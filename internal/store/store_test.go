@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,7 +59,7 @@ func TestWritesReturnTheValuesBeforeAndAfterThem(t *testing.T) {
 		require.NoError(t, err)
 		require.Nil(t, first.Old)
 		require.Equal(t, "1", string(first.New))
-		second, err := s.Update(ctx, "k", func(old []byte) ([]byte, error) { return append([]byte("2"), old...), nil })
+		second, err := s.Update(ctx, "k", nil, func(old []byte) ([]byte, error) { return append([]byte("2"), old...), nil })
 		require.NoError(t, err)
 		require.Equal(t, "1", string(second.Old))
 		require.Equal(t, "21", string(second.New))
@@ -95,9 +96,16 @@ func TestAnUpdateOfAMissingValueStartsFromNil(t *testing.T) {
 }
 
 // updates are the ways to change a value from what it was.
-func updates(s store.Scope) map[string]func(context.Context, string, func([]byte) ([]byte, error)) (store.Change, error) {
-	return map[string]func(context.Context, string, func([]byte) ([]byte, error)) (store.Change, error){"update": s.Update, "modify": s.Modify}
+func updates(s store.Scope) map[string]update {
+	return map[string]update{
+		"modify": s.Modify,
+		"update": func(ctx context.Context, key string, change func([]byte) ([]byte, error)) (store.Change, error) {
+			return s.Update(ctx, key, nil, change)
+		},
+	}
 }
+
+type update func(ctx context.Context, key string, change func(old []byte) ([]byte, error)) (store.Change, error)
 
 func increment(old []byte) ([]byte, error) {
 	if old == nil {
@@ -190,9 +198,101 @@ func TestAConditionalWriteThatComesTooLateIsAConflict(t *testing.T) {
 		require.ErrorIs(t, err, driver.ErrConflict)
 		_, err = s.Delete(t.Context(), "k", driver.PutOptions{IfRevision: &none})
 		require.ErrorIs(t, err, driver.ErrConflict)
+		_, err = s.Update(t.Context(), "k", &none, func([]byte) ([]byte, error) {
+			t.Error("an update of another revision is not tried")
+			return nil, nil
+		})
+		require.ErrorIs(t, err, driver.ErrConflict)
+		require.EqualError(t, err, `me: update state "s" key "k": motia: revision conflict`)
 		entry, _, err := s.Get(t.Context(), "k")
 		require.NoError(t, err)
 		require.Equal(t, "1", string(entry.Value))
+	})
+}
+
+func TestAConditionalUpdateIsMadeOnceAndOnlyOfItsRevision(t *testing.T) {
+	each(t, func(t *testing.T, s store.Scope) {
+		ctx, none := t.Context(), uint64(0)
+		first, err := s.Update(ctx, "k", &none, increment)
+		require.NoError(t, err)
+		require.Nil(t, first.Old)
+		second, err := s.Update(ctx, "k", &first.Revision, increment)
+		require.NoError(t, err)
+		require.Equal(t, "1", string(second.Old))
+		require.Equal(t, "2", string(second.New))
+
+		tries := 0
+		_, err = s.Update(ctx, "k", &second.Revision, func(old []byte) ([]byte, error) {
+			tries++
+			_, err := s.Set(ctx, "k", []byte("7"), driver.PutOptions{}) // somebody else, meanwhile
+			require.NoError(t, err)
+			return increment(old)
+		})
+		require.ErrorIs(t, err, driver.ErrConflict)
+		require.Equal(t, 1, tries, "a conflict is not tried again")
+		entry, _, err := s.Get(ctx, "k")
+		require.NoError(t, err)
+		require.Equal(t, "7", string(entry.Value))
+
+		errBroke := errors.New("broke")
+		_, err = s.Update(ctx, "k", &entry.Revision, func([]byte) ([]byte, error) { return []byte("8"), errBroke })
+		require.EqualError(t, err, `me: update state "s" key "k": broke`)
+		same, err := s.Update(ctx, "k", &entry.Revision, func(old []byte) ([]byte, error) { return old, nil })
+		require.NoError(t, err)
+		require.Equal(t, entry.Revision, same.Revision, "what changes nothing is no write")
+	})
+}
+
+func TestAConditionalUpdateKeepsTheExpiry(t *testing.T) {
+	each(t, func(t *testing.T, s store.Scope) {
+		set, err := s.Set(t.Context(), "k", []byte("1"), driver.PutOptions{Expires: time.Now().Add(time.Minute)})
+		require.NoError(t, err)
+		updated, err := s.Update(t.Context(), "k", &set.Revision, increment)
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		_, err = s.Update(t.Context(), "k", &updated.Revision, increment)
+		require.ErrorIs(t, err, driver.ErrConflict, "it has expired")
+	})
+}
+
+// contend makes the same conditional write from many goroutines at once and returns how many of them succeeded.
+func contend(t *testing.T, write func() error) int {
+	var won atomic.Int32
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			if err := write(); err == nil {
+				won.Add(1)
+			} else if !errors.Is(err, driver.ErrConflict) {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	return int(won.Load())
+}
+
+func TestOfManyConditionalWritesOfOneRevisionOneWins(t *testing.T) {
+	each(t, func(t *testing.T, s store.Scope) {
+		ctx, none := t.Context(), uint64(0)
+		for round := range 100 {
+			set, err := s.Set(ctx, "k", fmt.Append(nil, round), driver.PutOptions{IfRevision: &none})
+			require.NoError(t, err)
+			require.Equal(t, 1, contend(t, func() error {
+				_, err := s.Update(ctx, "k", &set.Revision, func(old []byte) ([]byte, error) { return append([]byte("1"), old...), nil })
+				return err
+			}))
+			entry, _, err := s.Get(ctx, "k")
+			require.NoError(t, err)
+			require.Equal(t, fmt.Sprint("1", round), string(entry.Value))
+			require.Equal(t, 1, contend(t, func() error {
+				_, err := s.Delete(ctx, "k", driver.PutOptions{IfRevision: &entry.Revision})
+				return err
+			}))
+			_, found, err := s.Get(ctx, "k")
+			require.NoError(t, err)
+			require.False(t, found)
+		}
 	})
 }
 
@@ -209,7 +309,7 @@ func TestEveryWriteHasTheCallersHeader(t *testing.T) {
 		require.NoError(t, log.Track(ctx, s.Bucket))
 		_, err := s.Set(ctx, "k", []byte("1"), driver.PutOptions{})
 		require.NoError(t, err)
-		_, err = s.Update(ctx, "k", increment)
+		_, err = s.Update(ctx, "k", nil, increment)
 		require.NoError(t, err)
 		_, err = s.Modify(ctx, "k", increment)
 		require.NoError(t, err)
@@ -243,7 +343,7 @@ func TestAnErrorOfTheBackendSaysWhatWasTried(t *testing.T) {
 		expect(`set state "s" key "k"`, err)
 		_, err = s.Delete(ctx, "k", driver.PutOptions{})
 		expect(`delete state "s" key "k"`, err)
-		_, err = s.List(ctx)
+		_, err = s.List(ctx, store.ListOptions{})
 		expect(`list state "s"`, err)
 		expect(`list state "s"`, s.Clear(ctx))
 		_, err = s.Scopes(ctx)

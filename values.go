@@ -1,0 +1,175 @@
+package motia
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+
+	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/jsontext"
+	"github.com/motia-go/motia/internal/payload"
+	"github.com/motia-go/motia/internal/store"
+	"github.com/motia-go/motia/internal/wire"
+	"github.com/motia-go/motia/internal/wrap"
+)
+
+// bound is an invocation with the context that its untyped calls run with.
+type bound struct {
+	inv *Invocation
+	ctx context.Context
+}
+
+func (b *bound) with(ctx context.Context) *bound {
+	if b == nil {
+		return nil
+	}
+	return &bound{b.inv, ctx}
+}
+
+// values are one scope of state, or one group of a stream, as one invocation sees it. The typed and the untyped forms of
+// both share it.
+type values struct {
+	store.Scope
+	inv *Invocation
+}
+
+func (inv *Invocation) state(scope string) values { return inv.values(wire.StateBucket, scope) }
+
+func (inv *Invocation) values(bucket, scope string) values {
+	return values{store.Scope{KV: inv.app.backend.KV, Bucket: bucket, Name: scope, Caller: (*storeCaller)(inv)}, inv}
+}
+
+// storeCaller is an invocation as package store sees it.
+type storeCaller Invocation
+
+// Header is empty where nobody will read it.
+func (c *storeCaller) Header(bucket string) driver.Header {
+	if !c.app.tracks(bucket) {
+		return driver.Header{}
+	}
+	return (*Invocation)(c).header()
+}
+
+func (c *storeCaller) Explain(err error, tried string) error {
+	err = c.app.closed(err)
+	if c.step == nil {
+		return wrap.Errorf(err, "%s", tried)
+	}
+	return wrap.Errorf(err, "%s from step %q", tried, c.Step)
+}
+
+// load decodes the value into dest, if there is one. The revision is 0 if there is none.
+func (v values) load(ctx context.Context, key string, dest any) (revision uint64, err error) {
+	entry, found, err := v.Get(ctx, key)
+	if found {
+		err = v.decode(key, entry.Value, dest)
+	}
+	return entry.Revision, err
+}
+
+func (v values) set(ctx context.Context, key string, value any, options driver.PutOptions) (Change, error) {
+	data, err := v.encode(value)
+	if err != nil {
+		return Change{}, v.Explain(err, "set", key)
+	}
+	change, err := v.Set(ctx, key, data, options)
+	return Change(change), err
+}
+
+func (v values) update(ctx context.Context, key string, options []UpdateOption) (Change, error) {
+	ops, condition := updating(options)
+	limit := v.inv.app.maxValueSize
+	change, err := v.Update(ctx, key, condition, func(old []byte) ([]byte, error) { return applyOps(old, ops, limit) })
+	return Change(change), err
+}
+
+func (v values) delete(ctx context.Context, key string, conditions []RevisionOption) (old json.RawMessage, err error) {
+	change, err := v.Delete(ctx, key, putIf(conditions))
+	return change.Old, err
+}
+
+func (v values) list(ctx context.Context, options []ListOption) ([]json.RawMessage, error) {
+	return v.List(ctx, listing(options))
+}
+
+func (v values) encode(value any) ([]byte, error) {
+	data, err := jsontext.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	if limit := v.inv.app.maxValueSize; len(data) > limit {
+		return nil, fmt.Errorf("%w: %d bytes, limit %d", ErrValueTooLarge, len(data), limit)
+	}
+	return data, nil
+}
+
+func (v values) decode(key string, data []byte, dest any) error {
+	if err := payload.Load(data, dest); err != nil {
+		return v.Explain(err, "get", key)
+	}
+	return nil
+}
+
+// modifyAs stores what change makes of the value, the zero T where there is none. An error of change is returned as it is.
+func modifyAs[T, U any](ctx context.Context, v values, key string, change func(T) (U, error)) (Change, error) {
+	var refused error // by change
+	result, err := v.Modify(ctx, key, func(old []byte) ([]byte, error) {
+		value, err := Stored[T]{old}.Value()
+		if err != nil {
+			return nil, err
+		}
+		changed, err := change(value)
+		if refused = err; err != nil {
+			return nil, err
+		}
+		return v.encode(changed)
+	})
+	if refused != nil {
+		return Change{}, refused
+	}
+	return Change(result), err
+}
+
+func deleteAs[T any](ctx context.Context, v values, key string, conditions []RevisionOption) (old T, found bool, err error) {
+	text, err := v.delete(ctx, key, conditions)
+	if err != nil || text == nil {
+		return old, false, err
+	}
+	err = v.decode(key, text, &old)
+	return old, true, err
+}
+
+func allAs[T any](ctx context.Context, v values, options []ListOption) iter.Seq2[Item[T], error] {
+	return func(yield func(Item[T], error) bool) {
+		for entry, err := range v.All(ctx, listing(options)) {
+			item := Item[T]{Key: entry.Key.ID, Revision: entry.Revision}
+			if err == nil {
+				err = v.decode(item.Key, entry.Value, &item.Value)
+			}
+			if !yield(item, err) {
+				return
+			}
+		}
+	}
+}
+
+// failing is an iteration that only says why there is none.
+func failing[T any](err error) iter.Seq2[Item[T], error] {
+	return func(yield func(Item[T], error) bool) { yield(Item[T]{}, err) }
+}
+
+func listAs[T any](ctx context.Context, v values, options []ListOption) ([]T, error) {
+	list := []T{}
+	for item, err := range allAs[T](ctx, v, options) {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, item.Value)
+	}
+	return list, nil
+}
+
+func changeOf[T any](c Change, err error) (ChangeOf[T], error) {
+	return ChangeOf[T]{Old: Stored[T]{c.Old}, New: Stored[T]{c.New}, Revision: c.Revision}, err
+}
