@@ -54,7 +54,7 @@ func TestErrorsShowTheirPrefixOnceAtTheBeginning(t *testing.T) {
 // The sentinels have the prefix, and one package puts context before errors, so that the prefix is not repeated.
 func TestSentinelsHaveThePrefixAndContextIsPutBeforeThemInOneWay(t *testing.T) {
 	sentinel := regexp.MustCompile(`\b(Err[A-Z]\w*)\s*=\s*errors\.New\("(.*)"\)`)
-	byHand := regexp.MustCompile(`fmt\.Errorf\("motia: [^"]+%w.*`)
+	byHand := regexp.MustCompile(`fmt\.Errorf\("motia: [^"]*: %w.*`)
 	found := 0
 	require.NoError(t, filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
