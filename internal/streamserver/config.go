@@ -66,11 +66,13 @@ func (c *Config) complete() []error {
 		{"AuthTimeout", orDefault(&l.AuthTimeout, 10*time.Second)},
 	} {
 		if negative.is {
+			//lint:ignore ST1005 it begins with the name of a field, which the caller completes
 			mistakes = append(mistakes, fmt.Errorf("Limits.%s is negative", negative.name))
 		}
 	}
 	for i, pattern := range c.Origins {
 		if _, err := path.Match(pattern, ""); err != nil || pattern == "" || strings.Contains(pattern, "/") {
+			//lint:ignore ST1005 it begins with the name of a field, which the caller completes
 			mistakes = append(mistakes, fmt.Errorf("Origins[%d]: %q is not a host or a pattern for hosts", i, pattern))
 		}
 	}
@@ -78,6 +80,7 @@ func (c *Config) complete() []error {
 		c.Path = defaultPath
 	}
 	if !strings.HasPrefix(c.Path, "/") {
+		//lint:ignore ST1005 it begins with the name of a field, which the caller completes
 		mistakes = append(mistakes, fmt.Errorf("Path %q does not begin with a slash", c.Path))
 		c.Path = defaultPath
 	}
