@@ -11,10 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 func TestAConditionalWriteNeedsTheRevisionThatIsStored(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	ctx := app.Context(t.Context())
 
 	_, revision, err := scopeAccounts.Load(ctx, "a")
@@ -47,7 +48,7 @@ func TestAConditionalWriteNeedsTheRevisionThatIsStored(t *testing.T) {
 }
 
 func TestOfManyConditionalWritesOneSucceeds(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	ctx := app.Context(t.Context())
 	for round := range 100 {
 		_, revision, err := scopeAccounts.Load(ctx, "a")
@@ -77,7 +78,7 @@ func TestOfManyConditionalWritesOneSucceeds(t *testing.T) {
 // forEachForm runs the test for each form, on a backend that has updates of its own and on one that has not.
 func forEachForm(t *testing.T, test func(t *testing.T, f form)) {
 	for how, backend := range updateBackends {
-		app, _ := newApp(t, &motia.Options{Backend: backend(), Streams: []motia.StreamConfig{{Name: "notes"}}})
+		app, _ := testkit.NewApp(t, &motia.Options{Backend: backend(), Streams: []motia.StreamConfig{{Name: "notes"}}})
 		for name, f := range forms(t, app) {
 			t.Run(name+" "+how, func(t *testing.T) { test(t, f) })
 		}
@@ -178,59 +179,59 @@ func TestOfManyConditionalDeletesAndUpdatesOneSucceeds(t *testing.T) {
 
 func TestAConditionalWriteThatIsRefusedFiresNothingAndIsToldToNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen events
-		app := streamNotesApp(t, stateRecord("watch", &seen, motia.State()), motia.StreamStep(motia.StepConfig{
-			Name: "follow", Triggers: []motia.Trigger{noteStream.Trigger()},
-		}, func(in *motia.StreamInput[noteItem], _ *motia.Ctx[noteItem]) error {
-			seen.add(noteText(*in))
+		var seen testkit.List[string]
+		app := testkit.NotesApp(t, stateRecord("watch", &seen, motia.State()), motia.StreamStep(motia.StepConfig{
+			Name: "follow", Triggers: []motia.Trigger{testkit.Notes.Trigger()},
+		}, func(in *motia.StreamInput[testkit.Note], _ *motia.Ctx[testkit.Note]) error {
+			seen.Add(testkit.NoteText(*in))
 			return nil
 		}))
 		ctx := app.Context(t.Context())
-		const notes motia.Scope[noteItem] = "s"
-		_, err := notes.Set(ctx, "k", noteItem{N: 1})
+		const notes motia.Scope[testkit.Note] = "s"
+		_, err := notes.Set(ctx, "k", testkit.Note{N: 1})
 		require.NoError(t, err)
-		noteSet(t, app, "g", "i", 1)
-		start(t, app)
-		sub := noteSubscribe(t, app, "g")
-		require.Equal(t, "g/ sync i=1", noteText(noteNext(t, sub)))
+		testkit.SetNote(t, app, "g", "i", 1)
+		testkit.Start(t, app)
+		sub := testkit.SubscribeNotes(t, app, "g")
+		require.Equal(t, "g/ sync i=1", testkit.NoteText(testkit.NextNote(t, sub)))
 		synctest.Wait()
-		before := seen.all()
+		before := seen.All()
 		require.Len(t, before, 2)
 
 		for _, revision := range []uint64{0, 1 << 40} {
-			_, setErr := notes.Set(ctx, "k", noteItem{N: 2}, motia.IfRevision(revision), motia.TTL(time.Minute))
+			_, setErr := notes.Set(ctx, "k", testkit.Note{N: 2}, motia.IfRevision(revision), motia.TTL(time.Minute))
 			_, updateErr := notes.Update(ctx, "k", motia.Set("n", 2), motia.IfRevision(revision))
 			_, _, deleteErr := notes.Delete(ctx, "k", motia.IfRevision(revision))
-			_, streamSetErr := noteStream.Set(ctx, "g", "i", noteItem{N: 2}, motia.IfRevision(revision))
-			_, streamUpdateErr := noteStream.Update(ctx, "g", "i", motia.Set("n", 2), motia.IfRevision(revision))
-			_, _, streamDeleteErr := noteStream.Delete(ctx, "g", "i", motia.IfRevision(revision))
+			_, streamSetErr := testkit.Notes.Set(ctx, "g", "i", testkit.Note{N: 2}, motia.IfRevision(revision))
+			_, streamUpdateErr := testkit.Notes.Update(ctx, "g", "i", motia.Set("n", 2), motia.IfRevision(revision))
+			_, _, streamDeleteErr := testkit.Notes.Delete(ctx, "g", "i", motia.IfRevision(revision))
 			for i, err := range []error{setErr, updateErr, deleteErr, streamSetErr, streamUpdateErr, streamDeleteErr} {
 				require.ErrorIs(t, err, motia.ErrConflict, "%d", i)
 			}
 		}
-		_, _, err = noteStream.Delete(ctx, "g", "none", motia.IfRevision(0))
+		_, _, err = testkit.Notes.Delete(ctx, "g", "none", motia.IfRevision(0))
 		require.NoError(t, err)
-		noteQuiet(t, sub)
+		testkit.NoNote(t, sub)
 		time.Sleep(time.Hour)
-		require.Equal(t, before, seen.all())
+		require.Equal(t, before, seen.All())
 		note, found, err := notes.Get(ctx, "k")
 		require.NoError(t, err)
 		require.True(t, found, "the time to live of a refused write does not count")
 		require.Equal(t, 1, note.N)
 
-		_, revision, err := noteStream.Load(ctx, "g", "i")
+		_, revision, err := testkit.Notes.Load(ctx, "g", "i")
 		require.NoError(t, err)
-		_, _, err = noteStream.Delete(ctx, "g", "i", motia.IfRevision(revision))
+		_, _, err = testkit.Notes.Delete(ctx, "g", "i", motia.IfRevision(revision))
 		require.NoError(t, err)
-		require.Equal(t, "g/i delete 1", noteText(noteNext(t, sub)))
+		require.Equal(t, "g/i delete 1", testkit.NoteText(testkit.NextNote(t, sub)))
 	})
 }
 
 func TestAHolderThatOverranDoesNotReleaseTheLockOfTheNextOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, _ := newApp(t, nil)
+		app, _ := testkit.NewApp(t, nil)
 		ctx := app.Context(t.Context())
-		start(t, app) // whose end stops the timers of the store
+		testkit.Start(t, app) // whose end stops the timers of the store
 		const locks motia.Scope[string] = "locks"
 		acquire := func(holder string) (uint64, error) {
 			change, err := locks.Set(ctx, "l", holder, motia.IfRevision(0), motia.TTL(time.Minute))

@@ -10,13 +10,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // deadFail is a step on the topic t whose messages die at once while broken is true.
-func deadFail(name string, broken *bool, got *events, opts ...motia.TriggerOption) motia.Step {
+func deadFail(name string, broken *bool, got *testkit.List[string], opts ...motia.TriggerOption) motia.Step {
 	opts = append(opts, motia.QueueConfig{MaxAttempts: 1})
 	return queueStep(name, "t", func(ctx *queueCtx, data string) error {
-		got.add(fmt.Sprint(name, data, ctx.Trigger.Attempt))
+		got.Add(fmt.Sprint(name, data, ctx.Trigger.Attempt))
 		if *broken {
 			return errBoom
 		}
@@ -49,18 +50,18 @@ func deadIDs(t *testing.T, app *motia.App, step string, page int) (ids []string)
 
 func TestADeadLetterKeepsEverythingAboutTheMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var traces events
-		app, _ := newApp(t, nil, queueStep("s/1", "t#", func(ctx *queueCtx, _ string) error {
-			traces.add(ctx.TraceID)
+		var traces testkit.List[string]
+		app, _ := testkit.NewApp(t, nil, queueStep("s/1", "t#", func(ctx *queueCtx, _ string) error {
+			traces.Add(ctx.TraceID)
 			time.Sleep(time.Second)
 			return fmt.Errorf("attempt %d: %w", ctx.Trigger.Attempt, errBoom)
 		}, motia.QueueConfig{MaxAttempts: 2, Backoff: func(int) time.Duration { return time.Minute }}))
 		began := time.Now()
 		require.NoError(t, enqueueFrom(t, app, []string{"t#"}, func(ctx *motia.FlowContext[any, motia.None]) error {
-			traces.add(ctx.TraceID)
+			traces.Add(ctx.TraceID)
 			return ctx.Enqueue(motia.Message[any]{Topic: "t#", Data: "payload", MessageGroupID: "g", ID: "m"})
 		}))
-		start(t, app)
+		testkit.Start(t, app)
 		time.Sleep(time.Hour)
 		letters, err := app.DeadLetters().List(t.Context(), motia.DeadLetterQuery{})
 		require.NoError(t, err)
@@ -72,7 +73,7 @@ func TestADeadLetterKeepsEverythingAboutTheMessage(t *testing.T) {
 		require.Equal(t, "m", letter.MessageID)
 		require.Equal(t, "g", letter.MessageGroupID)
 		require.Equal(t, `"payload"`, string(letter.Payload))
-		require.Equal(t, []string{letter.TraceID, letter.TraceID, letter.TraceID}, traces.all())
+		require.Equal(t, []string{letter.TraceID, letter.TraceID, letter.TraceID}, traces.All())
 		require.Contains(t, letter.Header.TraceParent, letter.TraceID)
 		require.Equal(t, "sender", letter.Header.Step)
 		require.Equal(t, time.Duration(0), letter.EnqueuedAt.Sub(began))
@@ -90,9 +91,9 @@ func TestADeadLetterKeepsEverythingAboutTheMessage(t *testing.T) {
 func TestDeadLettersAreListedInPagesOverAllSteps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := true
-		var got events
-		app, _ := newApp(t, nil, deadFail("c", &broken, &got), deadFail("a", &broken, &got), deadFail("b", &broken, &got))
-		start(t, app)
+		var got testkit.List[string]
+		app, _ := testkit.NewApp(t, nil, deadFail("c", &broken, &got), deadFail("a", &broken, &got), deadFail("b", &broken, &got))
+		testkit.Start(t, app)
 		require.Empty(t, deadIDs(t, app, "", 10))
 		const messages = 150 // more than the default page
 		for i := range messages {
@@ -123,9 +124,9 @@ func TestDeadLettersAreListedInPagesOverAllSteps(t *testing.T) {
 func TestRedriveGivesOneSomeOrAllBackAndKeepsTheirHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := true
-		var got events
-		app, _ := newApp(t, nil, deadFail("a", &broken, &got), deadFail("b", &broken, &got))
-		start(t, app)
+		var got testkit.List[string]
+		app, _ := testkit.NewApp(t, nil, deadFail("a", &broken, &got), deadFail("b", &broken, &got))
+		testkit.Start(t, app)
 		send := func(n int) {
 			for i := range n {
 				queueSend(t, app, "t", fmt.Sprint(i))
@@ -144,10 +145,11 @@ func TestRedriveGivesOneSomeOrAllBackAndKeepsTheirHistory(t *testing.T) {
 		require.Equal(t, `"2"`, string(letters[3].Payload))
 		require.NotContains(t, deadIDs(t, app, "", 3), ids[2], "it is another dead letter now")
 
-		broken, got = false, events{}
+		broken = false
+		got.Take()
 		require.NoError(t, app.DeadLetters().Redrive(t.Context(), ids[1], ids[0]))
 		synctest.Wait()
-		require.ElementsMatch(t, []string{"a01", "a11"}, got.all(), "attempts restart at 1")
+		require.ElementsMatch(t, []string{"a01", "a11"}, got.All(), "attempts restart at 1")
 		require.Len(t, deadIDs(t, app, "a", 3), 2)
 		require.Len(t, deadIDs(t, app, "b", 3), 4)
 
@@ -176,9 +178,9 @@ func TestRedriveGivesOneSomeOrAllBackAndKeepsTheirHistory(t *testing.T) {
 func TestUnknownDeadLettersAreReportedAndTheOthersMoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := true
-		var got events
-		app, _ := newApp(t, nil, deadFail("a", &broken, &got))
-		start(t, app)
+		var got testkit.List[string]
+		app, _ := testkit.NewApp(t, nil, deadFail("a", &broken, &got))
+		testkit.Start(t, app)
 		queueSend(t, app, "t", "x")
 		synctest.Wait()
 		id := deadIDs(t, app, "", 1)[0]
@@ -193,7 +195,7 @@ func TestUnknownDeadLettersAreReportedAndTheOthersMoved(t *testing.T) {
 		err := dead.Redrive(t.Context(), "nonsense", id, id)
 		require.EqualError(t, err, "motia: dead letter not found: 1 of 2")
 		synctest.Wait()
-		require.Equal(t, []string{"ax1", "ax1"}, got.all())
+		require.Equal(t, []string{"ax1", "ax1"}, got.All())
 		ids := deadIDs(t, app, "", 1)
 		require.NoError(t, dead.Discard(t.Context(), ids[0], ids[0]), "naming it twice is no mistake")
 		require.ErrorIs(t, dead.Discard(t.Context(), ids[0]), motia.ErrDeadLetterNotFound)
@@ -203,18 +205,19 @@ func TestUnknownDeadLettersAreReportedAndTheOthersMoved(t *testing.T) {
 func TestARedrivenMessageKeepsTheOrderOfItsGroup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := true
-		var got events
-		app, _ := newApp(t, nil, deadFail("a", &broken, &got))
-		start(t, app)
+		var got testkit.List[string]
+		app, _ := testkit.NewApp(t, nil, deadFail("a", &broken, &got))
+		testkit.Start(t, app)
 		for i := range 3 {
 			queueSend(t, app, "t", fmt.Sprint(i), motia.InGroup("g"))
 		}
 		synctest.Wait()
-		broken, got = false, events{}
+		broken = false
+		got.Take()
 		n, err := app.DeadLetters().RedriveAll(t.Context(), motia.DeadLetterQuery{})
 		require.NoError(t, err)
 		require.Equal(t, 3, n)
 		synctest.Wait()
-		require.Equal(t, []string{"a01", "a11", "a21"}, got.all())
+		require.Equal(t, []string{"a01", "a11", "a21"}, got.All())
 	})
 }

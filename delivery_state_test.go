@@ -17,6 +17,7 @@ import (
 
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 func TestChangesOfAKeyReachATriggerInTheirOrder(t *testing.T) {
@@ -54,8 +55,8 @@ func TestChangesOfAKeyReachATriggerInTheirOrder(t *testing.T) {
 			count++
 			return nil
 		}, motia.State(motia.QueueConfig{MaxAttempts: 51, Concurrency: 16}))
-		app, _ := newApp(t, nil, watch)
-		start(t, app)
+		app, _ := testkit.NewApp(t, nil, watch)
+		testkit.Start(t, app)
 		var group sync.WaitGroup
 		for w := range writers {
 			group.Go(func() {
@@ -89,16 +90,16 @@ func TestChangesOfAKeyReachATriggerInTheirOrder(t *testing.T) {
 
 func TestAFailingStateTriggerIsRetriedThenDeadLetteredAndHoldsBackOnlyItsKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen events
+		var seen testkit.List[string]
 		watch := stateStep("watch", func(in *stateInput, ctx *stateFlow) error {
-			seen.add(fmt.Sprintf("%s %s #%d", in.Key, *in.New, ctx.Trigger.Attempt))
+			seen.Add(fmt.Sprintf("%s %s #%d", in.Key, *in.New, ctx.Trigger.Attempt))
 			if in.Key == "bad" && string(*in.New) == "1" {
 				return errors.New("no good")
 			}
 			return nil
 		}, motia.State(motia.QueueConfig{MaxAttempts: 3}))
-		app, _ := newApp(t, nil, watch)
-		start(t, app)
+		app, _ := testkit.NewApp(t, nil, watch)
+		testkit.Start(t, app)
 		state := stateOf(t, app)
 		for _, key := range []string{"bad", "good"} {
 			for n := range 2 {
@@ -107,9 +108,9 @@ func TestAFailingStateTriggerIsRetriedThenDeadLetteredAndHoldsBackOnlyItsKey(t *
 			}
 		}
 		synctest.Wait()
-		require.ElementsMatch(t, []string{"bad 1 #1", "good 1 #1", "good 2 #1"}, seen.all())
+		require.ElementsMatch(t, []string{"bad 1 #1", "good 1 #1", "good 2 #1"}, seen.All())
 		time.Sleep(time.Minute)
-		require.Equal(t, []string{"bad 1 #2", "bad 1 #3", "bad 2 #1"}, seen.all()[3:])
+		require.Equal(t, []string{"bad 1 #2", "bad 1 #3", "bad 2 #1"}, seen.All()[3:])
 		letter := stateOnlyDeadLetter(t, app)
 		require.Equal(t, "watch", letter.Step)
 		require.Equal(t, motia.TriggerState, letter.Trigger)
@@ -134,18 +135,18 @@ func TestANewValueThatIsInvalidIsDeadLetteredWithoutTheHandler(t *testing.T) {
 	for name, value := range map[string]any{"does not validate": order{}, "does not decode": "text"} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var seen events
+				var seen testkit.List[string]
 				step := motia.StateStep(motia.StepConfig{Name: "watch", Triggers: []motia.Trigger{motia.State()}},
 					func(in *motia.StateInput[order], _ *motia.FlowContext[motia.None, order]) error {
-						seen.add(fmt.Sprint(in.Type, in.Old, in.New))
+						seen.Add(fmt.Sprint(in.Type, in.Old, in.New))
 						return nil
 					})
-				app, _ := newApp(t, nil, step)
-				start(t, app)
+				app, _ := testkit.NewApp(t, nil, step)
+				testkit.Start(t, app)
 				_, err := stateOf(t, app).Set("s", "k", value)
 				require.NoError(t, err)
 				synctest.Wait()
-				require.Empty(t, seen.all())
+				require.Empty(t, seen.All())
 				letter := stateOnlyDeadLetter(t, app)
 				require.Len(t, letter.Attempts, 1)
 				if name == "does not validate" {
@@ -153,7 +154,7 @@ func TestANewValueThatIsInvalidIsDeadLetteredWithoutTheHandler(t *testing.T) {
 					_, err = stateOf(t, app).Set("s", "k", order{Qty: 2})
 					require.NoError(t, err)
 					synctest.Wait()
-					require.Equal(t, []string{"updated&{0} &{2}"}, seen.all(), "the old value need not be valid")
+					require.Equal(t, []string{"updated&{0} &{2}"}, seen.All(), "the old value need not be valid")
 				}
 			})
 		})
@@ -163,12 +164,12 @@ func TestANewValueThatIsInvalidIsDeadLetteredWithoutTheHandler(t *testing.T) {
 func TestAChainOfMoreThanAHundredTriggersIsALoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		runs := 0
-		app, _ := newApp(t, nil, stateStep("loop", func(in *stateInput, ctx *stateFlow) error {
+		app, _ := testkit.NewApp(t, nil, stateStep("loop", func(in *stateInput, ctx *stateFlow) error {
 			runs++
 			_, err := ctx.State.Update(in.Scope, in.Key, motia.Increment("", 1)) // writes its own key
 			return err
 		}, motia.State()))
-		start(t, app)
+		testkit.Start(t, app)
 		_, err := stateOf(t, app).Set("s", "k", 0)
 		require.NoError(t, err)
 		synctest.Wait()
@@ -192,25 +193,25 @@ func TestAChainThroughQueuesAndStateKeepsItsTraceAndItsHops(t *testing.T) {
 	type word string
 	const words motia.Topic[word] = "words"
 	synctest.Test(t, func(t *testing.T) {
-		var traces events
+		var traces testkit.List[string]
 		write := motia.QueueStep(motia.StepConfig{Name: "write", Triggers: []motia.Trigger{words.Trigger()}},
 			func(w word, ctx *motia.FlowContext[motia.None, word]) error {
-				traces.add(ctx.TraceID)
+				traces.Add(ctx.TraceID)
 				_, err := ctx.State.Update("words", "w", motia.Append("", w))
 				return err
 			})
 		read := motia.StateStep(motia.StepConfig{Name: "read", Triggers: []motia.Trigger{motia.State()}, Enqueues: motia.Topics(words)},
 			func(in *motia.StateInput[[]word], ctx *motia.FlowContext[word, []word]) error {
-				traces.add(ctx.TraceID)
+				traces.Add(ctx.TraceID)
 				return words.Enqueue(ctx, "more")
 			})
-		app, _ := newApp(t, nil, write, read)
-		start(t, app)
+		app, _ := testkit.NewApp(t, nil, write, read)
+		testkit.Start(t, app)
 		ctx := app.Context(t.Context())
 		inv, _ := motia.FromContext(ctx)
 		require.NoError(t, words.Enqueue(ctx, "first"))
 		synctest.Wait()
-		all := traces.all()
+		all := traces.All()
 		require.Len(t, all, 201, "101 writes and 100 triggers")
 		require.Equal(t, []string{inv.TraceID}, slices.Compact(all))
 		require.Equal(t, "read", stateOnlyDeadLetter(t, app).Step)
@@ -220,18 +221,18 @@ func TestAChainThroughQueuesAndStateKeepsItsTraceAndItsHops(t *testing.T) {
 
 func TestChangesBeforeRunAreDeliveredOnceItRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen events
-		app, _ := newApp(t, nil, stateRecord("watch", &seen, motia.State()))
+		var seen testkit.List[string]
+		app, _ := testkit.NewApp(t, nil, stateRecord("watch", &seen, motia.State()))
 		state := stateOf(t, app)
 		_, err := state.Set("s", "k", 1)
 		require.NoError(t, err)
 		_, err = state.Delete("s", "k")
 		require.NoError(t, err)
 		time.Sleep(time.Hour)
-		require.Empty(t, seen.all())
-		start(t, app)
+		require.Empty(t, seen.All())
+		testkit.Start(t, app)
 		synctest.Wait()
-		require.Equal(t, []string{"created s/k ->1", "deleted s/k 1>-"}, seen.all())
+		require.Equal(t, []string{"created s/k ->1", "deleted s/k 1>-"}, seen.All())
 	})
 }
 
@@ -258,9 +259,9 @@ func TestAQueueThatFailsForAWhileLosesNoChange(t *testing.T) {
 		queue := &stateFailingQueue{Queue: backend.Queue, DeadLetters: backend.Queue.(driver.DeadLetters)}
 		queue.refuse = func(m driver.Message) bool { return down.Load() && !strings.Contains(m.Group, "fine") }
 		backend.Queue = queue
-		var seen events
-		app, log := newApp(t, &motia.Options{Backend: backend}, stateRecord("watch", &seen, motia.State(motia.QueueConfig{Concurrency: 1})))
-		start(t, app)
+		var seen testkit.List[string]
+		app, log := testkit.NewApp(t, &motia.Options{Backend: backend}, stateRecord("watch", &seen, motia.State(motia.QueueConfig{Concurrency: 1})))
+		testkit.Start(t, app)
 		state := stateOf(t, app)
 		set := func(key string, n int) {
 			_, err := state.Set("s", key, n)
@@ -271,13 +272,13 @@ func TestAQueueThatFailsForAWhileLosesNoChange(t *testing.T) {
 		set("k", 2)
 		set("fine", 1)
 		time.Sleep(10 * time.Second)
-		require.Equal(t, []string{"created s/fine ->1"}, seen.all(), "other keys go on")
+		require.Equal(t, []string{"created s/fine ->1"}, seen.All(), "other keys go on")
 		require.Greater(t, queue.failed.Load(), int64(5), "it is tried again")
-		require.NotEmpty(t, log.records(t, "change could not be enqueued for its triggers, will be retried"))
+		require.NotEmpty(t, log.Records(t, "change could not be enqueued for its triggers, will be retried"))
 		down.Store(false)
 		set("k", 3)
 		time.Sleep(10 * time.Second)
-		require.Equal(t, []string{"created s/k ->1", "updated s/k 1>2", "updated s/k 2>3"}, seen.all()[1:])
+		require.Equal(t, []string{"created s/k ->1", "updated s/k 1>2", "updated s/k 2>3"}, seen.All()[1:])
 	})
 }
 
@@ -286,15 +287,15 @@ func TestAChangeThatIsHandedOverTwiceFiresOnce(t *testing.T) {
 		var failed atomic.Bool
 		backend := motia.InMemory(nil)
 		backend.Queue = &stateForgetfulQueue{Queue: backend.Queue, failed: &failed}
-		var seen events
-		app, _ := newApp(t, &motia.Options{Backend: backend},
+		var seen testkit.List[string]
+		app, _ := testkit.NewApp(t, &motia.Options{Backend: backend},
 			stateRecord("all", &seen, motia.State()), stateRecord("scoped", &seen, motia.State(motia.InScope("s"))))
-		start(t, app)
+		testkit.Start(t, app)
 		_, err := stateOf(t, app).Set("s", "k", 1)
 		require.NoError(t, err)
 		time.Sleep(time.Minute)
 		require.True(t, failed.Load())
-		require.Equal(t, []string{"created s/k ->1", "created s/k ->1"}, seen.all(), "once for each step")
+		require.Equal(t, []string{"created s/k ->1", "created s/k ->1"}, seen.All(), "once for each step")
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // enqueueFrom registers a step that may enqueue to the topics and runs f as its handler, once. It returns what f
@@ -57,14 +58,14 @@ func TestSeveralMessagesAreEnqueuedAllOrNone(t *testing.T) {
 		for way, enqueue := range ways {
 			t.Run(way+", "+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					var got events
+					var got testkit.List[string]
 					record := func(topic string, opts ...motia.TriggerOption) motia.Step {
 						return queueStep("on-"+topic, topic, func(_ *motia.FlowContext[motia.None, any], data any) error {
-							got.add(fmt.Sprint(topic, data))
+							got.Add(fmt.Sprint(topic, data))
 							return nil
 						}, opts...)
 					}
-					app, _ := newApp(t, nil, record("a"), record("b", motia.QueueConfig{MaxPending: 2}))
+					app, _ := testkit.NewApp(t, nil, record("a"), record("b", motia.QueueConfig{MaxPending: 2}))
 					if c.fill {
 						queueSend(t, app, "b", "before")
 						queueSend(t, app, "b", "before")
@@ -72,18 +73,18 @@ func TestSeveralMessagesAreEnqueuedAllOrNone(t *testing.T) {
 					err := enqueueFrom(t, app, []string{"a", "b"}, func(ctx *motia.FlowContext[any, motia.None]) error {
 						return enqueue(ctx, c.messages)
 					})
-					start(t, app)
+					testkit.Start(t, app)
 					synctest.Wait()
 					switch {
 					case c.err == "":
 						require.NoError(t, err)
-						require.ElementsMatch(t, []string{"a1", "b2", "a3"}, got.all())
+						require.ElementsMatch(t, []string{"a1", "b2", "a3"}, got.All())
 					case c.fill:
 						require.ErrorIs(t, err, motia.ErrQueueFull)
-						require.Equal(t, []string{"bbefore", "bbefore"}, got.all())
+						require.Equal(t, []string{"bbefore", "bbefore"}, got.All())
 					default:
 						require.ErrorContains(t, err, c.err)
-						require.Empty(t, got.all())
+						require.Empty(t, got.All())
 					}
 				})
 			})
@@ -93,9 +94,9 @@ func TestSeveralMessagesAreEnqueuedAllOrNone(t *testing.T) {
 
 func TestAnUndeclaredTopicIsATypedErrorThatListsTheDeclaredOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got events
-		app, _ := newApp(t, nil, queueStep("spy", "secret", func(*motia.FlowContext[motia.None, any], any) error {
-			got.add("secret")
+		var got testkit.List[string]
+		app, _ := testkit.NewApp(t, nil, queueStep("spy", "secret", func(*motia.FlowContext[motia.None, any], any) error {
+			got.Add("secret")
 			return nil
 		}))
 		declared := []string{"a", "b"}
@@ -112,14 +113,14 @@ func TestAnUndeclaredTopicIsATypedErrorThatListsTheDeclaredOnes(t *testing.T) {
 			require.EqualError(t, err, `motia: step "sender" enqueues to undeclared topic "secret"; declared: "a", "b"`)
 			undeclared.Declared[0] = "changed by a caller" // seen by nobody else
 		}
-		start(t, app)
+		testkit.Start(t, app)
 		synctest.Wait()
-		require.Empty(t, got.all())
+		require.Empty(t, got.All())
 	})
 }
 
 func TestNoneAsTEnqueueSendsNothing(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	require.NoError(t, app.Register(motia.HTTPStep(
 		motia.StepConfig{Name: "mute", Triggers: []motia.Trigger{motia.HTTP("GET", "/")}, Enqueues: []string{"a"}},
 		func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
@@ -132,17 +133,17 @@ func TestNoneAsTEnqueueSendsNothing(t *testing.T) {
 
 func TestALaterChangeOfTheValueIsNotSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got events
-		app, _ := newApp(t, nil, queueStep("reader", "a", func(_ *motia.FlowContext[motia.None, any], data any) error {
-			got.add(fmt.Sprint(data))
+		var got testkit.List[string]
+		app, _ := testkit.NewApp(t, nil, queueStep("reader", "a", func(_ *motia.FlowContext[motia.None, any], data any) error {
+			got.Add(fmt.Sprint(data))
 			return nil
 		}))
 		value := map[string]any{"n": 1, "list": []int{1, 2}}
 		queueSend(t, app, "a", value)
 		value["n"], value["list"].([]int)[0] = 2, 99
-		start(t, app)
+		testkit.Start(t, app)
 		synctest.Wait()
-		require.Equal(t, []string{"map[list:[1 2] n:1]"}, got.all())
+		require.Equal(t, []string{"map[list:[1 2] n:1]"}, got.All())
 	})
 }
 
@@ -154,33 +155,33 @@ func TestTypedTopicsEnqueueThroughDerivedContextsAndHelpers(t *testing.T) {
 		return mails.Enqueue(ctx, "hello", motia.InGroup("g"), motia.After(time.Minute), motia.WithID("m1"))
 	}
 	synctest.Test(t, func(t *testing.T) {
-		var inputs queueList[*motia.QueueInput[string]]
-		var traces events
-		app, _ := newApp(t, nil, motia.NewStep(
+		var inputs testkit.List[*motia.QueueInput[string]]
+		var traces testkit.List[string]
+		app, _ := testkit.NewApp(t, nil, motia.NewStep(
 			motia.StepConfig{Name: "mailer", Triggers: []motia.Trigger{mails.Trigger()}},
 			func(in motia.Input[string], ctx *motia.FlowContext[motia.None, string]) (motia.Response, error) {
-				inputs.add(in.(*motia.QueueInput[string]))
-				traces.add(ctx.TraceID)
+				inputs.Add(in.(*motia.QueueInput[string]))
+				traces.Add(ctx.TraceID)
 				return motia.Response{}, nil
 			}))
 		sent := time.Now()
 		require.NoError(t, enqueueFrom(t, app, motia.Topics(mails), func(ctx *motia.FlowContext[any, motia.None]) error {
-			traces.add(ctx.TraceID)
+			traces.Add(ctx.TraceID)
 			return helper(ctx)
 		}))
-		start(t, app)
+		testkit.Start(t, app)
 		time.Sleep(time.Minute - time.Nanosecond)
 		synctest.Wait()
-		require.Empty(t, inputs.all())
+		require.Empty(t, inputs.All())
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		require.Len(t, inputs.all(), 1)
-		got := inputs.all()[0]
+		require.Len(t, inputs.All(), 1)
+		got := inputs.All()[0]
 		require.True(t, sent.Equal(got.EnqueuedAt))
 		got.EnqueuedAt = sent
 		require.Equal(t, &motia.QueueInput[string]{Data: "hello", Topic: "mails", MessageID: "m1", MessageGroupID: "g", EnqueuedAt: sent, Attempt: 1}, got)
-		require.Len(t, traces.all(), 2)
-		require.Equal(t, traces.all()[0], traces.all()[1])
+		require.Len(t, traces.All(), 2)
+		require.Equal(t, traces.All()[0], traces.All()[1])
 	})
 }
 
@@ -199,17 +200,17 @@ func TestOutsideOfAnInvocationThereIsErrNoInvocation(t *testing.T) {
 
 func TestHostCodeEnqueuesThroughAppContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got events
+		var got testkit.List[string]
 		receive := func(app string) motia.Step {
 			return queueStep("receiver", "a", func(ctx *motia.FlowContext[motia.None, any], data any) error {
-				got.add(fmt.Sprint(app, data))
+				got.Add(fmt.Sprint(app, data))
 				return nil
 			})
 		}
-		one, _ := newApp(t, nil, receive("one"))
-		two, _ := newApp(t, nil, receive("two"))
-		start(t, one)
-		start(t, two)
+		one, _ := testkit.NewApp(t, nil, receive("one"))
+		two, _ := testkit.NewApp(t, nil, receive("two"))
+		testkit.Start(t, one)
+		testkit.Start(t, two)
 		ctx := one.Context(t.Context())
 		require.Equal(t, ctx, one.Context(ctx), "bound already")
 		require.NoError(t, motia.Topic[int]("a").Enqueue(ctx, 1))
@@ -221,7 +222,7 @@ func TestHostCodeEnqueuesThroughAppContext(t *testing.T) {
 		cancel()
 		require.ErrorIs(t, motia.Topic[int]("a").Enqueue(cancelled, 5), context.Canceled)
 		synctest.Wait()
-		require.ElementsMatch(t, []string{"one1", "two2"}, got.all())
+		require.ElementsMatch(t, []string{"one1", "two2"}, got.All())
 		inv, found := motia.FromContext(ctx)
 		require.True(t, found)
 		require.Empty(t, inv.Step)
@@ -240,27 +241,27 @@ func TestAnIDIsEnqueuedOnceWithinTheWindow(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var got events
+				var got testkit.List[string]
 				receive := func(topic string) motia.Step {
 					return queueStep(topic, topic, func(_ *motia.FlowContext[motia.None, any], data any) error {
-						got.add(fmt.Sprint(topic, data))
+						got.Add(fmt.Sprint(topic, data))
 						return nil
 					}, motia.QueueConfig{MaxPending: 2})
 				}
-				app, _ := newApp(t, &motia.Options{Backend: motia.InMemory(c.backend)}, receive("a"), receive("b"))
+				app, _ := testkit.NewApp(t, &motia.Options{Backend: motia.InMemory(c.backend)}, receive("a"), receive("b"))
 				once := motia.WithID("once")
 				queueSend(t, app, "a", 1, once)
 				queueSend(t, app, "a", 2, once)                      // dropped
 				queueSend(t, app, "b", 3, once)                      // another topic
 				queueSend(t, app, "a", 4, motia.WithID("something")) // another ID
 				queueSend(t, app, "a", 5, once)                      // dropped, although the queue is full
-				start(t, app)
+				testkit.Start(t, app)
 				time.Sleep(c.window - time.Nanosecond)
 				queueSend(t, app, "a", 6, once) // dropped
 				time.Sleep(time.Nanosecond)
 				queueSend(t, app, "a", 7, once)
 				synctest.Wait()
-				require.ElementsMatch(t, []string{"a1", "b3", "a4", "a7"}, got.all())
+				require.ElementsMatch(t, []string{"a1", "b3", "a4", "a7"}, got.All())
 			})
 		})
 	}
@@ -268,17 +269,17 @@ func TestAnIDIsEnqueuedOnceWithinTheWindow(t *testing.T) {
 
 func TestAnIDTwiceInOneCallIsEnqueuedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got events
-		app, _ := newApp(t, nil, queueStep("a", "a", func(_ *motia.FlowContext[motia.None, any], data any) error {
-			got.add(fmt.Sprint(data))
+		var got testkit.List[string]
+		app, _ := testkit.NewApp(t, nil, queueStep("a", "a", func(_ *motia.FlowContext[motia.None, any], data any) error {
+			got.Add(fmt.Sprint(data))
 			return nil
 		}))
 		require.NoError(t, enqueueFrom(t, app, []string{"a"}, func(ctx *motia.FlowContext[any, motia.None]) error {
 			return ctx.Enqueue(motia.Message[any]{Topic: "a", Data: 1, ID: "x"}, motia.Message[any]{Topic: "a", Data: 2, ID: "x"})
 		}))
-		start(t, app)
+		testkit.Start(t, app)
 		synctest.Wait()
-		require.Equal(t, []string{"1"}, got.all())
+		require.Equal(t, []string{"1"}, got.All())
 	})
 }
 
@@ -286,10 +287,10 @@ func TestNamesMayHoldAnything(t *testing.T) {
 	hostile := []string{"plain", ".", "..", "a.b", "*", ">", "a/b", "a%2Fb", "a#b", " ", "\x00", "a\x00b", "\xff\xfe", "😀", "motia:", "motia:state", "motia:topic:motia:state",
 		"motia:cron:tick", strings.Repeat("x", 64<<10), strings.Repeat("x", 64<<10-1)}
 	synctest.Test(t, func(t *testing.T) {
-		got := make(map[string]*events)
+		got := make(map[string]*testkit.List[string])
 		var steps []motia.Step
 		for _, topic := range hostile {
-			got[topic] = new(events)
+			got[topic] = new(testkit.List[string])
 			steps = append(steps, motia.NewStep(
 				motia.StepConfig{Name: topic, Triggers: []motia.Trigger{motia.Queue(topic)}},
 				func(in motia.Input[[]byte], ctx *motia.FlowContext[motia.None, []byte]) (motia.Response, error) {
@@ -297,18 +298,18 @@ func TestNamesMayHoldAnything(t *testing.T) {
 					if name := string(q.Data); q.Topic != topic || ctx.Trigger.Topic != topic || q.MessageGroupID != name || q.MessageID != name {
 						return motia.Response{}, motia.Permanent(errors.New("mixed up"))
 					}
-					got[topic].add(string(q.Data))
+					got[topic].Add(string(q.Data))
 					return motia.Response{}, nil
 				}))
 		}
-		var changes events
+		var changes testkit.List[string]
 		steps = append(steps, motia.StateStep(motia.StepConfig{Name: "on-state", Triggers: []motia.Trigger{motia.State()}},
 			func(in *motia.StateInput[int], _ *motia.FlowContext[motia.None, int]) error {
-				changes.add(in.Key)
+				changes.Add(in.Key)
 				return nil
 			}))
-		app, _ := newApp(t, nil, steps...)
-		start(t, app)
+		app, _ := testkit.NewApp(t, nil, steps...)
+		testkit.Start(t, app)
 		ctx := app.Context(t.Context())
 		_, err := motia.Scope[int]("s").Set(ctx, "k", 1) // a change, which is no message on the topic "motia:state"
 		require.NoError(t, err)
@@ -319,9 +320,9 @@ func TestNamesMayHoldAnything(t *testing.T) {
 				want = append(want, name)
 			}
 			synctest.Wait()
-			require.ElementsMatch(t, want, got[topic].all())
+			require.ElementsMatch(t, want, got[topic].All())
 		}
-		require.Equal(t, []string{"k"}, changes.all())
+		require.Equal(t, []string{"k"}, changes.All())
 		n, err := app.DeadLetters().Count(t.Context(), motia.DeadLetterQuery{})
 		require.NoError(t, err)
 		require.Zero(t, n)
@@ -330,9 +331,9 @@ func TestNamesMayHoldAnything(t *testing.T) {
 
 func TestAfterShutdownThereIsErrShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, _ := newApp(t, nil, queueStep("a", "a", func(*motia.FlowContext[motia.None, any], any) error { return nil }))
+		app, _ := testkit.NewApp(t, nil, queueStep("a", "a", func(*motia.FlowContext[motia.None, any], any) error { return nil }))
 		ctx := app.Context(t.Context())
-		require.NoError(t, start(t, app)())
+		require.NoError(t, testkit.Start(t, app)())
 		require.ErrorIs(t, motia.Topic[int]("a").Enqueue(ctx, 1), motia.ErrShutdown)
 		_, err := app.DeadLetters().List(t.Context(), motia.DeadLetterQuery{})
 		require.ErrorIs(t, err, motia.ErrShutdown)
@@ -344,8 +345,8 @@ func TestAfterShutdownThereIsErrShutdown(t *testing.T) {
 func TestTypedMessagesOfSeveralTopicsAreSentTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const numbers, words = motia.Topic[int]("numbers"), motia.Topic[string]("words")
-		var got events
-		app, _ := newApp(t, nil,
+		var got testkit.List[string]
+		app, _ := testkit.NewApp(t, nil,
 			motia.HTTPStep(motia.StepConfig{
 				Name: "send", Triggers: []motia.Trigger{motia.HTTP("POST", "/")}, Enqueues: motia.Topics(numbers, words),
 			}, func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
@@ -359,26 +360,26 @@ func TestTypedMessagesOfSeveralTopicsAreSentTogether(t *testing.T) {
 			motia.NewStep(motia.StepConfig{Name: "numbers", Triggers: []motia.Trigger{numbers.Trigger()}},
 				func(in motia.Input[int], ctx *motia.FlowContext[motia.None, int]) (motia.Response, error) {
 					message := in.(*motia.QueueInput[int])
-					got.add(fmt.Sprint(message.Data, " ", message.MessageGroupID))
+					got.Add(fmt.Sprint(message.Data, " ", message.MessageGroupID))
 					return motia.Response{}, nil
 				}),
 			motia.NewStep(motia.StepConfig{Name: "words", Triggers: []motia.Trigger{words.Trigger()}},
 				func(in motia.Input[string], ctx *motia.FlowContext[motia.None, string]) (motia.Response, error) {
 					message := in.(*motia.QueueInput[string])
-					got.add(fmt.Sprint(message.Data, " ", message.MessageID))
+					got.Add(fmt.Sprint(message.Data, " ", message.MessageID))
 					return motia.Response{}, nil
 				}))
-		start(t, app)
+		testkit.Start(t, app)
 		require.Equal(t, 204, do(t, app, "POST", "/", "").Code)
 		require.Equal(t, 204, do(t, app, "POST", "/all", "").Code)
 		require.NoError(t, motia.EnqueueAll(app.Context(t.Context()), words.Message("three", motia.WithID("y")), numbers.Message(3)))
 		synctest.Wait()
-		require.ElementsMatch(t, []string{"1 g", "one w", "2 h", "two x", "3 ", "three y"}, got.all())
+		require.ElementsMatch(t, []string{"1 g", "one w", "2 h", "two x", "3 ", "three y"}, got.All())
 	})
 }
 
 func TestNoMessagesAreEnqueuedWithoutAnError(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	require.NoError(t, motia.EnqueueAll(app.Context(t.Context())))
 	require.NoError(t, enqueueFrom(t, app, nil, func(ctx *motia.FlowContext[any, motia.None]) error {
 		require.NoError(t, motia.EnqueueAll(ctx))
@@ -397,7 +398,7 @@ func TestOutsideOfAnInvocationNothingIsEnqueued(t *testing.T) {
 func TestSeveralMessagesNeedABackendThatTakesThemTogether(t *testing.T) {
 	backend := motia.InMemory(nil)
 	backend.Features.AtomicPublish = false
-	app, _ := newApp(t, &motia.Options{Backend: backend}, motia.HTTPStep(motia.StepConfig{
+	app, _ := testkit.NewApp(t, &motia.Options{Backend: backend}, motia.HTTPStep(motia.StepConfig{
 		Name: "send", Triggers: []motia.Trigger{motia.HTTP("POST", "/")}, Enqueues: []string{"a", "b"},
 	}, func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 		err := ctx.Enqueue(motia.Message[any]{Topic: "a"}, motia.Message[any]{Topic: "b"})
@@ -410,7 +411,7 @@ func TestSeveralMessagesNeedABackendThatTakesThemTogether(t *testing.T) {
 }
 
 func TestNilOptionsAndTheZeroFlowContextAreHarmless(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	ctx := app.Context(context.Background())
 	require.NoError(t, motia.Topic[int]("t").Enqueue(ctx, 1, nil))
 	_, err := motia.Scope[int]("s").Set(ctx, "k", 1, nil)

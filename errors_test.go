@@ -14,6 +14,7 @@ import (
 
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // fullQueue is a queue of another driver, which puts context of its own before the errors of the contract.
@@ -24,13 +25,13 @@ func (fullQueue) Publish(context.Context, ...driver.Message) error {
 }
 
 func TestErrorsShowTheirPrefixOnceAtTheBeginning(t *testing.T) {
-	app, _ := newApp(t, &motia.Options{MaxValueSize: 100}, queueStep("pay", "orders",
+	app, _ := testkit.NewApp(t, &motia.Options{MaxValueSize: 100}, queueStep("pay", "orders",
 		func(*motia.Ctx[int], int) error { return nil }, motia.QueueConfig{MaxPending: 1}))
 	ctx := app.Context(t.Context())
 	queueSend(t, app, "orders", 1)
 	full := motia.InMemory(nil)
 	full.Queue = fullQueue{full.Queue}
-	other, _ := newApp(t, &motia.Options{Backend: full})
+	other, _ := testkit.NewApp(t, &motia.Options{Backend: full})
 	var fromStep error
 	require.NoError(t, enqueueFrom(t, app, []string{"orders"}, func(ctx *motia.FlowContext[any, motia.None]) error {
 		fromStep = motia.Topic[int]("orders").Enqueue(ctx, 2)

@@ -11,11 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 func TestFault10AConditionGetsTheInputOfTheHandlerAndOnlyTrueLetsItPass(t *testing.T) {
 	var asked, handled faultInput
-	app, _ := newApp(t, nil, motia.NewStep(motia.StepConfig{Name: "post", Triggers: []motia.Trigger{
+	app, _ := testkit.NewApp(t, nil, motia.NewStep(motia.StepConfig{Name: "post", Triggers: []motia.Trigger{
 		motia.HTTP("POST", "/", motia.When(func(in faultInput) bool {
 			asked = in
 			return in.(*motia.HTTPInput[faultOrder]).Request.Body.Qty > 1
@@ -35,12 +36,12 @@ func TestFault10AConditionGetsTheInputOfTheHandlerAndOnlyTrueLetsItPass(t *testi
 
 func TestFault11StateAndStreamTriggersAreRetriedInOrderAndOnceForAllReplicas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen events
+		var seen testkit.List[string]
 		backend := motia.InMemory(nil)
 		opts := &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}}}
 		steps := func() []motia.Step {
 			handle := func(text string, attempt int) error {
-				seen.add(fmt.Sprint(text, " #", attempt))
+				seen.Add(fmt.Sprint(text, " #", attempt))
 				if attempt == 1 {
 					return errors.New("again")
 				}
@@ -48,14 +49,14 @@ func TestFault11StateAndStreamTriggersAreRetriedInOrderAndOnceForAllReplicas(t *
 			}
 			return []motia.Step{
 				stateStep("state", func(in *stateInput, ctx *stateFlow) error { return handle(stateText(in), ctx.Trigger.Attempt) }, motia.State()),
-				motia.StreamStep(motia.StepConfig{Name: "stream", Triggers: []motia.Trigger{noteStream.Trigger()}},
-					func(in *noteItemInput, ctx *noteItemFlow) error { return handle(noteText(*in), ctx.Trigger.Attempt) }),
+				motia.StreamStep(motia.StepConfig{Name: "stream", Triggers: []motia.Trigger{testkit.Notes.Trigger()}},
+					func(in *noteInput, ctx *noteFlow) error { return handle(testkit.NoteText(*in), ctx.Trigger.Attempt) }),
 			}
 		}
-		one, _ := newApp(t, opts, steps()...)
-		two, _ := newApp(t, opts, steps()...)
-		start(t, one)
-		start(t, two)
+		one, _ := testkit.NewApp(t, opts, steps()...)
+		two, _ := testkit.NewApp(t, opts, steps()...)
+		testkit.Start(t, one)
+		testkit.Start(t, two)
 		synctest.Wait()
 		for n := range 2 {
 			_, err := stateOf(t, one).Set("s", "k", n)
@@ -64,40 +65,40 @@ func TestFault11StateAndStreamTriggersAreRetriedInOrderAndOnceForAllReplicas(t *
 		_, err := stateOf(t, two).Delete("s", "missing")
 		require.NoError(t, err)
 		time.Sleep(time.Minute)
-		noteSet(t, two, "g", "i", 1)
+		testkit.SetNote(t, two, "g", "i", 1)
 		time.Sleep(time.Minute)
 		require.Equal(t, []string{
 			"created s/k ->0 #1", "created s/k ->0 #2", "updated s/k 0>1 #1", "updated s/k 0>1 #2", "g/i create 1 #1", "g/i create 1 #2",
-		}, seen.all())
+		}, seen.All())
 	})
 }
 
 // The authentication of connections belongs to the server for them; this is the part that is in the process.
 func TestFault12ASlowSubscriberBlocksNobodyIsToldAndGroupsDoNotLeak(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app := streamNotesApp(t)
-		slow, fast := noteSubscribe(t, app, "g", motia.Buffer(1)), noteSubscribe(t, app, "g")
-		item, other := noteSubscribe(t, app, "g", motia.ForItem("i")), noteSubscribe(t, app, "h")
+		app := testkit.NotesApp(t)
+		slow, fast := testkit.SubscribeNotes(t, app, "g", motia.Buffer(1)), testkit.SubscribeNotes(t, app, "g")
+		item, other := testkit.SubscribeNotes(t, app, "g", motia.ForItem("i")), testkit.SubscribeNotes(t, app, "h")
 		for n := range 3 {
-			noteSet(t, app, "g", "i", n)
+			testkit.SetNote(t, app, "g", "i", n)
 		}
 		for _, want := range []string{"g/ sync", "g/i create 0", "g/i update 1", "g/i update 2"} {
-			require.Equal(t, want, noteText(noteNext(t, fast)), "every event once")
+			require.Equal(t, want, testkit.NoteText(testkit.NextNote(t, fast)), "every event once")
 		}
 		for _, want := range []string{"g/i sync", "g/i create 0", "g/i update 1", "g/i update 2"} {
-			require.Equal(t, want, noteText(noteNext(t, item)), "every event once")
+			require.Equal(t, want, testkit.NoteText(testkit.NextNote(t, item)), "every event once")
 		}
-		require.Equal(t, "g/ sync", noteText(noteNext(t, slow)))
-		require.Equal(t, "g/ resync i=2", noteText(noteNext(t, slow)))
-		require.Equal(t, "h/ sync", noteText(noteNext(t, other)))
-		for _, sub := range []*motia.Subscription[noteItem]{slow, fast, item, other} {
-			noteQuiet(t, sub)
+		require.Equal(t, "g/ sync", testkit.NoteText(testkit.NextNote(t, slow)))
+		require.Equal(t, "g/ resync i=2", testkit.NoteText(testkit.NextNote(t, slow)))
+		require.Equal(t, "h/ sync", testkit.NoteText(testkit.NextNote(t, other)))
+		for _, sub := range []*motia.Subscription[testkit.Note]{slow, fast, item, other} {
+			testkit.NoNote(t, sub)
 		}
 	})
 }
 
 func TestFault13AnUpdateThatDoesNotFitIsAnErrorAndChangesNothing(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	for _, op := range []motia.UpdateOp{
 		motia.Increment("s", 1), motia.Append("s", 1), motia.Merge("s", map[string]int{"a": 1}), motia.Merge("", []int{1}), motia.Set("s.x", 1),
 	} {
@@ -108,21 +109,21 @@ func TestFault13AnUpdateThatDoesNotFitIsAnErrorAndChangesNothing(t *testing.T) {
 
 func TestFault14CronTakesFiveFieldsZonesAndSundayAsZeroAndFiresOnceForAllReplicas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // begins on Saturday, January 1st, 2000
-		var seen events
+		var seen testkit.List[string]
 		step := func(expression string) motia.Step {
 			return motia.CronStep(motia.StepConfig{Name: "tick", Triggers: []motia.Trigger{motia.Cron(expression, motia.InZone("Europe/Berlin"))}},
 				func(ctx *motia.FlowContext[motia.None, motia.None]) error {
-					seen.add(time.Now().UTC().Format("Mon 15:04"))
+					seen.Add(time.Now().UTC().Format("Mon 15:04"))
 					return nil
 				})
 		}
 		opts := &motia.Options{Backend: motia.InMemory(nil)}
 		for range 2 {
-			app, _ := newApp(t, opts, step("30 9 * * 0"))
-			start(t, app)
+			app, _ := testkit.NewApp(t, opts, step("30 9 * * 0"))
+			testkit.Start(t, app)
 		}
 		time.Sleep(7 * 24 * time.Hour)
-		require.Equal(t, []string{"Sun 08:30"}, seen.all())
+		require.Equal(t, []string{"Sun 08:30"}, seen.All())
 		var bad *motia.StepError
 		require.ErrorAs(t, motia.New(nil).Register(step("61 * * * *")), &bad)
 	})
@@ -130,7 +131,7 @@ func TestFault14CronTakesFiveFieldsZonesAndSundayAsZeroAndFiresOnceForAllReplica
 
 func TestFault15MatchWithoutAHandlerSaysWhatFiredAndWhatThereIs(t *testing.T) {
 	var got error
-	app, _ := newApp(t, nil, motia.NewStep(motia.StepConfig{Name: "match", Triggers: []motia.Trigger{motia.HTTP("GET", "/")}},
+	app, _ := testkit.NewApp(t, nil, motia.NewStep(motia.StepConfig{Name: "match", Triggers: []motia.Trigger{motia.HTTP("GET", "/")}},
 		func(_ faultInput, ctx *faultFlow) (motia.Response, error) {
 			var response motia.Response
 			response, got = ctx.Match(motia.MatchHandlers[faultOrder]{Cron: func() error { return nil }, Queue: func(faultOrder) error { return nil }})
@@ -145,13 +146,13 @@ func TestFault15MatchWithoutAHandlerSaysWhatFiredAndWhatThereIs(t *testing.T) {
 func TestFault16TheDeadLetterCountIsThatOfTheListAndRedriveSaysHowMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		healed := false
-		app, _ := newApp(t, nil, faultQueueStep("consume", func(faultOrder, *faultFlow) error {
+		app, _ := testkit.NewApp(t, nil, faultQueueStep("consume", func(faultOrder, *faultFlow) error {
 			if healed {
 				return nil
 			}
 			return motia.Permanent(errors.New("no"))
 		}, motia.QueueConfig{Concurrency: 1}))
-		start(t, app)
+		testkit.Start(t, app)
 		for n := range 5 {
 			faultEnqueue(t, app, fmt.Sprint(n))
 		}

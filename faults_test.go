@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // Each test of this file is named for what we do where Motia's own runtime is at fault; the numbers are those of its
@@ -41,7 +42,7 @@ func faultEnqueue(t *testing.T, app *motia.App, id string, opts ...motia.Enqueue
 }
 
 func TestFault1ClearDeletesByKeyWhateverTheValuesAre(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	state := stateOf(t, app)
 	for key, value := range map[string]any{"object": map[string]int{"n": 1}, "id": map[string]string{"id": "other"}, "null": nil, "text": "x", "list": []int{}} {
 		_, err := state.Set("s", key, value)
@@ -55,20 +56,20 @@ func TestFault1ClearDeletesByKeyWhateverTheValuesAre(t *testing.T) {
 
 func TestFault2TriggerInfoSaysPathMethodTopicAndExpression(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen events
-		app, _ := newApp(t, nil, motia.NewStep(motia.StepConfig{Name: "all", Triggers: []motia.Trigger{
+		var seen testkit.List[string]
+		app, _ := testkit.NewApp(t, nil, motia.NewStep(motia.StepConfig{Name: "all", Triggers: []motia.Trigger{
 			motia.HTTP("POST", "/orders/:id"), motia.Queue("orders"), motia.Cron("@hourly"),
 		}}, func(_ motia.Input[any], ctx *motia.FlowContext[motia.None, any]) (motia.Response, error) {
 			i := ctx.Trigger
-			seen.add(fmt.Sprint(i.Type, i.Index, i.Method, i.Path, i.Topic, i.Expression))
+			seen.Add(fmt.Sprint(i.Type, i.Index, i.Method, i.Path, i.Topic, i.Expression))
 			return motia.Response{}, nil
 		}))
-		start(t, app)
+		testkit.Start(t, app)
 		do(t, app, "POST", "/orders/1", `{}`)
 		faultEnqueue(t, app, "a")
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		require.Equal(t, []string{"http0POST/orders/:id", "queue1orders", "cron2@hourly"}, trimSpaces(seen.all()))
+		require.Equal(t, []string{"http0POST/orders/:id", "queue1orders", "cron2@hourly"}, trimSpaces(seen.All()))
 	})
 }
 
@@ -86,54 +87,54 @@ func TestFault3MergeWithAPathMergesAndTheTriggersConditionSeesIt(t *testing.T) {
 
 func TestFault4AllMessagesOfAGroupArriveInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen events
-		app, _ := newApp(t, nil, faultQueueStep("consume", func(o faultOrder, _ *faultFlow) error {
+		var seen testkit.List[string]
+		app, _ := testkit.NewApp(t, nil, faultQueueStep("consume", func(o faultOrder, _ *faultFlow) error {
 			time.Sleep(time.Second)
-			seen.add(o.ID)
+			seen.Add(o.ID)
 			return nil
 		}))
-		start(t, app)
+		testkit.Start(t, app)
 		for _, id := range []string{"1", "2", "3"} {
 			faultEnqueue(t, app, id, motia.InGroup("g"))
 		}
 		time.Sleep(time.Minute)
-		require.Equal(t, []string{"1", "2", "3"}, seen.all())
+		require.Equal(t, []string{"1", "2", "3"}, seen.All())
 	})
 }
 
 func TestFault5ThePolicyOfATriggerIsItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen events
+		var seen testkit.List[string]
 		began := time.Now()
-		app, _ := newApp(t, nil, faultQueueStep("consume", func(_ faultOrder, ctx *faultFlow) error {
+		app, _ := testkit.NewApp(t, nil, faultQueueStep("consume", func(_ faultOrder, ctx *faultFlow) error {
 			deadline, _ := ctx.Deadline()
-			seen.add(fmt.Sprint(time.Since(began), " for ", time.Until(deadline)))
+			seen.Add(fmt.Sprint(time.Since(began), " for ", time.Until(deadline)))
 			return errors.New("no")
 		}, motia.QueueConfig{
 			MaxAttempts: 3, Delay: time.Minute, VisibilityTimeout: time.Hour,
 			Backoff: func(attempt int) time.Duration { return time.Duration(attempt) * 10 * time.Second },
 		}))
-		start(t, app)
+		testkit.Start(t, app)
 		faultEnqueue(t, app, "a")
 		time.Sleep(time.Hour)
-		require.Equal(t, []string{"1m0s for 1h0m0s", "1m10s for 1h0m0s", "1m30s for 1h0m0s"}, seen.all())
+		require.Equal(t, []string{"1m0s for 1h0m0s", "1m10s for 1h0m0s", "1m30s for 1h0m0s"}, seen.All())
 	})
 }
 
 func TestFault6TwoStepsOnATopicBothGetEveryMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var one, two events
-		count := func(e *events) func(faultOrder, *faultFlow) error {
-			return func(o faultOrder, _ *faultFlow) error { e.add(o.ID); return nil }
+		var one, two testkit.List[string]
+		count := func(e *testkit.List[string]) func(faultOrder, *faultFlow) error {
+			return func(o faultOrder, _ *faultFlow) error { e.Add(o.ID); return nil }
 		}
-		app, _ := newApp(t, nil, faultQueueStep("one", count(&one)), faultQueueStep("two", count(&two)))
-		start(t, app)
+		app, _ := testkit.NewApp(t, nil, faultQueueStep("one", count(&one)), faultQueueStep("two", count(&two)))
+		testkit.Start(t, app)
 		for _, id := range []string{"1", "2", "3", "4"} {
 			faultEnqueue(t, app, id)
 		}
 		synctest.Wait()
-		require.ElementsMatch(t, []string{"1", "2", "3", "4"}, one.all())
-		require.ElementsMatch(t, []string{"1", "2", "3", "4"}, two.all())
+		require.ElementsMatch(t, []string{"1", "2", "3", "4"}, one.All())
+		require.ElementsMatch(t, []string{"1", "2", "3", "4"}, two.All())
 	})
 }
 
@@ -142,13 +143,13 @@ func TestFault7AMessageInFlightIsGivenBackAndEnqueueNeverFailsSilently(t *testin
 		backend := motia.InMemory(nil)
 		closeBackend := backend.Close
 		backend.Close = nil // as if it were a server: it outlives the first app
-		var seen events
+		var seen testkit.List[string]
 		opts := &motia.Options{Backend: backend, ShutdownTimeout: time.Second}
-		stuck, _ := newApp(t, opts, faultQueueStep("consume", func(_ faultOrder, ctx *faultFlow) error {
+		stuck, _ := testkit.NewApp(t, opts, faultQueueStep("consume", func(_ faultOrder, ctx *faultFlow) error {
 			<-ctx.Done()
 			return ctx.Err()
 		}))
-		stop := start(t, stuck)
+		stop := testkit.Start(t, stuck)
 		faultEnqueue(t, stuck, "a")
 		synctest.Wait()
 		var late *motia.ShutdownError
@@ -156,20 +157,20 @@ func TestFault7AMessageInFlightIsGivenBackAndEnqueueNeverFailsSilently(t *testin
 
 		backend.Close = closeBackend
 		undeclared := make(chan error, 1)
-		app, _ := newApp(t, opts, faultQueueStep("consume", func(o faultOrder, ctx *faultFlow) error {
-			seen.add(fmt.Sprint(o.ID, ctx.Trigger.Attempt))
+		app, _ := testkit.NewApp(t, opts, faultQueueStep("consume", func(o faultOrder, ctx *faultFlow) error {
+			seen.Add(fmt.Sprint(o.ID, ctx.Trigger.Attempt))
 			undeclared <- motia.Topic[int]("other").Enqueue(ctx, 1)
 			return nil
 		}))
-		start(t, app)
+		testkit.Start(t, app)
 		synctest.Wait()
-		require.Equal(t, []string{"a1"}, seen.all(), "the attempt that was cut off does not count")
+		require.Equal(t, []string{"a1"}, seen.All(), "the attempt that was cut off does not count")
 		require.ErrorAs(t, <-undeclared, new(*motia.UndeclaredTopicError))
 	})
 }
 
 func TestFault8HTTPAnswersAreWhatTheHandlerSaid(t *testing.T) {
-	app, _ := newApp(t, nil,
+	app, _ := testkit.NewApp(t, nil,
 		motia.HTTPStep(motia.StepConfig{Name: "text", Triggers: []motia.Trigger{motia.HTTP("GET", "/text/:name")}},
 			func(in *motia.HTTPInput[motia.None], _ *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
 				body := in.Request.PathParams["name"] + strings.Join(in.Request.QueryParams["q"], "+")
@@ -193,12 +194,12 @@ func TestFault8HTTPAnswersAreWhatTheHandlerSaid(t *testing.T) {
 
 func TestFault9InvalidPayloadsNeverReachAHandler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, _ := newApp(t, nil, motia.NewStep(motia.StepConfig{Name: "all", Triggers: []motia.Trigger{motia.HTTP("POST", "/"), motia.Queue("orders")}},
+		app, _ := testkit.NewApp(t, nil, motia.NewStep(motia.StepConfig{Name: "all", Triggers: []motia.Trigger{motia.HTTP("POST", "/"), motia.Queue("orders")}},
 			func(faultInput, *faultFlow) (motia.Response, error) {
 				t.Error("called")
 				return motia.Response{}, nil
 			}))
-		start(t, app)
+		testkit.Start(t, app)
 		require.Len(t, problem(t, do(t, app, "POST", "/", `{"qty":0}`)).Errors, 2)
 		require.NoError(t, motia.Topic[string]("orders").Enqueue(app.Context(t.Context()), "no order"))
 		synctest.Wait()

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 type matchDoc struct {
@@ -28,12 +29,12 @@ var matchTriggers = []motia.Trigger{
 
 // matchFire fires a step with all five kinds of trigger, once each in the order of matchTriggers, and returns the
 // response.
-func matchFire(t *testing.T, handler func(in motia.Input[*matchDoc], ctx *matchCtx) (motia.Response, error)) (status int, dead []motia.DeadLetter, log *logRecorder) {
+func matchFire(t *testing.T, handler func(in motia.Input[*matchDoc], ctx *matchCtx) (motia.Response, error)) (status int, dead []motia.DeadLetter, log *testkit.Log) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		var app *motia.App
-		app, log = newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "docs"}}}, motia.NewStep(motia.StepConfig{Name: "all", Triggers: matchTriggers}, handler))
-		start(t, app)
+		app, log = testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "docs"}}}, motia.NewStep(motia.StepConfig{Name: "all", Triggers: matchTriggers}, handler))
+		testkit.Start(t, app)
 		status = do(t, app, "POST", "/docs/7", `{"n":1}`).Code
 		queueSend(t, app, "docs", matchDoc{2})
 		time.Sleep(31 * time.Minute)
@@ -51,12 +52,12 @@ func matchFire(t *testing.T, handler func(in motia.Input[*matchDoc], ctx *matchC
 }
 
 func TestTriggerInfoIsCompleteForEveryKind(t *testing.T) {
-	var infos queueList[motia.TriggerInfo]
+	var infos testkit.List[motia.TriggerInfo]
 	matchFire(t, func(_ motia.Input[*matchDoc], ctx *matchCtx) (motia.Response, error) {
 		inv, ok := motia.FromContext(ctx)
 		require.True(t, ok)
 		require.Equal(t, ctx.Trigger, inv.Trigger)
-		infos.add(ctx.Trigger)
+		infos.Add(ctx.Trigger)
 		return motia.Response{}, nil
 	})
 	require.Equal(t, []motia.TriggerInfo{
@@ -65,31 +66,31 @@ func TestTriggerInfoIsCompleteForEveryKind(t *testing.T) {
 		{Type: motia.TriggerCron, Index: 2, Expression: "30 * * * *", Attempt: 1},
 		{Type: motia.TriggerState, Index: 3, Scope: "docs", Key: "key", Attempt: 1},
 		{Type: motia.TriggerStream, Index: 4, Stream: "docs", Attempt: 1},
-	}, infos.all())
+	}, infos.All())
 }
 
 func TestGetDataIsThePayloadWhateverTheTrigger(t *testing.T) {
-	var data queueList[*matchDoc]
+	var data testkit.List[*matchDoc]
 	matchFire(t, func(_ motia.Input[*matchDoc], ctx *matchCtx) (motia.Response, error) {
-		data.add(ctx.GetData())
+		data.Add(ctx.GetData())
 		return motia.Response{}, nil
 	})
-	require.Equal(t, []*matchDoc{{1}, {2}, nil, {3}, {4}}, data.all())
+	require.Equal(t, []*matchDoc{{1}, {2}, nil, {3}, {4}}, data.All())
 }
 
 func TestGetDataIsZeroWhereThereIsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got queueList[motia.Input[int]]
-		app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "live"}}}, motia.NewStep(
+		var got testkit.List[motia.Input[int]]
+		app, _ := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "live"}}}, motia.NewStep(
 			motia.StepConfig{Name: "s", Triggers: []motia.Trigger{motia.State(), motia.Stream("live"), motia.HTTP("GET", "/")}},
 			func(in motia.Input[int], ctx *motia.FlowContext[motia.None, int]) (motia.Response, error) {
 				if state, ok := ctx.Is.State(in); !ok || state.Type == motia.ChangeDeleted {
 					require.Zero(t, ctx.GetData())
-					got.add(in)
+					got.Add(in)
 				}
 				return motia.Response{}, nil
 			}))
-		start(t, app)
+		testkit.Start(t, app)
 		ctx := app.Context(t.Context())
 		_, err := motia.Scope[int]("s").Set(ctx, "k", 1)
 		require.NoError(t, err)
@@ -98,7 +99,7 @@ func TestGetDataIsZeroWhereThereIsNothing(t *testing.T) {
 		require.NoError(t, motia.StreamName[int]("live").Send(ctx, "g", "", "typing", 7))
 		synctest.Wait()
 		do(t, app, "GET", "/", "7")
-		require.Len(t, got.all(), 3)
+		require.Len(t, got.All(), 3)
 	})
 }
 
@@ -110,7 +111,7 @@ func TestTheContextOfAHandlerIsAContextAndFindsItsInvocation(t *testing.T) {
 			require.Equal(t, "s", inv.Step)
 			return next(context.WithValue(ctx, key{}, "from middleware"))
 		}
-		app, _ := newApp(t, &motia.Options{StepMiddleware: []motia.StepMiddleware{middleware}}, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
+		app, _ := testkit.NewApp(t, &motia.Options{StepMiddleware: []motia.StepMiddleware{middleware}}, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
 			ran = true
 			require.Equal(t, "from middleware", ctx.Value(key{}))
 			require.Equal(t, "from Run", ctx.Value(runKey{}))
@@ -139,7 +140,7 @@ func TestTheContextOfAHandlerIsAContextAndFindsItsInvocation(t *testing.T) {
 func TestEveryInvocationIsItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var kept []*queueCtx
-		app, _ := newApp(t, nil, queueStep("s", "t", func(ctx *queueCtx, data string) error {
+		app, _ := testkit.NewApp(t, nil, queueStep("s", "t", func(ctx *queueCtx, data string) error {
 			for _, earlier := range kept {
 				require.NotSame(t, earlier, ctx)
 			}
@@ -149,7 +150,7 @@ func TestEveryInvocationIsItsOwn(t *testing.T) {
 			}
 			return nil
 		}, motia.QueueConfig{Concurrency: 1}))
-		start(t, app)
+		testkit.Start(t, app)
 		for _, data := range []string{"a", "fail", "b"} {
 			queueSend(t, app, "t", data)
 			synctest.Wait()
@@ -169,14 +170,14 @@ type runKey struct{}
 
 func TestAHandlerReadsItsWholeInputFromTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got events
-		app, _ := newApp(t, nil, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
-			got.add(ctx.Input().(*motia.QueueInput[string]).MessageGroupID)
+		var got testkit.List[string]
+		app, _ := testkit.NewApp(t, nil, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
+			got.Add(ctx.Input().(*motia.QueueInput[string]).MessageGroupID)
 			return nil
 		}))
-		start(t, app)
+		testkit.Start(t, app)
 		require.NoError(t, motia.Topic[string]("t").Enqueue(app.Context(t.Context()), "x", motia.InGroup("g")))
 		synctest.Wait()
-		require.Equal(t, []string{"g"}, got.all())
+		require.Equal(t, []string{"g"}, got.All())
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 func TestBodiesThatAreNotJSONAnswer400(t *testing.T) {
@@ -90,7 +91,7 @@ func TestAMillionBrokenRulesMakeAShortAnswer(t *testing.T) {
 
 func TestManyQueryKeysAreKeptUpToTenThousand(t *testing.T) {
 	var got url.Values
-	app, _ := newApp(t, nil, httpStep("GET", "/x", func(in *motia.HTTPInput[motia.None], _ *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+	app, _ := testkit.NewApp(t, nil, httpStep("GET", "/x", func(in *motia.HTTPInput[motia.None], _ *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 		got = in.Request.QueryParams
 		return motia.Response{}, nil
 	}))
@@ -114,7 +115,7 @@ func TestManyQueryKeysAreKeptUpToTenThousand(t *testing.T) {
 }
 
 func TestAQueryThatDoesNotDecodeAnswers400(t *testing.T) {
-	app, _ := newApp(t, nil, httpAnswer(motia.Response{}, nil))
+	app, _ := testkit.NewApp(t, nil, httpAnswer(motia.Response{}, nil))
 	for _, query := range []string{"a=%", "a=%zz", "%=1", "a=1;b=2", "ok=1&a=%f"} {
 		rec := do(t, app, "GET", "/x?"+query, "")
 		require.Equal(t, 400, rec.Code, query)
@@ -123,7 +124,7 @@ func TestAQueryThatDoesNotDecodeAnswers400(t *testing.T) {
 }
 
 func TestHostilePathsAreServedOrRefusedButNeverRedirected(t *testing.T) {
-	app, _ := newApp(t, nil, httpEcho("GET", "/files/*path"), httpEcho("GET", "/one/:id"))
+	app, _ := testkit.NewApp(t, nil, httpEcho("GET", "/files/*path"), httpEcho("GET", "/one/:id"))
 	for path, want := range map[string]int{
 		"/one/" + strings.Repeat("a", 64<<10):        200,
 		"/one/%00%0a%0d":                             200,

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 type httpOrder struct {
@@ -32,7 +33,7 @@ const httpGoodOrder = `{"id":"a","email":"a@example.com","items":[{"sku":"s","qt
 // httpOrders is an app with POST /orders, and the orders that reached the handler.
 func httpOrders(t testing.TB, opts *motia.Options) (*motia.App, *[]httpOrder) {
 	var got []httpOrder
-	app, _ := newApp(t, opts, httpStep("POST", "/orders", func(in *motia.HTTPInput[httpOrder], ctx *motia.FlowContext[any, httpOrder]) (motia.Response, error) {
+	app, _ := testkit.NewApp(t, opts, httpStep("POST", "/orders", func(in *motia.HTTPInput[httpOrder], ctx *motia.FlowContext[any, httpOrder]) (motia.Response, error) {
 		got = append(got, in.Request.Body)
 		return motia.Response{Status: 201}, nil
 	}))
@@ -145,7 +146,7 @@ func TestABodyThatBreaksOffAnswers400(t *testing.T) {
 
 func TestAFalseConditionAnswers422(t *testing.T) {
 	called := false
-	app, _ := newApp(t, nil, httpStep("POST", "/x", func(*motia.HTTPInput[httpSmall], *motia.FlowContext[any, httpSmall]) (motia.Response, error) {
+	app, _ := testkit.NewApp(t, nil, httpStep("POST", "/x", func(*motia.HTTPInput[httpSmall], *motia.FlowContext[any, httpSmall]) (motia.Response, error) {
 		called = true
 		return motia.Response{}, nil
 	}, motia.When(func(in motia.Input[httpSmall]) bool { return in.(*motia.HTTPInput[httpSmall]).Request.Body.Total > 10 })))
@@ -181,14 +182,14 @@ func TestErrorsOfHandlersDecideTheStatus(t *testing.T) {
 		{"canceled", context.Canceled, 500, "", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			app, log := newApp(t, nil, httpAnswer(motia.Response{Body: "ignored"}, test.err))
+			app, log := testkit.NewApp(t, nil, httpAnswer(motia.Response{Body: "ignored"}, test.err))
 			rec := do(t, app, "GET", "/x", "")
 			require.Equal(t, test.status, rec.Code)
 			p := problem(t, rec)
 			require.Equal(t, test.detail, p.Detail)
 			require.NotContains(t, rec.Body.String(), "secret")
 			require.Equal(t, test.status == 503, rec.Header().Get("Retry-After") == "1")
-			records := log.records(t, "step failed")
+			records := log.Records(t, "step failed")
 			if !test.logged {
 				require.Empty(t, records)
 				return
@@ -203,7 +204,7 @@ func TestErrorsOfHandlersDecideTheStatus(t *testing.T) {
 }
 
 func TestAFullQueueAnswers503(t *testing.T) {
-	app, _ := newApp(t, nil,
+	app, _ := testkit.NewApp(t, nil,
 		httpStep("GET", "/x", func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 			return motia.Response{}, ctx.Enqueue(motia.Message[any]{Topic: "declared", Data: 1})
 		}),
@@ -235,11 +236,11 @@ func TestPanicsAnswer500AndAreLoggedWithTheirStack(t *testing.T) {
 		}), `{}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			app, log := newApp(t, nil, test.step)
+			app, log := testkit.NewApp(t, nil, test.step)
 			rec := do(t, app, "POST", "/x", test.body)
 			require.Equal(t, 500, rec.Code, rec.Body)
 			require.NotContains(t, rec.Body.String(), "secret")
-			records := log.records(t, "step failed")
+			records := log.Records(t, "step failed")
 			require.Len(t, records, 1)
 			require.Equal(t, "panic: secret", records[0]["error"])
 			require.Contains(t, records[0]["stack"], "http_status_test.go")
@@ -268,12 +269,12 @@ func TestErrAbortHandlerCutsTheConnection(t *testing.T) {
 		"error": httpAnswer(motia.Response{}, fmt.Errorf("upstream: %w", http.ErrAbortHandler)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			app, log := newApp(t, nil, step)
+			app, log := testkit.NewApp(t, nil, step)
 			server := httptest.NewServer(app)
 			defer server.Close()
 			_, err := http.Get(server.URL + "/x")
 			require.ErrorIs(t, err, io.EOF)
-			require.Empty(t, log.records(t, "step failed"), "it asks for silence")
+			require.Empty(t, log.Records(t, "step failed"), "it asks for silence")
 		})
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // httpHandler is a handler of HTTP steps that only their payload tells apart.
@@ -43,7 +44,7 @@ func httpAnswer(response motia.Response, err error) motia.Step {
 }
 
 func TestRoutesMatchAndDecodeTheirParameters(t *testing.T) {
-	app, _ := newApp(t, nil,
+	app, _ := testkit.NewApp(t, nil,
 		httpEcho("GET", "/"),
 		httpEcho("GET", "/orders"),
 		httpEcho("GET", "/orders/new"),
@@ -104,7 +105,7 @@ func TestRoutesMatchAndDecodeTheirParameters(t *testing.T) {
 
 func TestTheRequestIsHandedOverAsSent(t *testing.T) {
 	var got motia.Request[motia.None]
-	app, _ := newApp(t, nil, httpStep("GET", "/a/:p", func(in *motia.HTTPInput[motia.None], _ *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+	app, _ := testkit.NewApp(t, nil, httpStep("GET", "/a/:p", func(in *motia.HTTPInput[motia.None], _ *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 		got = in.Request
 		return motia.Response{}, nil
 	}))
@@ -122,7 +123,7 @@ func TestTheRequestIsHandedOverAsSent(t *testing.T) {
 
 func TestBodiesOfGetAndHeadAreIgnored(t *testing.T) {
 	for _, method := range []string{"GET", "HEAD"} {
-		app, _ := newApp(t, nil, httpStep("GET", "/x", func(in *motia.HTTPInput[httpSmall], ctx *motia.FlowContext[any, httpSmall]) (motia.Response, error) {
+		app, _ := testkit.NewApp(t, nil, httpStep("GET", "/x", func(in *motia.HTTPInput[httpSmall], ctx *motia.FlowContext[any, httpSmall]) (motia.Response, error) {
 			require.Equal(t, httpSmall{}, in.Request.Body)
 			require.Equal(t, httpSmall{}, ctx.GetData())
 			return motia.Response{Body: "ok"}, nil
@@ -134,7 +135,7 @@ func TestBodiesOfGetAndHeadAreIgnored(t *testing.T) {
 }
 
 func TestAStepWithoutPayloadReadsTheBodyItself(t *testing.T) {
-	app, _ := newApp(t, nil, httpStep("PUT", "/x", func(in *motia.HTTPInput[motia.None], _ *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+	app, _ := testkit.NewApp(t, nil, httpStep("PUT", "/x", func(in *motia.HTTPInput[motia.None], _ *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 		body, err := io.ReadAll(in.Request.HTTP.Body)
 		return motia.Response{Body: body}, err
 	}))
@@ -143,7 +144,7 @@ func TestAStepWithoutPayloadReadsTheBodyItself(t *testing.T) {
 }
 
 func TestAPathWithAnotherMethodAnswers405WithAllow(t *testing.T) {
-	app, _ := newApp(t, nil, httpEcho("GET", "/orders/:id"), httpEcho("delete", "/orders/{x}"), httpEcho("PATCH", "/orders/special"), httpEcho("POST", "/orders"))
+	app, _ := testkit.NewApp(t, nil, httpEcho("GET", "/orders/:id"), httpEcho("delete", "/orders/{x}"), httpEcho("PATCH", "/orders/special"), httpEcho("POST", "/orders"))
 	for target, allow := range map[string]string{
 		"/orders/7":       "DELETE, GET, HEAD",
 		"/orders/special": "DELETE, GET, HEAD, PATCH",
@@ -163,7 +164,7 @@ func TestAPathWithAnotherMethodAnswers405WithAllow(t *testing.T) {
 }
 
 func TestHeadIsServedByGetRoutesUnlessItHasItsOwn(t *testing.T) {
-	app, _ := newApp(t, nil, httpEcho("GET", "/a"), httpEcho("GET", "/b"), httpStep("HEAD", "/b",
+	app, _ := testkit.NewApp(t, nil, httpEcho("GET", "/a"), httpEcho("GET", "/b"), httpStep("HEAD", "/b",
 		func(*motia.HTTPInput[motia.None], *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 			return motia.Response{Headers: http.Header{"X-Own": {"yes"}}}, nil
 		}))
@@ -179,7 +180,7 @@ func TestHeadIsServedByGetRoutesUnlessItHasItsOwn(t *testing.T) {
 }
 
 func TestAnAppMountsUnderAPrefix(t *testing.T) {
-	app, _ := newApp(t, nil, httpEcho("GET", "/"), httpEcho("GET", "/a/:id"), httpEcho("GET", "/dir/"), httpEcho("GET", "/files/*"))
+	app, _ := testkit.NewApp(t, nil, httpEcho("GET", "/"), httpEcho("GET", "/a/:id"), httpEcho("GET", "/dir/"), httpEcho("GET", "/files/*"))
 	mounted := http.StripPrefix("/api", app)
 	for target, want := range map[string]string{
 		"/api/a/x%2Fy": `{"params":{"id":"x/y"},"route":"/a/:id"}`,
@@ -195,18 +196,18 @@ func TestAnAppMountsUnderAPrefix(t *testing.T) {
 }
 
 func TestTwoAppsShareNothing(t *testing.T) {
-	one, _ := newApp(t, nil, httpEcho("GET", "/one"))
-	two, _ := newApp(t, nil, httpEcho("GET", "/two"), httpEcho("GET", "/one"))
+	one, _ := testkit.NewApp(t, nil, httpEcho("GET", "/one"))
+	two, _ := testkit.NewApp(t, nil, httpEcho("GET", "/two"), httpEcho("GET", "/one"))
 	require.Equal(t, 200, do(t, one, "GET", "/one", "").Code)
 	require.Equal(t, 404, do(t, one, "GET", "/two", "").Code)
 	require.Equal(t, 200, do(t, two, "GET", "/one", "").Code)
-	require.NoError(t, start(t, one)())
+	require.NoError(t, testkit.Start(t, one)())
 	require.Equal(t, 503, do(t, one, "GET", "/one", "").Code)
 	require.Equal(t, 200, do(t, two, "GET", "/one", "").Code)
 }
 
 func TestEveryRouteOfAStepIsServed(t *testing.T) {
-	app, _ := newApp(t, nil, motia.HTTPStep(motia.StepConfig{Name: "s", Triggers: []motia.Trigger{motia.HTTP("get", "/a"), motia.HTTP("POST", "/b/:x")}},
+	app, _ := testkit.NewApp(t, nil, motia.HTTPStep(motia.StepConfig{Name: "s", Triggers: []motia.Trigger{motia.HTTP("get", "/a"), motia.HTTP("POST", "/b/:x")}},
 		func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
 			return motia.Response{Body: ctx.Trigger}, nil
 		}))
@@ -222,7 +223,7 @@ const (
 )
 
 func TestTraceparentIsContinued(t *testing.T) {
-	app, _ := newApp(t, nil, httpStep("GET", "/x", func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+	app, _ := testkit.NewApp(t, nil, httpStep("GET", "/x", func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 		return motia.Response{Body: ctx.TraceID}, nil
 	}))
 	for _, parent := range []string{httpParent, "01-" + httpParent[3:] + "-later"} {
@@ -233,7 +234,7 @@ func TestTraceparentIsContinued(t *testing.T) {
 }
 
 func TestAnInvalidTraceparentStartsANewTrace(t *testing.T) {
-	app, _ := newApp(t, nil, httpStep("GET", "/x", func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+	app, _ := testkit.NewApp(t, nil, httpStep("GET", "/x", func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 		return motia.Response{Body: ctx.TraceID}, nil
 	}))
 	for name, headers := range map[string][]string{
@@ -254,7 +255,7 @@ func TestAnInvalidTraceparentStartsANewTrace(t *testing.T) {
 }
 
 func TestEveryResponseCarriesATraceID(t *testing.T) {
-	app, _ := newApp(t, nil, httpAnswer(motia.Response{}, nil), httpStep("POST", "/order",
+	app, _ := testkit.NewApp(t, nil, httpAnswer(motia.Response{}, nil), httpStep("POST", "/order",
 		func(*motia.HTTPInput[httpSmall], *motia.FlowContext[any, httpSmall]) (motia.Response, error) {
 			return motia.Response{}, errors.New("x")
 		}))
@@ -267,7 +268,7 @@ func TestEveryResponseCarriesATraceID(t *testing.T) {
 			require.Equal(t, httpTraceID, problem(t, rec).TraceID, r)
 		}
 	}
-	require.NoError(t, start(t, app)())
+	require.NoError(t, testkit.Start(t, app)())
 	rec := do(t, app, "GET", "/x", "", "Traceparent", httpParent)
 	require.Equal(t, 503, rec.Code)
 	require.Equal(t, httpTraceID, problem(t, rec).TraceID)
@@ -275,7 +276,7 @@ func TestEveryResponseCarriesATraceID(t *testing.T) {
 }
 
 func TestRequestsMadeByHandWithoutABodyAreMalformedNotFatal(t *testing.T) {
-	app, _ := newApp(t, nil, httpStep("POST", "/x", func(*motia.HTTPInput[httpSmall], *motia.FlowContext[any, httpSmall]) (motia.Response, error) {
+	app, _ := testkit.NewApp(t, nil, httpStep("POST", "/x", func(*motia.HTTPInput[httpSmall], *motia.FlowContext[any, httpSmall]) (motia.Response, error) {
 		return motia.Response{}, nil
 	}))
 	r, err := http.NewRequestWithContext(context.Background(), "POST", "/x", nil)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // httpPublished is a queue that keeps the headers of what is published.
@@ -30,7 +31,7 @@ func TestTracestateTravelsWithAValidTraceparentOnly(t *testing.T) {
 	backend := motia.InMemory(nil)
 	queue := &httpPublished{Queue: backend.Queue}
 	backend.Queue = queue
-	app, _ := newApp(t, &motia.Options{Backend: backend}, httpStep("GET", "/x", func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+	app, _ := testkit.NewApp(t, &motia.Options{Backend: backend}, httpStep("GET", "/x", func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 		return motia.Response{}, ctx.Enqueue(motia.Message[any]{Topic: "declared"})
 	}))
 	for _, test := range []struct {
@@ -66,7 +67,7 @@ func TestTracestateTravelsWithAValidTraceparentOnly(t *testing.T) {
 }
 
 func TestATraceIDThatTheHostHasSetIsReplaced(t *testing.T) {
-	app, _ := newApp(t, nil, httpAnswer(motia.Response{}, nil))
+	app, _ := testkit.NewApp(t, nil, httpAnswer(motia.Response{}, nil))
 	const foreign = "11111111111111111111111111111111"
 	for _, path := range []string{"/x", "/nothing"} {
 		for _, headers := range [][]string{nil, {"Traceparent", httpParent}, {"Traceparent", "nonsense"}} {
@@ -99,8 +100,8 @@ func TestTheTraceparentThatMiddlewareHandsOnIsTheOneThatCounts(t *testing.T) {
 			return motia.Response{Body: ctx.TraceID}, nil
 		}, opts...)
 	}
-	ofApp, _ := newApp(t, &motia.Options{Middleware: []httpMiddleware{replace}}, step())
-	ofTrigger, _ := newApp(t, nil, step(motia.Use(replace)))
+	ofApp, _ := testkit.NewApp(t, &motia.Options{Middleware: []httpMiddleware{replace}}, step())
+	ofTrigger, _ := testkit.NewApp(t, nil, step(motia.Use(replace)))
 	for _, app := range []*motia.App{ofApp, ofTrigger} {
 		rec := do(t, app, "GET", "/x", "", "Traceparent", httpParent)
 		require.Equal(t, id, rec.Body.String())

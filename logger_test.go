@@ -14,16 +14,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // logInStep runs f in a queue step on the second attempt and returns what the handler made of the messages that begin
 // with "test".
 func logInStep(t *testing.T, wrap func(slog.Handler) slog.Handler, f func(ctx *queueCtx, app *slog.Logger)) (lines []string, trace string) {
 	t.Helper()
-	log := new(logRecorder)
+	log := new(testkit.Log)
 	logger := slog.New(wrap(slog.NewJSONHandler(log, nil)))
 	synctest.Test(t, func(t *testing.T) {
-		app, _ := newApp(t, &motia.Options{Logger: logger}, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
+		app, _ := testkit.NewApp(t, &motia.Options{Logger: logger}, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
 			if ctx.Trigger.Attempt == 1 {
 				return motia.RetryAfter(0, errBoom)
 			}
@@ -31,7 +32,7 @@ func logInStep(t *testing.T, wrap func(slog.Handler) slog.Handler, f func(ctx *q
 			f(ctx, logger)
 			return nil
 		}))
-		start(t, app)
+		testkit.Start(t, app)
 		queueSend(t, app, "t", "")
 		synctest.Wait()
 	})

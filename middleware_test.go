@@ -12,50 +12,51 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 type httpMiddleware = func(http.Handler) http.Handler
 
 // mwNote is middleware that notes its name before and after.
-func mwNote(log *events, name string) httpMiddleware {
+func mwNote(log *testkit.List[string], name string) httpMiddleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			log.add(name)
+			log.Add(name)
 			next.ServeHTTP(w, r)
-			log.add("/" + name)
+			log.Add("/" + name)
 		})
 	}
 }
 
-func mwStepNote(log *events, name string) motia.StepMiddleware {
+func mwStepNote(log *testkit.List[string], name string) motia.StepMiddleware {
 	return func(ctx context.Context, _ *motia.Invocation, next motia.StepFunc) (motia.Response, error) {
-		log.add(name)
-		defer log.add("/" + name)
+		log.Add(name)
+		defer log.Add("/" + name)
 		return next(ctx)
 	}
 }
 
 func TestMiddlewareRunsFromTheAppInwards(t *testing.T) {
-	var log events
-	app, _ := newApp(t, &motia.Options{
+	var log testkit.List[string]
+	app, _ := testkit.NewApp(t, &motia.Options{
 		Middleware:     []httpMiddleware{mwNote(&log, "app1"), mwNote(&log, "app2")},
 		StepMiddleware: []motia.StepMiddleware{mwStepNote(&log, "step1"), mwStepNote(&log, "step2")},
 	}, httpStep("GET", "/x", func(*motia.HTTPInput[motia.None], *motia.FlowContext[any, motia.None]) (motia.Response, error) {
-		log.add("handler")
+		log.Add("handler")
 		return motia.Response{}, nil
 	}, motia.Use(mwNote(&log, "trigger1"), mwNote(&log, "trigger2")), motia.Use(mwNote(&log, "trigger3"))))
 	do(t, app, "GET", "/x", "")
-	require.Equal(t, strings.Fields("app1 app2 trigger1 trigger2 trigger3 step1 step2 handler /step2 /step1 /trigger3 /trigger2 /trigger1 /app2 /app1"), log.all())
+	require.Equal(t, strings.Fields("app1 app2 trigger1 trigger2 trigger3 step1 step2 handler /step2 /step1 /trigger3 /trigger2 /trigger1 /app2 /app1"), log.All())
 }
 
 func TestMiddlewareOfTheAppSeesRequestsWithoutARoute(t *testing.T) {
-	var log events
-	app, _ := newApp(t, &motia.Options{Middleware: []httpMiddleware{mwNote(&log, "app")}}, httpAnswer(motia.Response{}, nil))
+	var log testkit.List[string]
+	app, _ := testkit.NewApp(t, &motia.Options{Middleware: []httpMiddleware{mwNote(&log, "app")}}, httpAnswer(motia.Response{}, nil))
 	for _, target := range []string{"/nothing", "/a//b"} {
 		require.Equal(t, 404, do(t, app, "GET", target, "").Code)
 	}
 	require.Equal(t, 405, do(t, app, "PUT", "/x", "").Code)
-	require.Equal(t, strings.Fields("app /app app /app app /app"), log.all())
+	require.Equal(t, strings.Fields("app /app app /app app /app"), log.All())
 }
 
 func TestMiddlewareMayAnswerItself(t *testing.T) {
@@ -75,8 +76,8 @@ func TestMiddlewareMayAnswerItself(t *testing.T) {
 			return motia.Response{}, nil
 		}, opts...)
 	}
-	ofApp, _ := newApp(t, &motia.Options{Middleware: []httpMiddleware{refuse}}, step())
-	ofTrigger, _ := newApp(t, nil, step(motia.Use(refuse)))
+	ofApp, _ := testkit.NewApp(t, &motia.Options{Middleware: []httpMiddleware{refuse}}, step())
+	ofTrigger, _ := testkit.NewApp(t, nil, step(motia.Use(refuse)))
 	for _, app := range []*motia.App{ofApp, ofTrigger} {
 		called = 0
 		rec := do(t, app, "GET", "/x", "", "Traceparent", httpParent)
@@ -103,7 +104,7 @@ func TestMiddlewareMayWrapTheWriterAndChangeTheContext(t *testing.T) {
 			next.ServeHTTP(mwUpperWriter{w}, r.WithContext(context.WithValue(r.Context(), key{}, "alice")))
 		})
 	}
-	app, _ := newApp(t, &motia.Options{Middleware: []httpMiddleware{wrap}},
+	app, _ := testkit.NewApp(t, &motia.Options{Middleware: []httpMiddleware{wrap}},
 		httpStep("GET", "/x", func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 			return motia.Response{Body: "user " + ctx.Value(key{}).(string)}, nil
 		}),
@@ -118,7 +119,7 @@ func TestMiddlewareMayWrapTheWriterAndChangeTheContext(t *testing.T) {
 
 func TestTheTraceIDIsRightBehindAWriterWithHeadersOfItsOwn(t *testing.T) {
 	timeout := func(next http.Handler) http.Handler { return http.TimeoutHandler(next, time.Minute, "too late") }
-	app, _ := newApp(t, &motia.Options{Middleware: []httpMiddleware{timeout}},
+	app, _ := testkit.NewApp(t, &motia.Options{Middleware: []httpMiddleware{timeout}},
 		httpStep("GET", "/x", func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 			return motia.Response{Body: ctx.TraceID}, nil
 		}))
@@ -137,7 +138,7 @@ func TestMiddlewareIsBuiltOnce(t *testing.T) {
 			return next
 		}
 	}
-	app, _ := newApp(t, &motia.Options{Middleware: []httpMiddleware{build("app")}},
+	app, _ := testkit.NewApp(t, &motia.Options{Middleware: []httpMiddleware{build("app")}},
 		httpStep("GET", "/x", func(*motia.HTTPInput[motia.None], *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 			return motia.Response{}, nil
 		}, motia.Use(build("trigger"))))
@@ -156,7 +157,7 @@ const (
 func TestStepMiddlewareSeesInputContextAndResultOfEveryTriggerKind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type key struct{}
-		var log events
+		var log testkit.List[string]
 		see := func(ctx context.Context, inv *motia.Invocation, next motia.StepFunc) (motia.Response, error) {
 			found, ok := motia.FromContext(ctx)
 			require.True(t, ok && found == inv)
@@ -177,10 +178,10 @@ func TestStepMiddlewareSeesInputContextAndResultOfEveryTriggerKind(t *testing.T)
 			require.Equal(t, strings.Fields(kind)[0], string(inv.Trigger.Type))
 			response, err := next(context.WithValue(ctx, key{}, kind))
 			require.NoError(t, err)
-			log.add(kind + " gave " + response.Body.(string))
+			log.Add(kind + " gave " + response.Body.(string))
 			return response, err
 		}
-		app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: string(mwStream)}}, StepMiddleware: []motia.StepMiddleware{see}},
+		app, _ := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: string(mwStream)}}, StepMiddleware: []motia.StepMiddleware{see}},
 			motia.NewStep(motia.StepConfig{
 				Name:     "every",
 				Triggers: []motia.Trigger{motia.HTTP("POST", "/x"), mwTopic.Trigger(), motia.Cron("@hourly"), mwScope.Trigger(), mwStream.Trigger()},
@@ -189,7 +190,7 @@ func TestStepMiddlewareSeesInputContextAndResultOfEveryTriggerKind(t *testing.T)
 				_, _, err := mwScope.Get(ctx, "found through it")
 				return motia.Response{Body: kind}, err
 			}))
-		stop := start(t, app)
+		stop := testkit.Start(t, app)
 		ctx := app.Context(t.Context())
 		do(t, app, "POST", "/x", `{"id":"h","total":1}`)
 		require.NoError(t, mwTopic.Enqueue(ctx, httpSmall{"q", 1}))
@@ -202,7 +203,7 @@ func TestStepMiddlewareSeesInputContextAndResultOfEveryTriggerKind(t *testing.T)
 		synctest.Wait()
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		require.Equal(t, []string{"http h gave http h", "queue q gave queue q", "state s gave state s", "stream e gave stream e", "cron gave cron"}, log.all())
+		require.Equal(t, []string{"http h gave http h", "queue q gave queue q", "state s gave state s", "stream e gave stream e", "cron gave cron"}, log.All())
 		require.NoError(t, stop())
 	})
 }
@@ -235,7 +236,7 @@ func TestStepMiddlewareMayReplaceTheResult(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			calls := 0
-			app, _ := newApp(t, &motia.Options{StepMiddleware: []motia.StepMiddleware{test.middleware}},
+			app, _ := testkit.NewApp(t, &motia.Options{StepMiddleware: []motia.StepMiddleware{test.middleware}},
 				httpStep("GET", "/x", func(*motia.HTTPInput[motia.None], *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 					calls++
 					return motia.Response{}, nil
@@ -247,7 +248,7 @@ func TestStepMiddlewareMayReplaceTheResult(t *testing.T) {
 }
 
 func TestStepMiddlewareRunsAfterValidationAndConditions(t *testing.T) {
-	app, _ := newApp(t, &motia.Options{StepMiddleware: []motia.StepMiddleware{
+	app, _ := testkit.NewApp(t, &motia.Options{StepMiddleware: []motia.StepMiddleware{
 		func(context.Context, *motia.Invocation, motia.StepFunc) (motia.Response, error) {
 			return motia.Response{}, errors.New("reached")
 		},

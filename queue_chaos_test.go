@@ -17,6 +17,7 @@ import (
 
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/testkit"
 	"github.com/motia-go/motia/motiatest"
 )
 
@@ -45,7 +46,7 @@ func TestAMillionMessagesSurviveChaosInOrder(t *testing.T) {
 			Name:     "million",
 			Triggers: []motia.Trigger{millionTopic.Trigger(motia.QueueConfig{Concurrency: 64, MaxAttempts: millionRetries + 1, VisibilityTimeout: time.Minute})},
 		}, m.handle)))
-		stop := start(t, app)
+		stop := testkit.Start(t, app)
 
 		const producers = 4
 		var producing sync.WaitGroup

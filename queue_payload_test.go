@@ -9,6 +9,7 @@ import (
 
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // queueReceive sends data to a step that takes a T and returns what arrived.
@@ -16,11 +17,11 @@ func queueReceive[T any](t *testing.T, data any) (value T) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		called := false
-		app, log := newApp(t, nil, queueStep("s", "t", func(ctx *motia.FlowContext[motia.None, T], data T) error {
+		app, log := testkit.NewApp(t, nil, queueStep("s", "t", func(ctx *motia.FlowContext[motia.None, T], data T) error {
 			called, value = true, data
 			return nil
 		}))
-		start(t, app)
+		testkit.Start(t, app)
 		queueSend(t, app, "t", data)
 		synctest.Wait()
 		require.True(t, called, log.String())
@@ -66,8 +67,8 @@ func TestABadPayloadIsDeadLetteredAtOnceWithItsFieldErrors(t *testing.T) {
 		var text string
 		synctest.Test(t, func(t *testing.T) {
 			var called bool
-			app, log := newApp(t, nil, step(&called))
-			start(t, app)
+			app, log := testkit.NewApp(t, nil, step(&called))
+			testkit.Start(t, app)
 			queueSend(t, app, "t", data)
 			synctest.Wait()
 			letters, err := app.DeadLetters().List(t.Context(), motia.DeadLetterQuery{})
@@ -75,7 +76,7 @@ func TestABadPayloadIsDeadLetteredAtOnceWithItsFieldErrors(t *testing.T) {
 			require.Len(t, letters, 1)
 			require.Len(t, letters[0].Attempts, 1)
 			require.False(t, called)
-			require.Len(t, log.records(t, "message is dead-lettered"), 1)
+			require.Len(t, log.Records(t, "message is dead-lettered"), 1)
 			text = letters[0].Attempts[0].Error
 		})
 		return text
@@ -97,8 +98,8 @@ func TestABadPayloadIsDeadLetteredAtOnceWithItsFieldErrors(t *testing.T) {
 func TestAMessageThatIsNotJSONIsADeadLetterThatCanBeListed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := queueSharedBackend()
-		app, _ := newApp(t, &motia.Options{Backend: backend}, queueStep("s", "t", func(*queueCtx, string) error { return nil }))
-		start(t, app)
+		app, _ := testkit.NewApp(t, &motia.Options{Backend: backend}, queueStep("s", "t", func(*queueCtx, string) error { return nil }))
+		testkit.Start(t, app)
 		for _, data := range []string{`{"cut`, "", "\xff"} {
 			require.NoError(t, backend.Queue.Publish(t.Context(), driver.Message{Topic: "t", Data: []byte(data)}))
 			synctest.Wait()

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // retryTimes runs a handler that always fails for a day and returns the time from each attempt to the next, and the
@@ -21,14 +22,14 @@ func retryTimes(t *testing.T, defaults, trigger motia.QueueConfig, fail func(att
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		var last time.Time
-		app, _ := newApp(t, &motia.Options{Queue: defaults}, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
+		app, _ := testkit.NewApp(t, &motia.Options{Queue: defaults}, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
 			if !last.IsZero() {
 				pauses = append(pauses, time.Since(last))
 			}
 			last = time.Now()
 			return fail(ctx.Trigger.Attempt)
 		}, trigger))
-		start(t, app)
+		testkit.Start(t, app)
 		queueSend(t, app, "t", "")
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
@@ -127,20 +128,20 @@ func TestRetryAfterChoosesTheDelayCountsAndKeepsItsChain(t *testing.T) {
 
 func TestMiddlewareCanTellHowAStepFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen events
+		var seen testkit.List[string]
 		watch := func(ctx context.Context, _ *motia.Invocation, next motia.StepFunc) (motia.Response, error) {
 			response, err := next(ctx)
 			var permanent *motia.PermanentError
 			var after *motia.RetryAfterError
 			switch {
 			case errors.As(err, &permanent):
-				seen.add(fmt.Sprint("permanent: ", permanent.Err))
+				seen.Add(fmt.Sprint("permanent: ", permanent.Err))
 			case errors.As(err, &after):
-				seen.add(fmt.Sprint("after ", after.Delay, ": ", after.Err))
+				seen.Add(fmt.Sprint("after ", after.Delay, ": ", after.Err))
 			}
 			return response, err
 		}
-		app, _ := newApp(t, &motia.Options{StepMiddleware: []motia.StepMiddleware{watch}}, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
+		app, _ := testkit.NewApp(t, &motia.Options{StepMiddleware: []motia.StepMiddleware{watch}}, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
 			switch ctx.Trigger.Attempt {
 			case 1:
 				return fmt.Errorf("rate limit: %w", motia.RetryAfter(time.Minute, errBoom))
@@ -149,11 +150,11 @@ func TestMiddlewareCanTellHowAStepFailed(t *testing.T) {
 			}
 			return fmt.Errorf("charge: %w", motia.Permanent(errBoom))
 		}))
-		start(t, app)
+		testkit.Start(t, app)
 		queueSend(t, app, "t", "")
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		require.Equal(t, []string{"after 1m0s: boom", "after -1h0m0s: <nil>", "permanent: boom"}, seen.all())
+		require.Equal(t, []string{"after 1m0s: boom", "after -1h0m0s: <nil>", "permanent: boom"}, seen.All())
 		letters, err := app.DeadLetters().List(t.Context(), motia.DeadLetterQuery{})
 		require.NoError(t, err)
 		require.Len(t, letters, 1)
@@ -168,24 +169,24 @@ func TestMiddlewareCanTellHowAStepFailed(t *testing.T) {
 
 func TestAFailingMessageHoldsBackOnlyItsGroup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got events
-		app, _ := newApp(t, nil, queueStep("s", "t", func(ctx *queueCtx, data string) error {
-			got.add(fmt.Sprint(data, ctx.Trigger.Attempt))
+		var got testkit.List[string]
+		app, _ := testkit.NewApp(t, nil, queueStep("s", "t", func(ctx *queueCtx, data string) error {
+			got.Add(fmt.Sprint(data, ctx.Trigger.Attempt))
 			if data == "bad" {
 				return errBoom
 			}
 			return nil
 		}))
-		start(t, app)
+		testkit.Start(t, app)
 		queueSend(t, app, "t", "bad", motia.InGroup("g"))
 		queueSend(t, app, "t", "next", motia.InGroup("g"))
 		queueSend(t, app, "t", "last", motia.InGroup("g"))
 		queueSend(t, app, "t", "other", motia.InGroup("h"))
 		queueSend(t, app, "t", "alone")
 		synctest.Wait()
-		require.ElementsMatch(t, []string{"bad1", "other1", "alone1"}, got.all())
+		require.ElementsMatch(t, []string{"bad1", "other1", "alone1"}, got.All())
 		time.Sleep(time.Minute) // the retries are used up
-		require.Equal(t, []string{"bad2", "bad3", "bad4", "next1", "last1"}, got.all()[3:])
+		require.Equal(t, []string{"bad2", "bad3", "bad4", "next1", "last1"}, got.All()[3:])
 	})
 }
 
@@ -201,18 +202,18 @@ func TestAPanicIsAFailedAttemptWithItsStackInTheLog(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var attempts queueList[int]
-				app, log := newApp(t, nil, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
-					if attempts.add(ctx.Trigger.Attempt) == 1 {
+				var attempts testkit.List[int]
+				app, log := testkit.NewApp(t, nil, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
+					if attempts.Add(ctx.Trigger.Attempt) == 1 {
 						panics.f()
 					}
 					return nil
 				}))
-				start(t, app)
+				testkit.Start(t, app)
 				queueSend(t, app, "t", "")
 				time.Sleep(time.Minute)
-				require.Equal(t, []int{1, 2}, attempts.all())
-				records := log.records(t, "step failed, will be retried")
+				require.Equal(t, []int{1, 2}, attempts.All())
+				records := log.Records(t, "step failed, will be retried")
 				require.Len(t, records, 1)
 				require.Contains(t, records[0]["error"], panics.text)
 				require.Contains(t, records[0]["stack"], "retry_test.go")
@@ -243,11 +244,11 @@ func (e *brokenError) Error() string { return e.text } // panics on nil
 
 func TestAnErrorWhoseTextPanicsIsAFailedAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, _ := newApp(t, nil, queueStep("s", "t", func(*queueCtx, string) error {
+		app, _ := testkit.NewApp(t, nil, queueStep("s", "t", func(*queueCtx, string) error {
 			var none *brokenError
 			return none
 		}, motia.QueueConfig{MaxAttempts: 1}))
-		start(t, app)
+		testkit.Start(t, app)
 		queueSend(t, app, "t", "x")
 		synctest.Wait()
 		letters, err := app.DeadLetters().List(t.Context(), motia.DeadLetterQuery{})

@@ -3,7 +3,6 @@ package motia_test
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // queueStep is a step on one topic that takes any payload, its options after the handler.
@@ -34,90 +34,71 @@ func queueSharedBackend() *driver.Backend {
 	return b
 }
 
-// queueList is a list that handlers add to: what they do at different times is in no order that the race detector knows.
-type queueList[T any] struct {
-	mu   sync.Mutex
-	list []T
-}
-
-func (l *queueList[T]) add(v T) (n int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.list = append(l.list, v)
-	return len(l.list)
-}
-
-func (l *queueList[T]) all() []T {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return append([]T(nil), l.list...)
-}
-
 type queueCtx = motia.FlowContext[motia.None, string]
 
 func TestEverySubscribedStepGetsEveryMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got events
+		var got testkit.List[string]
 		record := func(step string) func(*queueCtx, string) error {
 			return func(_ *queueCtx, data string) error {
-				got.add(step + data)
+				got.Add(step + data)
 				return nil
 			}
 		}
-		app, _ := newApp(t, nil, queueStep("one", "t", record("one")), queueStep("two", "t", record("two")), queueStep("other", "u", record("other")),
+		app, _ := testkit.NewApp(t, nil, queueStep("one", "t", record("one")), queueStep("two", "t", record("two")), queueStep("other", "u", record("other")),
 			motia.QueueStep(motia.StepConfig{Name: "twice", Triggers: []motia.Trigger{motia.Queue("t"), motia.Queue("t", motia.When(func(motia.Input[string]) bool { return true }), motia.Named("again")), motia.Queue("u")}},
 				func(data string, ctx *queueCtx) error {
 					return record(fmt.Sprint("twice", ctx.Trigger.Index))(ctx, data)
 				}))
 		queueSend(t, app, "t", "A") // also before Run
-		start(t, app)
+		testkit.Start(t, app)
 		queueSend(t, app, "t", "B")
 		synctest.Wait()
-		require.ElementsMatch(t, []string{"oneA", "oneB", "twoA", "twoB", "twice0A", "twice0B", "twice1A", "twice1B"}, got.all())
+		require.ElementsMatch(t, []string{"oneA", "oneB", "twoA", "twoB", "twice0A", "twice0B", "twice1A", "twice1B"}, got.All())
 	})
 }
 
 func TestAppsThatShareABackendShareTheMessagesOfAStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := queueSharedBackend()
-		var got, where events
+		var got, where testkit.List[string]
 		var apps []*motia.App
 		for i := range 2 {
-			app, _ := newApp(t, &motia.Options{Backend: backend}, queueStep("s", "t", func(_ *queueCtx, data string) error {
-				got.add(data)
-				where.add(fmt.Sprint(i))
+			app, _ := testkit.NewApp(t, &motia.Options{Backend: backend}, queueStep("s", "t", func(_ *queueCtx, data string) error {
+				got.Add(data)
+				where.Add(fmt.Sprint(i))
 				time.Sleep(time.Second)
 				return nil
 			}, motia.QueueConfig{Concurrency: 1}))
 			apps = append(apps, app)
-			start(t, app)
+			testkit.Start(t, app)
 		}
 		want := []string{"0", "1", "2", "3"}
 		for i, data := range want {
 			queueSend(t, apps[i%2], "t", data)
 		}
 		time.Sleep(time.Minute)
-		require.ElementsMatch(t, want, got.all())
-		require.ElementsMatch(t, []string{"0", "0", "1", "1"}, where.all())
+		require.ElementsMatch(t, want, got.All())
+		require.ElementsMatch(t, []string{"0", "0", "1", "1"}, where.All())
 	})
 }
 
 func TestMessagesOfAGroupRunOneAtATimeAndInOrderWhileGroupsRunSideBySide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const groups, messages = 5, 20
-		got := make([]events, groups)
+		got := make([]testkit.List[string], groups)
 		running := make([]atomic.Int32, groups)
-		app, _ := newApp(t, nil, queueStep("s", "t", func(_ *motia.FlowContext[motia.None, [2]int], data [2]int) error {
+		app, _ := testkit.NewApp(t, nil, queueStep("s", "t", func(_ *motia.FlowContext[motia.None, [2]int], data [2]int) error {
 			group := data[0]
 			if running[group].Add(1) > 1 {
-				got[group].add("two at once")
+				got[group].Add("two at once")
 			}
 			time.Sleep(time.Second)
-			got[group].add(fmt.Sprint(data[1]))
+			got[group].Add(fmt.Sprint(data[1]))
 			running[group].Add(-1)
 			return nil
 		}))
-		start(t, app)
+		testkit.Start(t, app)
 		began := time.Now()
 		var want []string
 		for i := range messages {
@@ -130,7 +111,7 @@ func TestMessagesOfAGroupRunOneAtATimeAndInOrderWhileGroupsRunSideBySide(t *test
 		synctest.Wait()
 		require.Equal(t, messages*time.Second, time.Since(began), "as long as one group alone takes")
 		for group := range groups {
-			require.Equal(t, want, got[group].all())
+			require.Equal(t, want, got[group].All())
 		}
 	})
 }
@@ -141,13 +122,13 @@ func TestFIFOOrdersMessagesWithoutAGroup(t *testing.T) {
 		took time.Duration
 	}{{motia.QueueFIFO, 5 * time.Second}, {motia.QueueStandard, time.Second}} {
 		synctest.Test(t, func(t *testing.T) {
-			var got events
-			app, _ := newApp(t, nil, queueStep("s", "t", func(_ *queueCtx, data string) error {
+			var got testkit.List[string]
+			app, _ := testkit.NewApp(t, nil, queueStep("s", "t", func(_ *queueCtx, data string) error {
 				time.Sleep(time.Second)
-				got.add(data)
+				got.Add(data)
 				return nil
 			}, motia.QueueConfig{Type: c.kind}))
-			start(t, app)
+			testkit.Start(t, app)
 			want := []string{"0", "1", "2", "3", "4"}
 			for _, data := range want {
 				queueSend(t, app, "t", data)
@@ -155,9 +136,9 @@ func TestFIFOOrdersMessagesWithoutAGroup(t *testing.T) {
 			time.Sleep(c.took)
 			synctest.Wait()
 			if c.kind == motia.QueueFIFO {
-				require.Equal(t, want, got.all())
+				require.Equal(t, want, got.All())
 			} else {
-				require.ElementsMatch(t, want, got.all(), "side by side")
+				require.ElementsMatch(t, want, got.All(), "side by side")
 			}
 		})
 	}
@@ -176,7 +157,7 @@ func TestConcurrencyBoundsTheHandlersOfATrigger(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var running, most, done atomic.Int32
-				app, _ := newApp(t, &motia.Options{Queue: c.app}, queueStep("s", "t", func(*queueCtx, string) error {
+				app, _ := testkit.NewApp(t, &motia.Options{Queue: c.app}, queueStep("s", "t", func(*queueCtx, string) error {
 					if n := running.Add(1); n > most.Load() {
 						most.Store(n)
 					}
@@ -185,7 +166,7 @@ func TestConcurrencyBoundsTheHandlersOfATrigger(t *testing.T) {
 					done.Add(1)
 					return nil
 				}, c.trigger))
-				start(t, app)
+				testkit.Start(t, app)
 				for range 40 {
 					queueSend(t, app, "t", "")
 				}
@@ -215,11 +196,11 @@ func TestADelayHoldsMessagesBack(t *testing.T) {
 				var took atomic.Int64
 				took.Store(-1)
 				began := time.Now()
-				app, _ := newApp(t, &motia.Options{Queue: motia.QueueConfig{Delay: c.app}}, queueStep("s", "t", func(*queueCtx, string) error {
+				app, _ := testkit.NewApp(t, &motia.Options{Queue: motia.QueueConfig{Delay: c.app}}, queueStep("s", "t", func(*queueCtx, string) error {
 					took.Store(int64(time.Since(began)))
 					return nil
 				}, motia.QueueConfig{Delay: c.trigger}))
-				start(t, app)
+				testkit.Start(t, app)
 				queueSend(t, app, "t", "", motia.After(c.message))
 				time.Sleep(2 * time.Hour)
 				require.Equal(t, c.want, time.Duration(took.Load()))
@@ -231,11 +212,11 @@ func TestADelayHoldsMessagesBack(t *testing.T) {
 func TestABoundedQueueRefusesWhatItHasNoRoomFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		app, _ := newApp(t, nil, queueStep("s", "t", func(*queueCtx, string) error {
+		app, _ := testkit.NewApp(t, nil, queueStep("s", "t", func(*queueCtx, string) error {
 			<-release
 			return nil
 		}, motia.QueueConfig{MaxPending: 3, Concurrency: 1}))
-		start(t, app)
+		testkit.Start(t, app)
 		ctx := app.Context(t.Context())
 		queueSend(t, app, "t", "runs")
 		queueSend(t, app, "t", "waits")
@@ -254,26 +235,26 @@ func TestABoundedQueueRefusesWhatItHasNoRoomFor(t *testing.T) {
 
 func TestAFalseConditionIsDoneWithTheMessageForThatStepOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got events
+		var got testkit.List[string]
 		record := func(step string) func(*queueCtx, string) error {
 			return func(_ *queueCtx, data string) error {
-				got.add(step + data)
+				got.Add(step + data)
 				return nil
 			}
 		}
 		is := func(want string) motia.TriggerOption {
 			return motia.When(func(in motia.Input[string]) bool { return in.(*motia.QueueInput[string]).Data == want })
 		}
-		app, log := newApp(t, nil,
+		app, log := testkit.NewApp(t, nil,
 			queueStep("picky", "t", record("picky"), is("yes")),
 			queueStep("never", "t", record("never"), is("yes"), is("no")),
 			queueStep("all", "t", record("all")))
-		start(t, app)
+		testkit.Start(t, app)
 		queueSend(t, app, "t", "yes", motia.InGroup("g"))
 		queueSend(t, app, "t", "no", motia.InGroup("g"))
 		queueSend(t, app, "t", "yes", motia.InGroup("g"))
 		time.Sleep(time.Hour)
-		require.ElementsMatch(t, []string{"pickyyes", "pickyyes", "allyes", "allno", "allyes"}, got.all())
+		require.ElementsMatch(t, []string{"pickyyes", "pickyyes", "allyes", "allno", "allyes"}, got.All())
 		n, err := app.DeadLetters().Count(t.Context(), motia.DeadLetterQuery{})
 		require.NoError(t, err)
 		require.Zero(t, n)
@@ -284,9 +265,9 @@ func TestAFalseConditionIsDoneWithTheMessageForThatStepOnly(t *testing.T) {
 func TestAConditionThatPanicsIsAFailedAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int32
-		var attempts events
-		app, log := newApp(t, nil, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
-			attempts.add(fmt.Sprint(ctx.Trigger.Attempt))
+		var attempts testkit.List[string]
+		app, log := testkit.NewApp(t, nil, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
+			attempts.Add(fmt.Sprint(ctx.Trigger.Attempt))
 			return nil
 		}, motia.When(func(motia.Input[string]) bool {
 			if calls.Add(1) == 1 {
@@ -294,11 +275,11 @@ func TestAConditionThatPanicsIsAFailedAttempt(t *testing.T) {
 			}
 			return true
 		})))
-		start(t, app)
+		testkit.Start(t, app)
 		queueSend(t, app, "t", "")
 		time.Sleep(time.Minute)
-		require.Equal(t, []string{"2"}, attempts.all())
-		records := log.records(t, "step failed, will be retried")
+		require.Equal(t, []string{"2"}, attempts.All())
+		records := log.Records(t, "step failed, will be retried")
 		require.Len(t, records, 1)
 		require.Equal(t, "panic: bad condition", records[0]["error"])
 		require.Contains(t, records[0]["stack"], "TestAConditionThatPanicsIsAFailedAttempt")

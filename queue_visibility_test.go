@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 func TestTheDeadlineOfTheContextIsTheVisibilityTimeout(t *testing.T) {
@@ -20,13 +21,13 @@ func TestTheDeadlineOfTheContextIsTheVisibilityTimeout(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var left time.Duration
-			app, _ := newApp(t, &motia.Options{Queue: motia.QueueConfig{VisibilityTimeout: c.app}}, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
+			app, _ := testkit.NewApp(t, &motia.Options{Queue: motia.QueueConfig{VisibilityTimeout: c.app}}, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
 				deadline, ok := ctx.Deadline()
 				require.True(t, ok)
 				left = time.Until(deadline)
 				return nil
 			}, motia.QueueConfig{VisibilityTimeout: c.trigger}))
-			start(t, app)
+			testkit.Start(t, app)
 			queueSend(t, app, "t", "")
 			synctest.Wait()
 			require.Equal(t, c.want, left)
@@ -36,10 +37,10 @@ func TestTheDeadlineOfTheContextIsTheVisibilityTimeout(t *testing.T) {
 
 func TestAfterTheVisibilityTimeoutTheContextEndsAndTheMessageComesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got events
+		var got testkit.List[string]
 		began := time.Now()
-		app, _ := newApp(t, nil, queueStep("s", "t", func(ctx *queueCtx, data string) error {
-			got.add(fmt.Sprint(data, ctx.Trigger.Attempt))
+		app, _ := testkit.NewApp(t, nil, queueStep("s", "t", func(ctx *queueCtx, data string) error {
+			got.Add(fmt.Sprint(data, ctx.Trigger.Attempt))
 			if ctx.Trigger.Attempt > 1 || data == "next" {
 				return nil
 			}
@@ -49,30 +50,30 @@ func TestAfterTheVisibilityTimeoutTheContextEndsAndTheMessageComesAgain(t *testi
 			require.ErrorIs(t, ctx.ExtendVisibility(time.Hour), motia.ErrLeaseLost)
 			return nil // too late to count
 		}, motia.QueueConfig{VisibilityTimeout: time.Minute, Concurrency: 1}))
-		start(t, app)
+		testkit.Start(t, app)
 		queueSend(t, app, "t", "slow", motia.InGroup("g"))
 		queueSend(t, app, "t", "next", motia.InGroup("g"))
 		time.Sleep(time.Hour)
-		require.Equal(t, []string{"slow1", "slow2", "next1"}, got.all())
+		require.Equal(t, []string{"slow1", "slow2", "next1"}, got.All())
 	})
 }
 
 func TestAHandlerThatNeverReturnsDoesNotBlockItsQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got events
+		var got testkit.List[string]
 		never := make(chan struct{})
-		app, _ := newApp(t, nil, queueStep("s", "t", func(ctx *queueCtx, data string) error {
-			got.add(data)
+		app, _ := testkit.NewApp(t, nil, queueStep("s", "t", func(ctx *queueCtx, data string) error {
+			got.Add(data)
 			if data == "stuck" {
 				<-never
 			}
 			return nil
 		}, motia.QueueConfig{VisibilityTimeout: time.Minute, Concurrency: 1, MaxAttempts: 2}))
-		start(t, app)
+		testkit.Start(t, app)
 		queueSend(t, app, "t", "stuck")
 		queueSend(t, app, "t", "after")
 		time.Sleep(time.Hour)
-		require.Equal(t, []string{"stuck", "after", "stuck"}, got.all())
+		require.Equal(t, []string{"stuck", "after", "stuck"}, got.All())
 		letters, err := app.DeadLetters().List(t.Context(), motia.DeadLetterQuery{})
 		require.NoError(t, err)
 		require.Len(t, letters, 1)
@@ -88,9 +89,9 @@ func TestAHandlerThatNeverReturnsDoesNotBlockItsQueue(t *testing.T) {
 
 func TestExtendVisibilityMovesTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var attempts events
-		app, _ := newApp(t, nil, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
-			attempts.add(fmt.Sprint(ctx.Trigger.Attempt))
+		var attempts testkit.List[string]
+		app, _ := testkit.NewApp(t, nil, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
+			attempts.Add(fmt.Sprint(ctx.Trigger.Attempt))
 			for range 10 { // a heartbeat
 				time.Sleep(50 * time.Second)
 				require.NoError(t, ctx.Err())
@@ -102,11 +103,11 @@ func TestExtendVisibilityMovesTheDeadline(t *testing.T) {
 			<-ctx.Done()
 			return ctx.Err()
 		}, motia.QueueConfig{VisibilityTimeout: time.Minute, MaxAttempts: 1}))
-		start(t, app)
+		testkit.Start(t, app)
 		queueSend(t, app, "t", "")
 		time.Sleep(501 * time.Second)
 		synctest.Wait()
-		require.Equal(t, []string{"1"}, attempts.all())
+		require.Equal(t, []string{"1"}, attempts.All())
 		letters, err := app.DeadLetters().List(t.Context(), motia.DeadLetterQuery{})
 		require.NoError(t, err)
 		require.Len(t, letters, 1)
@@ -114,7 +115,7 @@ func TestExtendVisibilityMovesTheDeadline(t *testing.T) {
 }
 
 func TestThereIsNothingToExtendForARequest(t *testing.T) {
-	app, _ := newApp(t, nil, motia.HTTPStep(
+	app, _ := testkit.NewApp(t, nil, motia.HTTPStep(
 		motia.StepConfig{Name: "s", Triggers: []motia.Trigger{motia.HTTP("GET", "/")}},
 		func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
 			require.ErrorIs(t, ctx.ExtendVisibility(time.Hour), motia.ErrNoLease)
@@ -125,21 +126,21 @@ func TestThereIsNothingToExtendForARequest(t *testing.T) {
 
 func TestAVisibilityTimeoutIsLoggedWithItsAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, log := newApp(t, nil, queueStep("slow", "t", func(*queueCtx, string) error {
+		app, log := testkit.NewApp(t, nil, queueStep("slow", "t", func(*queueCtx, string) error {
 			time.Sleep(90 * time.Second) // does not heed its context
 			return nil
 		}, motia.QueueConfig{MaxAttempts: 2, VisibilityTimeout: time.Minute}))
-		start(t, app)
+		testkit.Start(t, app)
 		queueSend(t, app, "t", "x")
 		time.Sleep(time.Hour)
-		retried := log.records(t, "step failed, will be retried")
+		retried := log.Records(t, "step failed, will be retried")
 		require.Len(t, retried, 1)
 		require.Equal(t, "slow", retried[0]["step"])
 		require.EqualValues(t, 1, retried[0]["attempt"])
 		require.Equal(t, "visibility timeout passed", retried[0]["error"])
-		dead := log.records(t, "step failed, no attempts are left: message is dead-lettered")
+		dead := log.Records(t, "step failed, no attempts are left: message is dead-lettered")
 		require.Len(t, dead, 1)
 		require.EqualValues(t, 2, dead[0]["attempt"])
-		require.Len(t, log.records(t, "handler returned after its visibility timeout: its result is ignored"), 2)
+		require.Len(t, log.Records(t, "handler returned after its visibility timeout: its result is ignored"), 2)
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // graphStep consumes and enqueues topics.
@@ -76,7 +77,7 @@ func TestValidateJudgesTheGraph(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				app, log := newApp(t, nil, test.steps...)
+				app, log := testkit.NewApp(t, nil, test.steps...)
 				notes, err := app.Validate()
 				require.Equal(t, test.notes, notes)
 				var errs []string
@@ -88,10 +89,10 @@ func TestValidateJudgesTheGraph(t *testing.T) {
 				}
 				require.Equal(t, test.errors, errs)
 
-				stop := start(t, app)
+				stop := testkit.Start(t, app)
 				synctest.Wait()
 				for _, said := range append(notes, errs...) { // Run says it again
-					records := log.records(t, "flow graph: "+strings.TrimPrefix(said, "motia: "))
+					records := log.Records(t, "flow graph: "+strings.TrimPrefix(said, "motia: "))
 					require.Len(t, records, 1)
 					require.Equal(t, "WARN", records[0]["level"])
 				}
@@ -102,7 +103,7 @@ func TestValidateJudgesTheGraph(t *testing.T) {
 }
 
 func TestUnconsumedTopicsAreNamed(t *testing.T) {
-	app, _ := newApp(t, nil, graphStep("a", nil, []string{"x"}))
+	app, _ := testkit.NewApp(t, nil, graphStep("a", nil, []string{"x"}))
 	_, err := app.Validate()
 	var unconsumed *motia.UnconsumedTopicError
 	require.ErrorAs(t, err, &unconsumed)

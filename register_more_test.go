@@ -16,10 +16,11 @@ import (
 
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 func TestTheSliceOfStepsIsTheCallersAgainAfterRegister(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	steps := []motia.Step{httpEcho("GET", "/a"), httpEcho("GET", "/b")}
 	require.NoError(t, app.Register(steps...))
 	clear(steps)
@@ -28,7 +29,7 @@ func TestTheSliceOfStepsIsTheCallersAgainAfterRegister(t *testing.T) {
 }
 
 func TestMiddlewareMayUseTheAppWhileItIsBuilt(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	done := make(chan error)
 	go func() {
 		done <- app.Register(regStep[int]("s", motia.HTTP("GET", "/x", motia.Use(func(next http.Handler) http.Handler {
@@ -51,7 +52,7 @@ func TestMiddlewareThatReturnsNoHandlerIsAMistake(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			pass := func(next http.Handler) http.Handler { return next }
-			app, _ := newApp(t, nil)
+			app, _ := testkit.NewApp(t, nil)
 			err := app.Register(regStep[int]("s", motia.HTTP("GET", "/x", motia.Use(pass, build))))
 			require.EqualError(t, err, `motia: step "s": trigger 0 (http GET /x): middleware 1 returned a nil handler`)
 			require.ErrorAs(t, err, new(*motia.StepError))
@@ -94,7 +95,7 @@ func TestTriggersThatSayTheSameTwiceAreMistakes(t *testing.T) {
 		"all methods":        {[]motia.Trigger{motia.HTTP("ALL", "/x")}, `name one method; "ALL" is none`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: string(regStream)}}})
+			app, _ := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: string(regStream)}}})
 			err := app.Register(regStep[httpSmall]("s", test.triggers...))
 			if test.want == "" {
 				require.NoError(t, err)
@@ -108,8 +109,8 @@ func TestTriggersThatSayTheSameTwiceAreMistakes(t *testing.T) {
 
 func TestTheFlowGraphIsLoggedUnderOneHeading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, log := newApp(t, nil, graphStep("a", nil, []string{"x"}))
-		require.NoError(t, start(t, app)())
+		app, log := testkit.NewApp(t, nil, graphStep("a", nil, []string{"x"}))
+		require.NoError(t, testkit.Start(t, app)())
 		require.NotContains(t, log.String(), "flow graph: motia: ")
 		require.Contains(t, log.String(), "flow graph: step ")
 	})
@@ -135,7 +136,7 @@ func TestARegistrationThatFailsTakesNothingAndFreesNothing(t *testing.T) {
 	step := func(name string) motia.Step {
 		return regStep[int](name, motia.HTTP("GET", "/"+name), motia.Queue("t", motia.Named(name)))
 	}
-	app, _ := newApp(t, &motia.Options{Backend: backend}, step("first"))
+	app, _ := testkit.NewApp(t, &motia.Options{Backend: backend}, step("first"))
 	require.ErrorContains(t, app.Register(step("second"), step("first")), "name is taken by another step")
 	queue.full.Store(true)
 	require.EqualError(t, app.Register(step("second")), `motia: step "second": trigger 1 (queue "t" named "second"): bind: disk is full`)
@@ -151,7 +152,7 @@ func TestARegistrationThatFailsTakesNothingAndFreesNothing(t *testing.T) {
 }
 
 func TestRequestsAreServedWhileStepsAreRegistered(t *testing.T) {
-	app, _ := newApp(t, nil, regStep[int]("s", motia.HTTP("GET", "/0")))
+	app, _ := testkit.NewApp(t, nil, regStep[int]("s", motia.HTTP("GET", "/0")))
 	var work sync.WaitGroup
 	for i := range 20 {
 		work.Go(func() {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 type regBadTag struct {
@@ -109,7 +110,7 @@ func TestEveryMistakeIsReportedWithItsStepAndTrigger(t *testing.T) {
 		"state trigger on StreamStep": {motia.StreamStep(motia.StepConfig{Name: "s", Triggers: []motia.Trigger{motia.State()}}, func(*motia.StreamInput[int], *motia.FlowContext[any, int]) error { return nil }), "0 (state)", "the step takes stream triggers only"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: string(regStream)}}})
+			app, _ := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: string(regStream)}}})
 			err := app.Register(test.step)
 			mistakes := regMistakes(t, err)
 			var mistake *motia.StepError
@@ -125,13 +126,13 @@ func TestEveryMistakeIsReportedWithItsStepAndTrigger(t *testing.T) {
 }
 
 func TestNamesAreUnique(t *testing.T) {
-	app, _ := newApp(t, nil, regStep[int]("a", motia.Queue("t")))
+	app, _ := testkit.NewApp(t, nil, regStep[int]("a", motia.Queue("t")))
 	err := app.Register(regStep[int]("a", motia.Queue("t")), regStep[int]("b", motia.Queue("t")), regStep[int]("b", motia.Queue("t")))
 	require.Equal(t, "motia: step \"a\": name is taken by another step\nmotia: step \"b\": name is taken by another step", err.Error())
 }
 
 func TestRoutesThatConflictNameTheOtherStep(t *testing.T) {
-	app, _ := newApp(t, nil, regStep[int]("first", motia.HTTP("POST", "/orders/:id"), motia.HTTP("GET", "/:a/x")))
+	app, _ := testkit.NewApp(t, nil, regStep[int]("first", motia.HTTP("POST", "/orders/:id"), motia.HTTP("GET", "/:a/x")))
 	for _, test := range []struct{ method, path, want string }{
 		{"POST", "/orders/:id", `route is that of http POST /orders/:id of step "first" already`},
 		{"post", "/orders/{other}", `route is that of http POST /orders/:id of step "first" already`},
@@ -167,7 +168,7 @@ func TestEverythingWrongAtOnceIsReportedAtOnceAndNothingIsRegistered(t *testing.
 	require.ErrorAs(t, errors.Join(mistakes...), new(*motia.UndeclaredStreamError))
 	require.Equal(t, 404, do(t, app, "GET", "/good", "").Code)
 
-	app, _ = newApp(t, nil)
+	app, _ = testkit.NewApp(t, nil)
 	require.Error(t, app.Register(bad...))
 	require.Equal(t, 404, do(t, app, "GET", "/good", "").Code)
 	notes, err := app.Validate()
@@ -212,19 +213,19 @@ func TestStepsAreValues(t *testing.T) {
 		})
 	triggers[0], enqueues[0] = motia.HTTP("GET", "/y"), "b"
 	for range 2 { // the same step in two apps
-		app, _ := newApp(t, nil, step)
+		app, _ := testkit.NewApp(t, nil, step)
 		require.Equal(t, 204, do(t, app, "GET", "/x", "").Code)
 		require.Equal(t, 404, do(t, app, "GET", "/y", "").Code)
 	}
 }
 
 func TestInputsThatTakeAnythingTakeTypedNames(t *testing.T) {
-	newApp(t, nil, regStep[any]("any", regTopic.Trigger()), regStep[driver.Header]("own", motia.Queue("t")), regStep[motia.None]("none", regTopic.Trigger()))
+	testkit.NewApp(t, nil, regStep[any]("any", regTopic.Trigger()), regStep[driver.Header]("own", motia.Queue("t")), regStep[motia.None]("none", regTopic.Trigger()))
 }
 
 func TestRegisteringWhileRunningOrAfterwardsIsRefused(t *testing.T) {
-	app, _ := newApp(t, nil, httpAnswer(motia.Response{}, nil))
-	stop := start(t, app)
+	app, _ := testkit.NewApp(t, nil, httpAnswer(motia.Response{}, nil))
+	stop := testkit.Start(t, app)
 	require.Eventually(t, func() bool { return errors.Is(app.Register(), motia.ErrRunning) }, 5*time.Second, time.Millisecond)
 	require.ErrorContains(t, app.Register(httpEcho("GET", "/y")), "register steps before Run")
 	require.NoError(t, stop())

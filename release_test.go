@@ -12,6 +12,7 @@ import (
 
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // encoding/json is another engine from Go 1.27 on. What clients, logs, dead letters and callers see must not show which.
@@ -38,7 +39,7 @@ func (r releaseRefuses) MarshalJSON() ([]byte, error) {
 }
 
 func TestARequestGetsTheSameAnswerOnEveryRelease(t *testing.T) {
-	app, _ := newApp(t, nil, httpStep("POST", "/x", func(in *motia.HTTPInput[releaseOrder], _ *motia.FlowContext[any, releaseOrder]) (motia.Response, error) {
+	app, _ := testkit.NewApp(t, nil, httpStep("POST", "/x", func(in *motia.HTTPInput[releaseOrder], _ *motia.FlowContext[any, releaseOrder]) (motia.Response, error) {
 		return motia.Response{Body: in.Request.Body}, nil
 	}))
 	const (
@@ -96,7 +97,7 @@ func TestAValueThatDoesNotEncodeHasTheSameErrorOnEveryRelease(t *testing.T) {
 		{json.RawMessage{}, "json: error calling MarshalJSON for type json.RawMessage: unexpected end of JSON input at line 1, column 1"},
 		{releaseNested(9_991), "json: nested more than 9990 levels deep"},
 	} {
-		app, log := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "st"}}}, httpAnswer(motia.Response{Body: test.value}, nil))
+		app, log := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "st"}}}, httpAnswer(motia.Response{Body: test.value}, nil))
 		inv, _ := motia.FromContext(app.Context(t.Context()))
 		require.EqualError(t, motia.Topic[any]("t").Enqueue(app.Context(t.Context()), test.value), `motia: enqueue "t": `+test.want)
 		_, err := inv.State.Set("s", "k", test.value)
@@ -110,7 +111,7 @@ func TestAValueThatDoesNotEncodeHasTheSameErrorOnEveryRelease(t *testing.T) {
 		require.ErrorContains(t, err, test.want)
 		require.EqualError(t, stream.Send("g", "i", "e", test.value), `motia: send "e" to stream "st": `+test.want)
 		require.Equal(t, 500, do(t, app, "GET", "/x", "").Code)
-		require.Contains(t, fmt.Sprint(log.records(t, "step failed")), "response body: "+test.want)
+		require.Contains(t, fmt.Sprint(log.Records(t, "step failed")), "response body: "+test.want)
 	}
 }
 
@@ -122,7 +123,7 @@ func releaseNested(depth int) (v any) {
 }
 
 func TestAStoredValueOfAnotherTypeHasTheSameErrorOnEveryRelease(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	ctx := app.Context(t.Context())
 	state := stateOf(t, app)
 	_, err := state.Set("orders", "o-1", map[string]any{"lines": []any{map[string]any{"qty": "x"}}})
@@ -150,7 +151,7 @@ func TestAStoredValueOfAnotherTypeHasTheSameErrorOnEveryRelease(t *testing.T) {
 	}
 
 	// It is the step's fault and not that of its caller.
-	app, log := newApp(t, &motia.Options{Backend: motia.InMemory(nil)}, httpStep("POST", "/x", func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+	app, log := testkit.NewApp(t, &motia.Options{Backend: motia.InMemory(nil)}, httpStep("POST", "/x", func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 		if _, err := ctx.State.Set("orders", "o-1", 7); err != nil {
 			return motia.Response{}, err
 		}
@@ -158,11 +159,11 @@ func TestAStoredValueOfAnotherTypeHasTheSameErrorOnEveryRelease(t *testing.T) {
 		return motia.Response{}, err
 	}))
 	require.Equal(t, 500, do(t, app, "POST", "/x", "").Code)
-	require.Contains(t, fmt.Sprint(log.records(t, "step failed")), "wrong type: value must be an object, not a number")
+	require.Contains(t, fmt.Sprint(log.Records(t, "step failed")), "wrong type: value must be an object, not a number")
 }
 
 func TestAStreamItemOfAnotherTypeHasTheSameErrorOnEveryRelease(t *testing.T) {
-	app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "orders"}}})
+	app, _ := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "orders"}}})
 	inv, _ := motia.FromContext(app.Context(t.Context()))
 	const orders motia.StreamName[releaseOrder] = "orders"
 	sub, err := orders.Subscribe(app.Context(t.Context()), "g")
@@ -182,10 +183,10 @@ func TestAStreamItemOfAnotherTypeHasTheSameErrorOnEveryRelease(t *testing.T) {
 func TestADeadLetterIsTheSameOnEveryRelease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := motia.InMemory(nil)
-		app, _ := newApp(t, &motia.Options{Backend: backend},
+		app, _ := testkit.NewApp(t, &motia.Options{Backend: backend},
 			queueStep("ship", "ship", func(*motia.FlowContext[motia.None, releaseOrder], releaseOrder) error { return nil }),
 			stateStep("watch", func(*stateInput, *stateFlow) error { return motia.Permanent(errBoom) }, motia.State()))
-		start(t, app)
+		testkit.Start(t, app)
 		queueSend(t, app, "ship", map[string]any{"photo": 5})
 		require.NoError(t, backend.Queue.Publish(t.Context(), driver.Message{Topic: "ship", Data: []byte("{\"id\":\xff")}))
 		_, err := stateOf(t, app).Set("s\xff", "k", "a\xff")
@@ -207,18 +208,18 @@ func TestADeadLetterIsTheSameOnEveryRelease(t *testing.T) {
 
 func TestAStepThatTakesRawJSONGetsNothingWhereThereIsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen events
-		app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "st"}}},
+		var seen testkit.List[string]
+		app, _ := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "st"}}},
 			stateStep("state", func(in *stateInput, ctx *stateFlow) error {
-				seen.add(fmt.Sprintf("%s old %s new %s data %s", in.Type, releaseRaw(in.Old), releaseRaw(in.New), releaseRaw(new(ctx.GetData()))))
+				seen.Add(fmt.Sprintf("%s old %s new %s data %s", in.Type, releaseRaw(in.Old), releaseRaw(in.New), releaseRaw(new(ctx.GetData()))))
 				return nil
 			}, motia.State()),
 			motia.StreamStep(motia.StepConfig{Name: "stream", Triggers: []motia.Trigger{motia.Stream("st")}},
 				func(in *motia.StreamInput[json.RawMessage], ctx *motia.FlowContext[motia.None, json.RawMessage]) error {
-					seen.add(fmt.Sprintf("%s data %s payload %s data %s", in.Event.Type, releaseRaw(&in.Event.Data), releaseRaw(&in.Event.Payload), releaseRaw(new(ctx.GetData()))))
+					seen.Add(fmt.Sprintf("%s data %s payload %s data %s", in.Event.Type, releaseRaw(&in.Event.Data), releaseRaw(&in.Event.Payload), releaseRaw(new(ctx.GetData()))))
 					return nil
 				}))
-		start(t, app)
+		testkit.Start(t, app)
 		state := stateOf(t, app)
 		inv, _ := motia.FromContext(app.Context(t.Context()))
 		stream := inv.Streams.Get("st")
@@ -242,7 +243,7 @@ func TestAStepThatTakesRawJSONGetsNothingWhereThereIsNothing(t *testing.T) {
 			"event data nil payload null data nil",
 			"event data nil payload null data nil",
 			"delete data 1 payload nil data 1",
-		}, seen.all())
+		}, seen.All())
 	})
 }
 

@@ -14,12 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // httpStreaming is a server with a step at GET /x that streams.
-func httpStreaming(t *testing.T, handler func(ctx context.Context, out *motia.ResponseStream) (motia.Response, error)) (*httptest.Server, *logRecorder) {
+func httpStreaming(t *testing.T, handler func(ctx context.Context, out *motia.ResponseStream) (motia.Response, error)) (*httptest.Server, *testkit.Log) {
 	t.Helper()
-	app, log := newApp(t, nil, httpStep("GET", "/x", func(in *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+	app, log := testkit.NewApp(t, nil, httpStep("GET", "/x", func(in *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 		return handler(ctx, in.Response)
 	}))
 	server := httptest.NewServer(app)
@@ -129,7 +130,7 @@ func TestLineBreaksInIDsAndTypesOfEventsAreRefused(t *testing.T) {
 	for _, event := range []motia.ServerSentEvent{
 		{ID: "1\ndata: injected"}, {ID: "1\rdata: injected"}, {ID: "1\x00"}, {Event: "e\ndata: injected"}, {Event: "e\r"},
 	} {
-		app, _ := newApp(t, nil, httpStep("GET", "/x", func(in *motia.HTTPInput[motia.None], _ *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+		app, _ := testkit.NewApp(t, nil, httpStep("GET", "/x", func(in *motia.HTTPInput[motia.None], _ *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 			require.ErrorContains(t, in.Response.Send(event), "line break")
 			return motia.Response{Body: "nothing was sent"}, nil
 		}))
@@ -140,7 +141,7 @@ func TestLineBreaksInIDsAndTypesOfEventsAreRefused(t *testing.T) {
 }
 
 func TestAnEventThatDoesNotEncodeSendsNothing(t *testing.T) {
-	app, _ := newApp(t, nil, httpStep("GET", "/x", func(in *motia.HTTPInput[motia.None], _ *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+	app, _ := testkit.NewApp(t, nil, httpStep("GET", "/x", func(in *motia.HTTPInput[motia.None], _ *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 		return motia.Response{}, in.Response.Send(motia.ServerSentEvent{Data: func() {}})
 	}))
 	rec := do(t, app, "GET", "/x", "")
@@ -170,7 +171,7 @@ func TestAnErrorAfterTheStartCutsTheConnectionAndIsLogged(t *testing.T) {
 			require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 			require.Equal(t, "part", string(body))
 			server.Close()
-			require.Equal(t, test.want, log.records(t, "step failed")[0]["error"])
+			require.Equal(t, test.want, log.Records(t, "step failed")[0]["error"])
 		})
 	}
 }
@@ -189,8 +190,8 @@ func TestAClientThatLeavesEndsTheContext(t *testing.T) {
 	require.NoError(t, resp.Body.Close())
 	require.ErrorIs(t, <-ended, context.Canceled)
 	server.Close()
-	require.Empty(t, log.records(t, "step failed"), "it is no failure of the step")
-	require.Len(t, log.records(t, "step failed after the client disconnected"), 1)
+	require.Empty(t, log.Records(t, "step failed"), "it is no failure of the step")
+	require.Len(t, log.Records(t, "step failed after the client disconnected"), 1)
 }
 
 func TestAResponseBesideAStreamIsIgnoredWithAWarning(t *testing.T) {
@@ -206,11 +207,11 @@ func TestAResponseBesideAStreamIsIgnoredWithAWarning(t *testing.T) {
 	require.Equal(t, 200, resp.StatusCode)
 	server.Close()
 	require.EqualValues(t, 1, body.closed.Load())
-	require.Len(t, log.records(t, "returned response is ignored: the step has already written one"), 1)
+	require.Len(t, log.Records(t, "returned response is ignored: the step has already written one"), 1)
 }
 
 func TestAStreamStartsOnceWithAStatusThatCanBeSent(t *testing.T) {
-	app, _ := newApp(t, nil, httpStep("GET", "/x", func(in *motia.HTTPInput[motia.None], _ *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+	app, _ := testkit.NewApp(t, nil, httpStep("GET", "/x", func(in *motia.HTTPInput[motia.None], _ *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 		for _, status := range []int{0, 100, 199, 1000} {
 			require.ErrorContains(t, in.Response.Start(status), "out of range")
 		}
@@ -224,7 +225,7 @@ func TestAStreamStartsOnceWithAStatusThatCanBeSent(t *testing.T) {
 }
 
 func TestAHeadRequestToAStreamSendsHeadersOnly(t *testing.T) {
-	app, _ := newApp(t, nil, httpStep("GET", "/x", func(in *motia.HTTPInput[motia.None], _ *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+	app, _ := testkit.NewApp(t, nil, httpStep("GET", "/x", func(in *motia.HTTPInput[motia.None], _ *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 		n, err := io.WriteString(in.Response, "abc")
 		require.Equal(t, 3, n)
 		return motia.Response{}, errors.Join(err, in.Response.Send(motia.ServerSentEvent{Data: "x"}))
@@ -238,7 +239,7 @@ func TestAHeadRequestToAStreamSendsHeadersOnly(t *testing.T) {
 type httpPlainWriter struct{ http.ResponseWriter }
 
 func TestAWriterThatCannotFlushGetsEverythingInTheEnd(t *testing.T) {
-	app, _ := newApp(t, nil, httpStep("GET", "/x", func(in *motia.HTTPInput[motia.None], _ *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+	app, _ := testkit.NewApp(t, nil, httpStep("GET", "/x", func(in *motia.HTTPInput[motia.None], _ *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 		return motia.Response{}, in.Response.Send(motia.ServerSentEvent{Data: "x"})
 	}))
 	rec := httptest.NewRecorder()

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 func TestResponsesGoOutByTheTypeOfTheirBody(t *testing.T) {
@@ -45,7 +46,7 @@ func TestResponsesGoOutByTheTypeOfTheirBody(t *testing.T) {
 		{"error status without an error", motia.Response{Status: 404, Body: map[string]int{"a": 1}}, 404, asJSON, `{"a":1}` + "\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			app, log := newApp(t, nil, httpAnswer(test.response, nil))
+			app, log := testkit.NewApp(t, nil, httpAnswer(test.response, nil))
 			server := httptest.NewServer(app) // it minds the rules of HTTP, a recorder does not
 			defer server.Close()
 			resp, err := http.Get(server.URL + "/x")
@@ -71,7 +72,7 @@ func TestHeadersKeepAllTheirValues(t *testing.T) {
 			next.ServeHTTP(w, r)
 		})
 	}
-	app, _ := newApp(t, &motia.Options{Middleware: []func(http.Handler) http.Handler{set}}, httpAnswer(motia.Response{Headers: shared, Body: "abc"}, nil))
+	app, _ := testkit.NewApp(t, &motia.Options{Middleware: []func(http.Handler) http.Handler{set}}, httpAnswer(motia.Response{Headers: shared, Body: "abc"}, nil))
 	for _, method := range []string{"GET", "GET", "HEAD"} { // again, to see that the shared map does not grow
 		h := do(t, app, method, "/x", "").Header()
 		require.Equal(t, []string{"a=1", "b=2"}, h["Set-Cookie"])
@@ -86,7 +87,7 @@ func TestHeadersKeepAllTheirValues(t *testing.T) {
 
 func TestHeadTellsTheLengthWithoutTheBody(t *testing.T) {
 	for body, want := range map[any]string{"abc": "3", httpSmall{"a", 1}: "21"} {
-		app, _ := newApp(t, nil, httpAnswer(motia.Response{Body: body}, nil))
+		app, _ := testkit.NewApp(t, nil, httpAnswer(motia.Response{Body: body}, nil))
 		rec := do(t, app, "HEAD", "/x", "")
 		require.Equal(t, 200, rec.Code)
 		require.Equal(t, want, rec.Header().Get("Content-Length"))
@@ -97,12 +98,12 @@ func TestHeadTellsTheLengthWithoutTheBody(t *testing.T) {
 func TestAStatusThatCannotBeSentAnswers500(t *testing.T) {
 	for _, status := range []int{-1, 1, 99, 100, 103, 199, 1000} {
 		body := &httpBody{Reader: strings.NewReader("abc")}
-		app, log := newApp(t, nil, httpAnswer(motia.Response{Status: status, Headers: http.Header{"X-Of-Step": {"1"}}, Body: body}, nil))
+		app, log := testkit.NewApp(t, nil, httpAnswer(motia.Response{Status: status, Headers: http.Header{"X-Of-Step": {"1"}}, Body: body}, nil))
 		rec := do(t, app, "GET", "/x", "")
 		require.Equal(t, 500, rec.Code)
 		problem(t, rec)
 		require.Empty(t, rec.Header().Get("X-Of-Step"))
-		require.Contains(t, log.records(t, "step failed")[0]["error"], "out of range")
+		require.Contains(t, log.Records(t, "step failed")[0]["error"], "out of range")
 		require.EqualValues(t, 1, body.closed.Load())
 	}
 }
@@ -110,12 +111,12 @@ func TestAStatusThatCannotBeSentAnswers500(t *testing.T) {
 func TestABodyThatDoesNotEncodeAnswers500(t *testing.T) {
 	for name, body := range map[string]any{"channel": make(chan int), "function": func() {}, "inside": map[string]any{"a": []any{func() {}}}, "raw": json.RawMessage("{")} {
 		t.Run(name, func(t *testing.T) {
-			app, log := newApp(t, nil, httpAnswer(motia.Response{Headers: http.Header{"Content-Length": {"9"}}, Body: body}, nil))
+			app, log := testkit.NewApp(t, nil, httpAnswer(motia.Response{Headers: http.Header{"Content-Length": {"9"}}, Body: body}, nil))
 			rec := do(t, app, "GET", "/x", "")
 			require.Equal(t, 500, rec.Code)
 			require.Empty(t, problem(t, rec).Detail)
 			require.Empty(t, rec.Header().Get("Content-Length"))
-			require.Contains(t, log.records(t, "step failed")[0]["error"], "response body: json")
+			require.Contains(t, log.Records(t, "step failed")[0]["error"], "response body: json")
 		})
 	}
 }
@@ -146,7 +147,7 @@ func TestReadersAreClosedWhateverHappens(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			body := &httpBody{Reader: strings.NewReader("abc")}
 			test.response.Body = body
-			app, _ := newApp(t, nil, httpAnswer(test.response, test.err))
+			app, _ := testkit.NewApp(t, nil, httpAnswer(test.response, test.err))
 			do(t, app, test.method, "/x", "")
 			require.EqualValues(t, 1, body.closed.Load())
 		})
@@ -154,7 +155,7 @@ func TestReadersAreClosedWhateverHappens(t *testing.T) {
 }
 
 func TestAnErrorBesideAValueWins(t *testing.T) {
-	app, _ := newApp(t, nil, httpAnswer(motia.Response{Status: 201, Headers: http.Header{"X-Of-Step": {"1"}}, Body: "value"}, motia.HTTPError(409, errors.New("conflict"))))
+	app, _ := testkit.NewApp(t, nil, httpAnswer(motia.Response{Status: 201, Headers: http.Header{"X-Of-Step": {"1"}}, Body: "value"}, motia.HTTPError(409, errors.New("conflict"))))
 	rec := do(t, app, "GET", "/x", "")
 	require.Equal(t, 409, rec.Code)
 	require.Equal(t, "conflict", problem(t, rec).Detail)
@@ -176,7 +177,7 @@ func TestAReaderThatFailsCutsTheConnectionAndIsLogged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			body := &httpBody{Reader: io.MultiReader(strings.NewReader(strings.Repeat("x", 1<<20)), test.end)}
-			app, log := newApp(t, nil, httpAnswer(motia.Response{Body: body}, nil))
+			app, log := testkit.NewApp(t, nil, httpAnswer(motia.Response{Body: body}, nil))
 			server := httptest.NewServer(app)
 			resp, err := http.Get(server.URL + "/x")
 			require.NoError(t, err)
@@ -186,7 +187,7 @@ func TestAReaderThatFailsCutsTheConnectionAndIsLogged(t *testing.T) {
 			require.NotContains(t, string(got), "problem")
 			server.Close() // waits for the handler
 			require.EqualValues(t, 1, body.closed.Load())
-			require.Equal(t, test.want, log.records(t, "step failed")[0]["error"])
+			require.Equal(t, test.want, log.Records(t, "step failed")[0]["error"])
 		})
 	}
 }
@@ -194,12 +195,12 @@ func TestAReaderThatFailsCutsTheConnectionAndIsLogged(t *testing.T) {
 func TestAResponseOfAQueueTriggerIsClosedAndIgnored(t *testing.T) {
 	body := &httpBody{Reader: strings.NewReader("abc")}
 	ran := make(chan struct{})
-	app, _ := newApp(t, nil, motia.NewStep(motia.StepConfig{Name: "both", Triggers: []motia.Trigger{motia.Queue("t")}},
+	app, _ := testkit.NewApp(t, nil, motia.NewStep(motia.StepConfig{Name: "both", Triggers: []motia.Trigger{motia.Queue("t")}},
 		func(motia.Input[motia.None], *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
 			defer close(ran)
 			return motia.Response{Body: body}, nil
 		}))
-	stop := start(t, app)
+	stop := testkit.Start(t, app)
 	require.NoError(t, motia.Topic[int]("t").Enqueue(app.Context(t.Context()), 1))
 	<-ran
 	require.NoError(t, stop())

@@ -17,21 +17,22 @@ import (
 
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 func TestShutdownLetsRunningHandlersFinishAndStartsNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got events
-		app, log := newApp(t, nil, queueStep("s", "t", func(ctx *queueCtx, data string) error {
-			got.add("begin " + data)
+		var got testkit.List[string]
+		app, log := testkit.NewApp(t, nil, queueStep("s", "t", func(ctx *queueCtx, data string) error {
+			got.Add("begin " + data)
 			time.Sleep(20 * time.Second)
-			got.add("end " + data)
+			got.Add("end " + data)
 			return ctx.Err()
 		}, motia.QueueConfig{Concurrency: 1}), cronStep("* * * * * *", func(*cronCtx, time.Time) error {
-			got.add("tick")
+			got.Add("tick")
 			return nil
 		}))
-		stop := start(t, app)
+		stop := testkit.Start(t, app)
 		queueSend(t, app, "t", "1")
 		queueSend(t, app, "t", "2")
 		queueSend(t, app, "t", "3", motia.After(time.Hour))
@@ -39,8 +40,8 @@ func TestShutdownLetsRunningHandlersFinishAndStartsNoMore(t *testing.T) {
 		began := time.Now()
 		require.NoError(t, stop())
 		require.Equal(t, 19500*time.Millisecond, time.Since(began))
-		require.Equal(t, []string{"begin 1", "end 1"}, got.all())
-		left := log.records(t, "messages are lost: the backend is not durable")
+		require.Equal(t, []string{"begin 1", "end 1"}, got.All())
+		left := log.Records(t, "messages are lost: the backend is not durable")
 		require.Len(t, left, 1)
 		require.Equal(t, "s", left[0]["step"])
 		require.Equal(t, `queue "t"`, left[0]["trigger"])
@@ -54,12 +55,12 @@ func TestHandlersThatTakeTooLongAreCancelledAndTheirMessagesGivenBack(t *testing
 	for name, heeds := range map[string]bool{"heeding the context": true, "not heeding it": false} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var got events
+				var got testkit.List[string]
 				free := make(chan struct{})
 				backend := queueSharedBackend()
 				step := queueStep("s", "t", func(ctx *queueCtx, data string) error {
-					got.add(fmt.Sprint(data, ctx.Trigger.Attempt))
-					if len(got.all()) > 2 {
+					got.Add(fmt.Sprint(data, ctx.Trigger.Attempt))
+					if len(got.All()) > 2 {
 						return nil // in the second app
 					}
 					<-ctx.Done()
@@ -70,8 +71,8 @@ func TestHandlersThatTakeTooLongAreCancelledAndTheirMessagesGivenBack(t *testing
 					}
 					return motia.Permanent(ctx.Err()) // says nothing about the message
 				})
-				first, log := newApp(t, &motia.Options{Backend: backend, ShutdownTimeout: time.Minute}, step)
-				stop := start(t, first)
+				first, log := testkit.NewApp(t, &motia.Options{Backend: backend, ShutdownTimeout: time.Minute}, step)
+				stop := testkit.Start(t, first)
 				queueSend(t, first, "t", "a", motia.InGroup("g"))
 				queueSend(t, first, "t", "b")
 				queueSend(t, first, "t", "c", motia.InGroup("g"))
@@ -87,18 +88,18 @@ func TestHandlersThatTakeTooLongAreCancelledAndTheirMessagesGivenBack(t *testing
 				} else {
 					require.Equal(t, time.Minute+time.Second, time.Since(began))
 				}
-				left := log.records(t, "messages are lost: the backend is not durable")
+				left := log.Records(t, "messages are lost: the backend is not durable")
 				require.Len(t, left, 1)
 				require.EqualValues(t, 3, left[0]["ready"])
 
-				second, _ := newApp(t, &motia.Options{Backend: backend}, step)
-				start(t, second)
+				second, _ := testkit.NewApp(t, &motia.Options{Backend: backend}, step)
+				testkit.Start(t, second)
 				synctest.Wait()
-				require.ElementsMatch(t, []string{"a1", "b1", "a1", "c1", "b1"}, got.all(), "the attempt does not count")
+				require.ElementsMatch(t, []string{"a1", "b1", "a1", "c1", "b1"}, got.All(), "the attempt does not count")
 				close(free)
 				synctest.Wait()
 				require.Empty(t, deadIDs(t, second, "", 1))
-				require.Len(t, got.all(), 5, "late results are ignored")
+				require.Len(t, got.All(), 5, "late results are ignored")
 			})
 		})
 	}
@@ -107,22 +108,22 @@ func TestHandlersThatTakeTooLongAreCancelledAndTheirMessagesGivenBack(t *testing
 func TestAHandlerThatFinishesDespiteItsCancellationIsDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := queueSharedBackend()
-		app, log := newApp(t, &motia.Options{Backend: backend, ShutdownTimeout: time.Second}, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
+		app, log := testkit.NewApp(t, &motia.Options{Backend: backend, ShutdownTimeout: time.Second}, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
 			<-ctx.Done()
 			return nil
 		}))
-		stop := start(t, app)
+		stop := testkit.Start(t, app)
 		queueSend(t, app, "t", "")
 		synctest.Wait()
 		require.ErrorAs(t, stop(), new(*motia.ShutdownError))
-		require.Empty(t, log.records(t, "messages are lost: the backend is not durable"))
+		require.Empty(t, log.Records(t, "messages are lost: the backend is not durable"))
 	})
 }
 
 func TestHandlersMayUseTheAppWhileItShutsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var results []error
-		app, log := newApp(t, nil, motia.QueueStep(motia.StepConfig{Name: "s", Triggers: []motia.Trigger{motia.Queue("t")}, Enqueues: []string{"next"}},
+		app, log := testkit.NewApp(t, nil, motia.QueueStep(motia.StepConfig{Name: "s", Triggers: []motia.Trigger{motia.Queue("t")}, Enqueues: []string{"next"}},
 			func(_ string, ctx *motia.FlowContext[string, string]) error {
 				time.Sleep(time.Second)
 				_, err := ctx.State.Set("scope", "key", 1)
@@ -132,23 +133,23 @@ func TestHandlersMayUseTheAppWhileItShutsDown(t *testing.T) {
 			results = append(results, errors.New("started during the shutdown"))
 			return nil
 		}))
-		stop := start(t, app)
+		stop := testkit.Start(t, app)
 		queueSend(t, app, "t", "")
 		synctest.Wait()
 		require.NoError(t, stop())
 		require.Equal(t, []error{nil, nil, nil}, results)
-		require.Len(t, log.records(t, "messages are lost: the backend is not durable"), 1)
+		require.Len(t, log.Records(t, "messages are lost: the backend is not durable"), 1)
 	})
 }
 
 func TestRequestsFinishAndNewOnesAreRefusedDuringShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, _ := newApp(t, nil, motia.HTTPStep(motia.StepConfig{Name: "s", Triggers: []motia.Trigger{motia.HTTP("GET", "/")}},
+		app, _ := testkit.NewApp(t, nil, motia.HTTPStep(motia.StepConfig{Name: "s", Triggers: []motia.Trigger{motia.HTTP("GET", "/")}},
 			func(*motia.HTTPInput[motia.None], *cronCtx) (motia.Response, error) {
 				time.Sleep(time.Second)
 				return motia.Response{Body: "done"}, nil
 			}))
-		stop := start(t, app)
+		stop := testkit.Start(t, app)
 		codes := make(chan int, 2)
 		go func() { codes <- do(t, app, "GET", "/", "").Code }()
 		synctest.Wait()
@@ -165,12 +166,12 @@ func TestRequestsFinishAndNewOnesAreRefusedDuringShutdown(t *testing.T) {
 
 func TestARequestThatTakesTooLongIsNamedInTheShutdownError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, _ := newApp(t, &motia.Options{ShutdownTimeout: time.Second}, motia.HTTPStep(motia.StepConfig{Name: "slow", Triggers: []motia.Trigger{motia.HTTP("GET", "/")}},
+		app, _ := testkit.NewApp(t, &motia.Options{ShutdownTimeout: time.Second}, motia.HTTPStep(motia.StepConfig{Name: "slow", Triggers: []motia.Trigger{motia.HTTP("GET", "/")}},
 			func(*motia.HTTPInput[motia.None], *cronCtx) (motia.Response, error) {
 				time.Sleep(time.Minute)
 				return motia.Response{}, nil
 			}))
-		stop := start(t, app)
+		stop := testkit.Start(t, app)
 		go do(t, app, "GET", "/", "")
 		synctest.Wait()
 		began := time.Now()
@@ -184,8 +185,8 @@ func TestARequestThatTakesTooLongIsNamedInTheShutdownError(t *testing.T) {
 
 func TestAnAppRunsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, _ := newApp(t, nil)
-		stop := start(t, app)
+		app, _ := testkit.NewApp(t, nil)
+		stop := testkit.Start(t, app)
 		synctest.Wait()
 		require.ErrorIs(t, app.Run(t.Context()), motia.ErrRunning)
 		require.ErrorIs(t, app.Register(queueStep("s", "t", func(*queueCtx, string) error { return nil })), motia.ErrRunning)
@@ -205,7 +206,7 @@ func TestRunWithAContextThatHasEndedShutsDownAtOnce(t *testing.T) {
 			closed++
 			return nil
 		}
-		app, _ := newApp(t, &motia.Options{Backend: backend}, queueStep("s", "t", func(*queueCtx, string) error { return nil }))
+		app, _ := testkit.NewApp(t, &motia.Options{Backend: backend}, queueStep("s", "t", func(*queueCtx, string) error { return nil }))
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		began := time.Now()
@@ -221,8 +222,8 @@ func TestAFailureToCloseTheBackendIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := queueSharedBackend()
 		backend.Close = func(context.Context) error { return errBoom }
-		app, _ := newApp(t, &motia.Options{Backend: backend})
-		err := start(t, app)()
+		app, _ := testkit.NewApp(t, &motia.Options{Backend: backend})
+		err := testkit.Start(t, app)()
 		require.ErrorIs(t, err, errBoom)
 		require.EqualError(t, err, "motia: close backend: boom")
 	})
@@ -250,7 +251,7 @@ func TestAFailureOfTheBackendEndsRunWithItsError(t *testing.T) {
 				backend := queueSharedBackend()
 				q.Queue = backend.Queue
 				backend.Queue = q
-				app, _ := newApp(t, &motia.Options{Backend: backend}, queueStep("s", "t", func(*queueCtx, string) error { return nil }))
+				app, _ := testkit.NewApp(t, &motia.Options{Backend: backend}, queueStep("s", "t", func(*queueCtx, string) error { return nil }))
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
 				defer cancel()
 				err := app.Run(ctx)
@@ -266,9 +267,9 @@ func TestTheFirstAppToShutDownClosesASharedBackend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := motia.InMemory(nil)
 		step := queueStep("s", "t", func(*queueCtx, string) error { return nil })
-		one, _ := newApp(t, &motia.Options{Backend: backend}, step)
-		two, _ := newApp(t, &motia.Options{Backend: backend}, step)
-		stopOne, stopTwo := start(t, one), start(t, two)
+		one, _ := testkit.NewApp(t, &motia.Options{Backend: backend}, step)
+		two, _ := testkit.NewApp(t, &motia.Options{Backend: backend}, step)
+		stopOne, stopTwo := testkit.Start(t, one), testkit.Start(t, two)
 		synctest.Wait()
 		require.NoError(t, stopOne())
 		synctest.Wait()
@@ -279,7 +280,7 @@ func TestTheFirstAppToShutDownClosesASharedBackend(t *testing.T) {
 
 func TestNoGoroutineIsLeftAfterRun(t *testing.T) {
 	before := runGoroutines()
-	app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "live"}}},
+	app, _ := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "live"}}},
 		queueStep("q", "t", func(*queueCtx, string) error { return errBoom }),
 		cronStep("* * * * * *", func(*cronCtx, time.Time) error { return nil }),
 		motia.StateStep(motia.StepConfig{Name: "state", Triggers: []motia.Trigger{motia.State()}}, func(*motia.StateInput[int], *motia.FlowContext[motia.None, int]) error { return nil }),
@@ -334,7 +335,7 @@ func TestMistakesInOptionsEndRunBeforeItBegins(t *testing.T) {
 func TestAHandlerThatFollowsAStreamDoesNotHoldUpTheShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const live motia.StreamName[int] = "live"
-		app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "live"}}},
+		app, _ := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "live"}}},
 			motia.HTTPStep(motia.StepConfig{Name: "follow", Triggers: []motia.Trigger{motia.HTTP("GET", "/follow")}},
 				func(in *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
 					events, err := live.Subscribe(ctx, "g")
@@ -348,7 +349,7 @@ func TestAHandlerThatFollowsAStreamDoesNotHoldUpTheShutdown(t *testing.T) {
 					}
 					return motia.Response{Body: "done"}, nil
 				}))
-		stop := start(t, app)
+		stop := testkit.Start(t, app)
 		answered := make(chan *httptest.ResponseRecorder, 1)
 		go func() { answered <- do(t, app, "GET", "/follow", "") }()
 		synctest.Wait()
@@ -366,7 +367,7 @@ func TestAHandlerThatEndsWithTheShutdownsErrorBurnsNoAttempt(t *testing.T) {
 		backend := motia.InMemory(nil)
 		backend.Close = nil // the second app goes on with it
 		newOne := func(handler func(*queueCtx) error) *motia.App {
-			app, _ := newApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "live"}}},
+			app, _ := testkit.NewApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "live"}}},
 				queueStep("follow", "t", func(ctx *queueCtx, _ string) error { return handler(ctx) }, motia.QueueConfig{MaxAttempts: 1}))
 			return app
 		}
@@ -377,7 +378,7 @@ func TestAHandlerThatEndsWithTheShutdownsErrorBurnsNoAttempt(t *testing.T) {
 			}
 			return err
 		})
-		stop := start(t, first)
+		stop := testkit.Start(t, first)
 		queueSend(t, first, "t", "x")
 		synctest.Wait()
 		require.NoError(t, stop())
@@ -387,7 +388,7 @@ func TestAHandlerThatEndsWithTheShutdownsErrorBurnsNoAttempt(t *testing.T) {
 			attempts <- ctx.Trigger.Attempt
 			return nil
 		})
-		start(t, second)
+		testkit.Start(t, second)
 		require.Equal(t, 1, <-attempts)
 	})
 }
@@ -395,7 +396,7 @@ func TestAHandlerThatEndsWithTheShutdownsErrorBurnsNoAttempt(t *testing.T) {
 func TestChangesThatHandlersMakeDuringTheShutdownReachTheirTriggersQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const jobs motia.Scope[int] = "jobs"
-		app, log := newApp(t, nil,
+		app, log := testkit.NewApp(t, nil,
 			queueStep("work", "t", func(ctx *queueCtx, _ string) error {
 				time.Sleep(time.Second) // the shutdown begins meanwhile
 				_, err := jobs.Set(ctx, "j", 1)
@@ -404,11 +405,11 @@ func TestChangesThatHandlersMakeDuringTheShutdownReachTheirTriggersQueue(t *test
 			}),
 			motia.StateStep(motia.StepConfig{Name: "watch", Triggers: []motia.Trigger{jobs.Trigger()}},
 				func(*motia.StateInput[int], *motia.FlowContext[motia.None, int]) error { return nil }))
-		stop := start(t, app)
+		stop := testkit.Start(t, app)
 		queueSend(t, app, "t", "x")
 		synctest.Wait()
 		require.NoError(t, stop())
-		left := log.records(t, "messages are lost: the backend is not durable")
+		left := log.Records(t, "messages are lost: the backend is not durable")
 		require.Len(t, left, 1, "it is known what was not handled")
 		require.Equal(t, "watch", left[0]["step"])
 	})

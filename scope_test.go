@@ -14,6 +14,7 @@ import (
 
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 type scopeAccount struct {
@@ -36,7 +37,7 @@ func scopeCASBackend() *driver.Backend {
 }
 
 func TestATypedScopeReadsAndWritesItsType(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	ctx := app.Context(t.Context())
 
 	_, found, err := scopeAccounts.Get(ctx, "a")
@@ -76,7 +77,7 @@ func TestATypedScopeReadsAndWritesItsType(t *testing.T) {
 }
 
 func TestStoredTellsAbsenceFromNullAndIsItsTextAsJSON(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	ctx := app.Context(t.Context())
 	const values motia.Scope[*int] = "values"
 
@@ -145,7 +146,7 @@ func TestTypedNamesOutsideOfAnInvocationAreErrors(t *testing.T) {
 }
 
 func TestModifyUnderContentionLosesNothing(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	ctx := app.Context(t.Context())
 	const writers, times = 8, 500
 	var group sync.WaitGroup
@@ -167,7 +168,7 @@ func TestModifyUnderContentionLosesNothing(t *testing.T) {
 }
 
 func TestModifyThatFailsStoresNothing(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	ctx, cancel := context.WithCancel(app.Context(t.Context()))
 	broke := errors.New("broke")
 	modify := func(key string, change func(scopeAccount) (scopeAccount, error)) error {
@@ -196,7 +197,7 @@ func TestModifyThatFailsStoresNothing(t *testing.T) {
 }
 
 func TestModifyOfAnUnchangedValueWritesNothing(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	ctx := app.Context(t.Context())
 	set, err := scopeAccounts.Set(ctx, "a", scopeAccount{Balance: 1})
 	require.NoError(t, err)
@@ -206,7 +207,7 @@ func TestModifyOfAnUnchangedValueWritesNothing(t *testing.T) {
 }
 
 func TestAllIteratesOverEverythingInOrderOfTheKeys(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	ctx := app.Context(t.Context())
 	const numbers motia.Scope[int] = "numbers"
 	const many = 1025 // two pages and one
@@ -243,7 +244,7 @@ func TestAllIteratesOverEverythingInOrderOfTheKeys(t *testing.T) {
 }
 
 func TestAllToleratesChangesMeanwhile(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	ctx := app.Context(t.Context())
 	const numbers motia.Scope[int] = "numbers"
 	for i := range 2000 {
@@ -277,7 +278,7 @@ func TestAllToleratesChangesMeanwhile(t *testing.T) {
 }
 
 func TestAllGoesOnAfterAValueThatDoesNotDecodeAndEndsWithTheBackendsError(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	ctx, cancel := context.WithCancel(app.Context(t.Context()))
 	const numbers motia.Scope[int] = "numbers"
 	for key, value := range map[string]any{"a": 1, "b": "two", "c": 3} {

@@ -13,11 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 func TestTheTraceOfTheRequestIsThatOfTheResponseBehindATimeoutHandler(t *testing.T) {
 	timeout := func(next http.Handler) http.Handler { return http.TimeoutHandler(next, time.Minute, "too late") }
-	app, _ := newApp(t, &motia.Options{Middleware: []httpMiddleware{timeout}},
+	app, _ := testkit.NewApp(t, &motia.Options{Middleware: []httpMiddleware{timeout}},
 		httpStep("GET", "/x", func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
 			return motia.Response{Body: ctx.TraceID}, nil
 		}))
@@ -35,7 +36,7 @@ func TestConnectionsThatNeverSentARequestDoNotHoldUpTheShutdown(t *testing.T) {
 	for _, timeout := range []time.Duration{time.Millisecond, time.Minute} {
 		t.Run(timeout.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				app, log := newApp(t, &motia.Options{ShutdownTimeout: timeout}, httpAnswer(motia.Response{}, nil))
+				app, log := testkit.NewApp(t, &motia.Options{ShutdownTimeout: timeout}, httpAnswer(motia.Response{}, nil))
 				pipes := newServePipes()
 				ctx, cancel := context.WithCancel(t.Context())
 				done := make(chan error, 1)
@@ -72,7 +73,7 @@ func TestACutOffRequestAnswers503ToItsClient(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			running := make(chan struct{})
-			app, log := newApp(t, &motia.Options{ShutdownTimeout: time.Millisecond}, serveReturning(running, f))
+			app, log := testkit.NewApp(t, &motia.Options{ShutdownTimeout: time.Millisecond}, serveReturning(running, f))
 			listener, err := net.Listen("tcp", "127.0.0.1:0")
 			require.NoError(t, err)
 			ctx, cancel := context.WithCancel(t.Context())
@@ -90,7 +91,7 @@ func TestACutOffRequestAnswers503ToItsClient(t *testing.T) {
 			var late *motia.ShutdownError
 			require.ErrorAs(t, <-done, &late)
 			require.Equal(t, []string{"GET /x"}, late.Running)
-			records := log.records(t, "step cut off by the shutdown")
+			records := log.Records(t, "step cut off by the shutdown")
 			require.Len(t, records, 1)
 			require.Equal(t, "WARN", records[0]["level"])
 			require.NotContains(t, log.String(), "client is gone")
@@ -100,15 +101,15 @@ func TestACutOffRequestAnswers503ToItsClient(t *testing.T) {
 
 func TestAStepThatFindsAnAppShutDownAnswers503(t *testing.T) {
 	for _, err := range []error{motia.ErrShutdown, fmt.Errorf("enqueue: %w", motia.ErrShutdown)} {
-		app, log := newApp(t, nil, httpAnswer(motia.Response{}, err))
+		app, log := testkit.NewApp(t, nil, httpAnswer(motia.Response{}, err))
 		rec := do(t, app, "GET", "/x", "")
 		require.Equal(t, 503, rec.Code)
 		require.Equal(t, "server is shutting down", problem(t, rec).Detail)
-		require.Len(t, log.records(t, "step cut off by the shutdown"), 1)
+		require.Len(t, log.Records(t, "step cut off by the shutdown"), 1)
 	}
-	app, log := newApp(t, nil, httpAnswer(motia.Response{}, motia.HTTPError(502, motia.ErrShutdown)))
+	app, log := testkit.NewApp(t, nil, httpAnswer(motia.Response{}, motia.HTTPError(502, motia.ErrShutdown)))
 	require.Equal(t, 502, do(t, app, "GET", "/x", "").Code, "a status of its own stays")
-	require.Empty(t, log.records(t, "step failed"))
+	require.Empty(t, log.Records(t, "step failed"))
 }
 
 func TestTheServerLogsToTheLoggerOfTheApp(t *testing.T) {
@@ -116,7 +117,7 @@ func TestTheServerLogsToTheLoggerOfTheApp(t *testing.T) {
 		broken := func(http.Handler) http.Handler {
 			return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("broken middleware") })
 		}
-		app, log := newApp(t, &motia.Options{Middleware: []httpMiddleware{broken}}, httpAnswer(motia.Response{}, nil))
+		app, log := testkit.NewApp(t, &motia.Options{Middleware: []httpMiddleware{broken}}, httpAnswer(motia.Response{}, nil))
 		pipes := newServePipes()
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)

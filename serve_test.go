@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // servePipes is a listener within the process: its connections live in the bubble of the test.
@@ -98,7 +99,7 @@ func serveSlow(d time.Duration, cause *error) motia.Step {
 func TestServeLetsARunningRequestFinish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var cause error
-		app, _ := newApp(t, nil, serveSlow(20*time.Second, &cause))
+		app, _ := testkit.NewApp(t, nil, serveSlow(20*time.Second, &cause))
 		pipes := newServePipes()
 		client := pipes.client(t)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -121,7 +122,7 @@ func TestServeLetsARunningRequestFinish(t *testing.T) {
 func TestServeCutsOffARequestThatOutstaysTheShutdownTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var cause error
-		app, _ := newApp(t, &motia.Options{ShutdownTimeout: 5 * time.Second}, serveSlow(time.Hour, &cause))
+		app, _ := testkit.NewApp(t, &motia.Options{ShutdownTimeout: 5 * time.Second}, serveSlow(time.Hour, &cause))
 		pipes := newServePipes()
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -145,8 +146,8 @@ func TestServeCutsOffARequestThatOutstaysTheShutdownTimeout(t *testing.T) {
 func TestARequestToAForeignServerIsCutOffToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var cause error
-		app, log := newApp(t, &motia.Options{ShutdownTimeout: 5 * time.Second}, serveSlow(time.Hour, &cause))
-		stop := start(t, app)
+		app, log := testkit.NewApp(t, &motia.Options{ShutdownTimeout: 5 * time.Second}, serveSlow(time.Hour, &cause))
+		stop := testkit.Start(t, app)
 		synctest.Wait()
 		answered := make(chan string)
 		go func() {
@@ -160,8 +161,8 @@ func TestARequestToAForeignServerIsCutOffToo(t *testing.T) {
 		require.Equal(t, "server is shutting down", <-answered)
 		require.ErrorAs(t, <-stopped, new(*motia.ShutdownError))
 		require.ErrorIs(t, cause, motia.ErrShutdown)
-		require.Empty(t, log.records(t, "step failed"))
-		records := log.records(t, "step cut off by the shutdown")
+		require.Empty(t, log.Records(t, "step failed"))
+		records := log.Records(t, "step cut off by the shutdown")
 		require.Len(t, records, 1)
 		require.Equal(t, "WARN", records[0]["level"])
 	})
@@ -169,7 +170,7 @@ func TestARequestToAForeignServerIsCutOffToo(t *testing.T) {
 
 func TestServeEndsWhenItsListenerFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, _ := newApp(t, nil, httpAnswer(motia.Response{}, nil))
+		app, _ := testkit.NewApp(t, nil, httpAnswer(motia.Response{}, nil))
 		pipes := newServePipes()
 		require.NoError(t, pipes.Close())
 		err := app.Serve(t.Context(), pipes)
@@ -179,8 +180,8 @@ func TestServeEndsWhenItsListenerFails(t *testing.T) {
 }
 
 func TestServeClosesTheListenerItCannotUse(t *testing.T) {
-	app, _ := newApp(t, nil)
-	require.NoError(t, start(t, app)())
+	app, _ := testkit.NewApp(t, nil)
+	require.NoError(t, testkit.Start(t, app)())
 	pipes := newServePipes()
 	require.ErrorIs(t, app.Serve(t.Context(), pipes), motia.ErrShutdown)
 	_, err := pipes.Accept()
@@ -193,7 +194,7 @@ func TestListenAndServeOnARealPort(t *testing.T) {
 	addr := probe.Addr().String()
 
 	running := make(chan struct{})
-	app, _ := newApp(t, &motia.Options{Logger: slog.New(&serveNotice{slog.DiscardHandler, running})}, httpAnswer(motia.Response{Body: "hello"}, nil))
+	app, _ := testkit.NewApp(t, &motia.Options{Logger: slog.New(&serveNotice{slog.DiscardHandler, running})}, httpAnswer(motia.Response{Body: "hello"}, nil))
 	err = app.ListenAndServe(t.Context(), addr)
 	require.ErrorContains(t, err, "motia: listen tcp "+addr)
 	require.ErrorContains(t, err, "address already in use")
@@ -231,7 +232,7 @@ func (n *serveNotice) Handle(_ context.Context, r slog.Record) error {
 }
 
 func TestListenAndServeWithABadAddressSaysSo(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	for _, addr := range []string{"nonsense", ":99999", "127.0.0.1:-1"} {
 		require.ErrorContains(t, app.ListenAndServe(t.Context(), addr), "motia: listen tcp")
 	}
@@ -239,22 +240,22 @@ func TestListenAndServeWithABadAddressSaysSo(t *testing.T) {
 
 func TestAnAppServesBeforeItRunsAndMessagesWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log events
-		app, _ := newApp(t, nil,
+		var log testkit.List[string]
+		app, _ := testkit.NewApp(t, nil,
 			httpStep("POST", "/x", func(in *motia.HTTPInput[string], ctx *motia.FlowContext[any, string]) (motia.Response, error) {
 				return motia.Response{Status: 202}, ctx.Enqueue(motia.Message[any]{Topic: "declared", Data: in.Request.Body})
 			}),
 			motia.QueueStep(motia.StepConfig{Name: "q", Triggers: []motia.Trigger{motia.Queue("declared")}},
 				func(data string, ctx *motia.FlowContext[motia.None, string]) error {
-					log.add(data + " in trace " + ctx.TraceID)
+					log.Add(data + " in trace " + ctx.TraceID)
 					return nil
 				}))
 		require.Equal(t, 202, do(t, app, "POST", "/x", `"early"`, "Traceparent", httpParent).Code)
 		synctest.Wait()
-		require.Empty(t, log.all())
-		stop := start(t, app)
+		require.Empty(t, log.All())
+		stop := testkit.Start(t, app)
 		synctest.Wait()
-		require.Equal(t, []string{"early in trace " + httpTraceID}, log.all())
+		require.Equal(t, []string{"early in trace " + httpTraceID}, log.All())
 		require.NoError(t, stop())
 	})
 }

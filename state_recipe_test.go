@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 type mergeJob struct {
@@ -74,8 +75,8 @@ func mergeRun(t *testing.T, opts *motia.Options, parts int) {
 			return err
 		}))
 	}
-	app, _ := newApp(t, opts, steps...)
-	start(t, app)
+	app, _ := testkit.NewApp(t, opts, steps...)
+	testkit.Start(t, app)
 	ctx := app.Context(t.Context())
 	_, err := mergeJobs.Set(ctx, "j-1", mergeJob{TotalSteps: parts, Results: map[string]int{}})
 	require.NoError(t, err)
@@ -102,17 +103,17 @@ func mergeRun(t *testing.T, opts *motia.Options, parts int) {
 
 func TestTheStateTriggersPayloadIsWhatItsTypeSays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen events
-		app, _ := newApp(t, nil, motia.StateStep(motia.StepConfig{Name: "watch", Triggers: []motia.Trigger{mergeJobs.Trigger()}},
+		var seen testkit.List[string]
+		app, _ := testkit.NewApp(t, nil, motia.StateStep(motia.StepConfig{Name: "watch", Triggers: []motia.Trigger{mergeJobs.Trigger()}},
 			func(in *motia.StateInput[mergeJob], _ *motia.FlowContext[motia.None, mergeJob]) error {
 				text, err := json.Marshal(in)
-				seen.add(string(text))
+				seen.Add(string(text))
 				return err
 			}))
-		start(t, app)
+		testkit.Start(t, app)
 		_, err := stateOf(t, app).Set("jobs", "j", mergeJob{TotalSteps: 1})
 		require.NoError(t, err)
 		synctest.Wait()
-		require.Equal(t, []string{`{"type":"created","scope":"jobs","key":"j","old":null,"new":{"totalSteps":1,"completedSteps":0,"results":null}}`}, seen.all())
+		require.Equal(t, []string{`{"type":"created","scope":"jobs","key":"j","old":null,"new":{"totalSteps":1,"completedSteps":0,"results":null}}`}, seen.All())
 	})
 }

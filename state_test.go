@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // stateOf is the state of the app as host code sees it.
@@ -28,7 +29,7 @@ func stateOf(t testing.TB, app *motia.App) motia.StateManager {
 }
 
 func TestGetTellsAMissingValueFromAStoredNull(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	state := stateOf(t, app)
 	_, err := state.Set("s", "null", nil)
 	require.NoError(t, err)
@@ -56,7 +57,7 @@ func TestGetTellsAMissingValueFromAStoredNull(t *testing.T) {
 }
 
 func TestWritesReturnOldAndNewValue(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	state := stateOf(t, app)
 
 	created, err := state.Set("s", "k", map[string]int{"n": 1})
@@ -88,7 +89,7 @@ func TestWritesReturnOldAndNewValue(t *testing.T) {
 }
 
 func TestListIsOrderedByKeyAndClearEmptiesOnlyItsScope(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	state := stateOf(t, app)
 	const many = 1100 // more than two pages
 	for i := range many {
@@ -120,7 +121,7 @@ func TestListIsOrderedByKeyAndClearEmptiesOnlyItsScope(t *testing.T) {
 }
 
 func TestAStoredValueDoesNotChangeWithTheCallersValue(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	state := stateOf(t, app)
 	list, raw := []int{1, 2}, json.RawMessage(`[1,2]`)
 	_, err := state.Set("s", "list", list)
@@ -145,7 +146,7 @@ func TestAStoredValueDoesNotChangeWithTheCallersValue(t *testing.T) {
 }
 
 func TestValuesThatDoNotEncodeOrDecodeAreErrorsThatNameTheKey(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	state := stateOf(t, app)
 	for _, value := range []any{make(chan int), math.NaN(), func() {}, json.RawMessage(`{"a":`)} {
 		_, err := state.Set("carts", "c-1", value)
@@ -171,7 +172,7 @@ func TestValuesThatDoNotEncodeOrDecodeAreErrorsThatNameTheKey(t *testing.T) {
 
 func TestATooLargeValueIsRefusedByEveryKindOfWrite(t *testing.T) {
 	const limit = 100
-	app, _ := newApp(t, &motia.Options{MaxValueSize: limit, Streams: []motia.StreamConfig{{Name: "texts"}}})
+	app, _ := testkit.NewApp(t, &motia.Options{MaxValueSize: limit, Streams: []motia.StreamConfig{{Name: "texts"}}})
 	ctx := app.Context(t.Context())
 	const texts motia.Scope[string] = "texts"
 	fits, tooLong := strings.Repeat("x", limit-2), strings.Repeat("x", limit-1) // two quotes
@@ -201,7 +202,7 @@ func TestAnyStringIsALegalScopeAndKey(t *testing.T) {
 		"", ".", "..", "a", "a.b", "a/b", "/", "//", "a:b", "1:a", "*", ">", "=", " ", "\x00", "a\x00", "a\x00b", "\xff", "\xff\xfe", "\xc3", "\ufffd",
 		"🦄", "é", "e\u0301", `"`, `\`, `\.`, "%2F", "%", "state", "stream:a", "motia:state", "\n", strings.Repeat("k", 64<<10), strings.Repeat("k", 64<<10) + "k",
 	}
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	state := stateOf(t, app)
 	for i, scope := range names {
 		for j, key := range names {
@@ -265,7 +266,7 @@ func TestStateOutsideOfAnInvocationIsAnError(t *testing.T) {
 
 func TestStateOfAnEndedContextAndOfAnAppThatIsShutDownIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, _ := newApp(t, nil)
+		app, _ := testkit.NewApp(t, nil)
 		ended, cancel := context.WithCancel(t.Context())
 		inv, _ := motia.FromContext(app.Context(ended))
 		cancel()
@@ -282,7 +283,7 @@ func TestStateOfAnEndedContextAndOfAnAppThatIsShutDownIsAnError(t *testing.T) {
 			}
 		}
 		all(inv.State, context.Canceled)
-		stop := start(t, app)
+		stop := testkit.Start(t, app)
 		synctest.Wait()
 		require.NoError(t, stop())
 		all(stateOf(t, app), motia.ErrShutdown)
@@ -292,9 +293,9 @@ func TestStateOfAnEndedContextAndOfAnAppThatIsShutDownIsAnError(t *testing.T) {
 func TestATimeToLiveEndsTheValueUnlessASetDropsIt(t *testing.T) {
 	const sessions motia.Scope[int] = "sessions"
 	synctest.Test(t, func(t *testing.T) {
-		app, _ := newApp(t, nil)
+		app, _ := testkit.NewApp(t, nil)
 		ctx := app.Context(t.Context())
-		start(t, app) // whose end stops the timers of the store
+		testkit.Start(t, app) // whose end stops the timers of the store
 		set := func(key string, opts ...motia.SetOption) {
 			_, err := sessions.Set(ctx, key, 1, opts...)
 			require.NoError(t, err)
@@ -338,7 +339,7 @@ func TestATimeToLiveEndsTheValueUnlessASetDropsIt(t *testing.T) {
 }
 
 func TestStateIsSafeForConcurrentUse(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	var group sync.WaitGroup
 	for w := range 4 {
 		group.Go(func() {

@@ -8,54 +8,34 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
-type noteItem struct {
-	Text string `json:"text"`
-	N    int    `json:"n"`
-}
-
-const noteStream motia.StreamName[noteItem] = "notes"
-
-// streamNotesApp is an app with the stream "notes".
-func streamNotesApp(t testing.TB, steps ...motia.Step) *motia.App {
-	t.Helper()
-	app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "notes"}, {Name: "others"}}}, steps...)
-	return app
-}
-
-func streamsOf(t testing.TB, app *motia.App) motia.Streams {
-	t.Helper()
-	inv, ok := motia.FromContext(app.Context(t.Context()))
-	require.True(t, ok)
-	return inv.Streams
-}
-
 func TestAStreamKeepsItemsByGroupAndID(t *testing.T) {
-	app := streamNotesApp(t)
-	notes := streamsOf(t, app).Get("notes")
+	app := testkit.NotesApp(t)
+	notes := testkit.StreamsOf(t, app).Get("notes")
 
 	found, err := notes.Get("g", "i", new(any))
 	require.NoError(t, err)
 	require.False(t, found)
-	change, err := notes.Set("g", "i", noteItem{"a", 1})
+	change, err := notes.Set("g", "i", testkit.Note{Text: "a", N: 1})
 	require.NoError(t, err)
 	require.Nil(t, change.Old)
 	change, err = notes.Update("g", "i", motia.Increment("n", 1), motia.Set("text", "b"))
 	require.NoError(t, err)
 	require.JSONEq(t, `{"text":"a","n":1}`, string(change.Old))
 	require.JSONEq(t, `{"text":"b","n":2}`, string(change.New))
-	var note noteItem
+	var note testkit.Note
 	found, err = notes.Get("g", "i", &note)
 	require.NoError(t, err)
 	require.True(t, found)
-	require.Equal(t, noteItem{"b", 2}, note)
+	require.Equal(t, testkit.Note{Text: "b", N: 2}, note)
 
 	for _, id := range []string{"z", "a", ""} {
 		_, err = notes.Set("h", id, id)
 		require.NoError(t, err)
 	}
-	_, err = streamsOf(t, app).Get("others").Set("elsewhere", "i", 1)
+	_, err = testkit.StreamsOf(t, app).Get("others").Set("elsewhere", "i", 1)
 	require.NoError(t, err)
 	items, err := notes.List("h")
 	require.NoError(t, err)
@@ -81,43 +61,43 @@ func TestAStreamKeepsItemsByGroupAndID(t *testing.T) {
 }
 
 func TestATypedStreamReadsAndWritesItsType(t *testing.T) {
-	app := streamNotesApp(t)
+	app := testkit.NotesApp(t)
 	ctx := app.Context(t.Context())
 
-	change, err := noteStream.Set(ctx, "g", "b", noteItem{"b", 1})
+	change, err := testkit.Notes.Set(ctx, "g", "b", testkit.Note{Text: "b", N: 1})
 	require.NoError(t, err)
 	require.False(t, change.Old.Exists())
-	change, err = noteStream.Update(ctx, "g", "b", motia.Increment("n", 2))
+	change, err = testkit.Notes.Update(ctx, "g", "b", motia.Increment("n", 2))
 	require.NoError(t, err)
 	updated, err := change.New.Value()
 	require.NoError(t, err)
-	require.Equal(t, noteItem{"b", 3}, updated)
-	_, err = noteStream.Set(ctx, "g", "a", noteItem{"a", 1})
+	require.Equal(t, testkit.Note{Text: "b", N: 3}, updated)
+	_, err = testkit.Notes.Set(ctx, "g", "a", testkit.Note{Text: "a", N: 1})
 	require.NoError(t, err)
-	list, err := noteStream.List(ctx, "g")
+	list, err := testkit.Notes.List(ctx, "g")
 	require.NoError(t, err)
-	require.Equal(t, []noteItem{{"a", 1}, {"b", 3}}, list)
-	note, found, err := noteStream.Get(ctx, "g", "b")
+	require.Equal(t, []testkit.Note{{Text: "a", N: 1}, {Text: "b", N: 3}}, list)
+	note, found, err := testkit.Notes.Get(ctx, "g", "b")
 	require.NoError(t, err)
 	require.True(t, found)
-	require.Equal(t, noteItem{"b", 3}, note)
-	groups, err := noteStream.Groups(ctx)
+	require.Equal(t, testkit.Note{Text: "b", N: 3}, note)
+	groups, err := testkit.Notes.Groups(ctx)
 	require.NoError(t, err)
 	require.Equal(t, []string{"g"}, groups)
-	require.NoError(t, noteStream.Send(ctx, "g", "", "ping", nil), "nobody listens")
-	note, found, err = noteStream.Delete(ctx, "g", "b")
+	require.NoError(t, testkit.Notes.Send(ctx, "g", "", "ping", nil), "nobody listens")
+	note, found, err = testkit.Notes.Delete(ctx, "g", "b")
 	require.NoError(t, err)
 	require.True(t, found)
-	require.Equal(t, noteItem{"b", 3}, note)
-	_, found, err = noteStream.Delete(ctx, "g", "b")
+	require.Equal(t, testkit.Note{Text: "b", N: 3}, note)
+	_, found, err = testkit.Notes.Delete(ctx, "g", "b")
 	require.NoError(t, err)
 	require.False(t, found)
 }
 
 func TestEveryUseOfAnUndeclaredStreamIsAnError(t *testing.T) {
-	app := streamNotesApp(t)
+	app := testkit.NotesApp(t)
 	ctx := app.Context(t.Context())
-	handle := streamsOf(t, app).Get("nots")
+	handle := testkit.StreamsOf(t, app).Get("nots")
 	_, getErr := handle.Get("g", "i", new(any))
 	_, setErr := handle.Set("g", "i", 1)
 	_, updateErr := handle.Update("g", "i", motia.Set("", 1))
@@ -197,30 +177,30 @@ func TestMistakesInTheOptionsOfStreamsAreReported(t *testing.T) {
 }
 
 func TestMembersNeedADeclaredStream(t *testing.T) {
-	app, _ := newApp(t, nil)
-	_, err := noteStream.Members(app.Context(t.Context()), "g")
+	app, _ := testkit.NewApp(t, nil)
+	_, err := testkit.Notes.Members(app.Context(t.Context()), "g")
 	require.ErrorAs(t, err, new(*motia.UndeclaredStreamError))
-	_, err = noteStream.Members(t.Context(), "g")
+	_, err = testkit.Notes.Members(t.Context(), "g")
 	require.ErrorIs(t, err, motia.ErrNoInvocation)
 }
 
 func TestASentEventThatDoesNotEncodeIsAnError(t *testing.T) {
-	app := streamNotesApp(t)
-	err := noteStream.Send(app.Context(t.Context()), "g", "i", "typing", make(chan int))
+	app := testkit.NotesApp(t)
+	err := testkit.Notes.Send(app.Context(t.Context()), "g", "i", "typing", make(chan int))
 	require.ErrorContains(t, err, `send "typing" to stream "notes"`)
 }
 
 func TestAnyStringIsALegalGroupAndItem(t *testing.T) {
 	names := []string{"", "a", "a.b", "/", "\x00", "🦄", "*", ">", "1:a", "\xff", "\xfe"}
-	app := streamNotesApp(t)
+	app := testkit.NotesApp(t)
 	ctx := app.Context(t.Context())
-	subs := make(map[[2]string]*motia.Subscription[noteItem])
+	subs := make(map[[2]string]*motia.Subscription[testkit.Note])
 	for _, group := range names {
 		for _, id := range names {
-			sub, err := noteStream.Subscribe(ctx, group, motia.ForItem(id))
+			sub, err := testkit.Notes.Subscribe(ctx, group, motia.ForItem(id))
 			require.NoError(t, err)
 			defer sub.Close()
-			require.Equal(t, motia.EventSync, noteNext(t, sub).Event.Type)
+			require.Equal(t, motia.EventSync, testkit.NextNote(t, sub).Event.Type)
 			subs[[2]string{group, id}] = sub
 		}
 	}
@@ -228,22 +208,22 @@ func TestAnyStringIsALegalGroupAndItem(t *testing.T) {
 	for _, group := range names {
 		for _, id := range names {
 			n++
-			change, err := noteStream.Set(ctx, group, id, noteItem{N: n})
+			change, err := testkit.Notes.Set(ctx, group, id, testkit.Note{N: n})
 			require.NoError(t, err)
 			require.False(t, change.Old.Exists())
 			if id != "" { // that addresses the group
-				require.NoError(t, noteStream.Send(ctx, group, id, "sent", n))
+				require.NoError(t, testkit.Notes.Send(ctx, group, id, "sent", n))
 			}
 			sub := subs[[2]string{group, id}]
-			created := noteNext(t, sub)
+			created := testkit.NextNote(t, sub)
 			require.Equal(t, fmt.Sprintf("%q %q create %d", group, id, n), fmt.Sprintf("%q %q %s %d", created.GroupID, created.ItemID, created.Event.Type, created.Event.Data.N))
 			if id != "" {
-				sent := noteNext(t, sub)
+				sent := testkit.NextNote(t, sub)
 				require.Equal(t, fmt.Sprintf("%q %q event %d", group, id, n), fmt.Sprintf("%q %q %s %s", sent.GroupID, sent.ItemID, sent.Event.Type, sent.Event.Payload))
 			}
 		}
 	}
-	groups, err := noteStream.Groups(ctx)
+	groups, err := testkit.Notes.Groups(ctx)
 	require.NoError(t, err)
 	require.ElementsMatch(t, names, groups)
 }

@@ -19,9 +19,9 @@ import (
 
 func TestACloseEndsASubscriptionAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app := streamNotesApp(t)
-		unread, waiting := noteSubscribe(t, app, "g", motia.Buffer(1)), noteSubscribe(t, app, "g")
-		noteSet(t, app, "g", "i", 1)
+		app := testkit.NotesApp(t)
+		unread, waiting := testkit.SubscribeNotes(t, app, "g", motia.Buffer(1)), testkit.SubscribeNotes(t, app, "g")
+		testkit.SetNote(t, app, "g", "i", 1)
 		unread.Close()
 		unread.Close()
 		_, err := unread.Next(t.Context())
@@ -63,24 +63,24 @@ func TestTheEndOfItsContextEndsASubscriptionAfterTheEventsBefore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				app := streamNotesApp(t)
+				app := testkit.NotesApp(t)
 				ctx, end := c.end(app.Context(t.Context()))
-				read, err := noteStream.Subscribe(ctx, "g")
+				read, err := testkit.Notes.Subscribe(ctx, "g")
 				require.NoError(t, err)
-				iterated, err := noteStream.Subscribe(ctx, "g")
+				iterated, err := testkit.Notes.Subscribe(ctx, "g")
 				require.NoError(t, err)
-				noteSet(t, app, "g", "i", 1)
+				testkit.SetNote(t, app, "g", "i", 1)
 				end()
 				synctest.Wait()
-				noteSet(t, app, "g", "i", 2)
-				require.Equal(t, "g/ sync", noteText(noteNext(t, read)))
-				require.Equal(t, "g/i create 1", noteText(noteNext(t, read)))
+				testkit.SetNote(t, app, "g", "i", 2)
+				require.Equal(t, "g/ sync", testkit.NoteText(testkit.NextNote(t, read)))
+				require.Equal(t, "g/i create 1", testkit.NoteText(testkit.NextNote(t, read)))
 				_, err = read.Next(t.Context())
 				require.ErrorIs(t, err, c.want)
 				var texts []string
 				for event, err := range iterated.Events(t.Context()) {
 					require.NoError(t, err, "the end of its context is no error of the iteration")
-					texts = append(texts, noteText(event))
+					texts = append(texts, testkit.NoteText(event))
 				}
 				require.Equal(t, []string{"g/ sync", "g/i create 1"}, texts)
 			})
@@ -90,60 +90,60 @@ func TestTheEndOfItsContextEndsASubscriptionAfterTheEventsBefore(t *testing.T) {
 
 func TestTheContextOfNextEndsOnlyTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app := streamNotesApp(t)
-		sub := noteSubscribe(t, app, "g")
-		noteNext(t, sub)
-		noteQuiet(t, sub)
+		app := testkit.NotesApp(t)
+		sub := testkit.SubscribeNotes(t, app, "g")
+		testkit.NextNote(t, sub)
+		testkit.NoNote(t, sub)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		for event, err := range sub.Events(ctx) {
 			t.Error(event, err)
 		}
-		noteSet(t, app, "g", "i", 1)
-		require.Equal(t, "g/i create 1", noteText(noteNext(t, sub)))
+		testkit.SetNote(t, app, "g", "i", 1)
+		require.Equal(t, "g/i create 1", testkit.NoteText(testkit.NextNote(t, sub)))
 	})
 }
 
 func TestAShutdownEndsAllSubscriptionsWithErrShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app := streamNotesApp(t)
-		stop := start(t, app)
-		read, iterated := noteSubscribe(t, app, "g"), noteSubscribe(t, app, "h", motia.ForItem("i"))
-		noteSet(t, app, "g", "i", 1)
+		app := testkit.NotesApp(t)
+		stop := testkit.Start(t, app)
+		read, iterated := testkit.SubscribeNotes(t, app, "g"), testkit.SubscribeNotes(t, app, "h", motia.ForItem("i"))
+		testkit.SetNote(t, app, "g", "i", 1)
 		require.NoError(t, stop())
-		noteNext(t, read)
-		require.Equal(t, "g/i create 1", noteText(noteNext(t, read)), "events before the end")
+		testkit.NextNote(t, read)
+		require.Equal(t, "g/i create 1", testkit.NoteText(testkit.NextNote(t, read)), "events before the end")
 		for range 2 {
 			_, err := read.Next(t.Context())
 			require.ErrorIs(t, err, motia.ErrShutdown)
 		}
 		for event, err := range iterated.Events(t.Context()) {
 			require.NoError(t, err, "a shutdown is a normal end of an iteration")
-			require.Equal(t, "h/i sync", noteText(event))
+			require.Equal(t, "h/i sync", testkit.NoteText(event))
 		}
-		_, err := noteStream.Subscribe(app.Context(t.Context()), "g")
+		_, err := testkit.Notes.Subscribe(app.Context(t.Context()), "g")
 		require.ErrorIs(t, err, motia.ErrShutdown)
-		require.ErrorIs(t, noteStream.Send(app.Context(t.Context()), "g", "i", "e", 1), motia.ErrShutdown)
+		require.ErrorIs(t, testkit.Notes.Send(app.Context(t.Context()), "g", "i", "e", 1), motia.ErrShutdown)
 	})
 }
 
 // streamFragileApp returns an app with the stream "notes" on a backend that can be made to fail.
 func streamFragileApp(t testing.TB) (*motia.App, *testkit.Fragile) {
 	backend, fragile := testkit.NewFragile()
-	app, _ := newApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}}})
+	app, _ := testkit.NewApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}}})
 	return app, fragile
 }
 
 func TestABrokenWatchEndsItsSubscriptionsAndTheNextOneStartsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, fragile := streamFragileApp(t)
-		noteSet(t, app, "g", "i", 1)
+		testkit.SetNote(t, app, "g", "i", 1)
 		for range 3 {
-			group, item := noteSubscribe(t, app, "g"), noteSubscribe(t, app, "g", motia.ForItem("i"))
-			require.Equal(t, "g/ sync i=1", noteText(noteNext(t, group)))
-			require.Equal(t, "g/i sync i=1", noteText(noteNext(t, item)))
+			group, item := testkit.SubscribeNotes(t, app, "g"), testkit.SubscribeNotes(t, app, "g", motia.ForItem("i"))
+			require.Equal(t, "g/ sync i=1", testkit.NoteText(testkit.NextNote(t, group)))
+			require.Equal(t, "g/i sync i=1", testkit.NoteText(testkit.NextNote(t, item)))
 			fragile.BreakWatches()
-			for _, sub := range []*motia.Subscription[noteItem]{group, item} {
+			for _, sub := range []*motia.Subscription[testkit.Note]{group, item} {
 				_, err := sub.Next(t.Context())
 				require.ErrorIs(t, err, testkit.ErrBroken)
 				require.ErrorContains(t, err, `stream "notes"`)
@@ -154,10 +154,10 @@ func TestABrokenWatchEndsItsSubscriptionsAndTheNextOneStartsAnew(t *testing.T) {
 			require.Zero(t, fragile.Busses.Load())
 		}
 		fragile.FailBus.Store(true)
-		_, err := noteStream.Subscribe(app.Context(t.Context()), "g")
+		_, err := testkit.Notes.Subscribe(app.Context(t.Context()), "g")
 		require.ErrorIs(t, err, testkit.ErrBroken)
 		fragile.FailBus.Store(false)
-		require.Equal(t, "g/ sync i=1", noteText(noteNext(t, noteSubscribe(t, app, "g"))))
+		require.Equal(t, "g/ sync i=1", testkit.NoteText(testkit.NextNote(t, testkit.SubscribeNotes(t, app, "g"))))
 	})
 }
 
@@ -169,7 +169,7 @@ func TestASubscribeWhoseContextEndsMeanwhileLeavesNothingBehind(t *testing.T) {
 		fragile.KV = hold
 		ctx, cancel := context.WithTimeout(app.Context(t.Context()), time.Second)
 		defer cancel()
-		_, err := noteStream.Subscribe(ctx, "g")
+		_, err := testkit.Notes.Subscribe(ctx, "g")
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		close(block)
 		synctest.Wait()
@@ -203,12 +203,12 @@ func TestStormsOfSubscribingAndClosingLeaveNothingBehind(t *testing.T) {
 					if n%2 == 0 {
 						opts = append(opts, motia.ForItem("i"))
 					}
-					sub, err := noteStream.Subscribe(ctx, name, opts...)
+					sub, err := testkit.Notes.Subscribe(ctx, name, opts...)
 					if !assert.NoError(t, err) {
 						cancel()
 						return
 					}
-					_, err = noteStream.Set(ctx, name, "i", noteItem{N: w*1000 + n})
+					_, err = testkit.Notes.Set(ctx, name, "i", testkit.Note{N: w*1000 + n})
 					assert.NoError(t, err)
 					event, err := sub.Next(ctx)
 					assert.NoError(t, err)
@@ -239,9 +239,9 @@ func TestStormsOfSubscribingAndClosingLeaveNothingBehind(t *testing.T) {
 func TestOneWatchServesAllSubscribersOfAGroup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, fragile := streamFragileApp(t)
-		var subs []*motia.Subscription[noteItem]
+		var subs []*motia.Subscription[testkit.Note]
 		for n := range 300 {
-			subs = append(subs, noteSubscribe(t, app, fmt.Sprint(n%3)))
+			subs = append(subs, testkit.SubscribeNotes(t, app, fmt.Sprint(n%3)))
 		}
 		require.EqualValues(t, 3, fragile.Watches.Load())
 		require.EqualValues(t, 3, fragile.Busses.Load())
@@ -252,22 +252,22 @@ func TestOneWatchServesAllSubscribersOfAGroup(t *testing.T) {
 		}
 		synctest.Wait()
 		require.EqualValues(t, 3, fragile.Watches.Load())
-		noteSet(t, app, "1", "i", 1)
-		noteNext(t, subs[1])
-		require.Equal(t, "1/i create 1", noteText(noteNext(t, subs[1])))
+		testkit.SetNote(t, app, "1", "i", 1)
+		testkit.NextNote(t, subs[1])
+		require.Equal(t, "1/i create 1", testkit.NoteText(testkit.NextNote(t, subs[1])))
 	})
 }
 
 func TestSubscribersThatComeDuringAShutdownEndToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app := streamNotesApp(t)
-		stop := start(t, app)
+		app := testkit.NotesApp(t)
+		stop := testkit.Start(t, app)
 		synctest.Wait()
 		var group sync.WaitGroup
 		for w := range 8 {
 			group.Go(func() {
 				for {
-					sub, err := noteStream.Subscribe(app.Context(t.Context()), fmt.Sprint(w%2))
+					sub, err := testkit.Notes.Subscribe(app.Context(t.Context()), fmt.Sprint(w%2))
 					if err != nil {
 						assert.ErrorIs(t, err, motia.ErrShutdown)
 						return

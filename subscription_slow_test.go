@@ -13,71 +13,72 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 func TestASlowSubscriberIsToldThatItMissedEventsAndHoldsUpNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app := streamNotesApp(t)
-		slow := noteSubscribe(t, app, "g", motia.Buffer(3))
-		slowItem := noteSubscribe(t, app, "g", motia.Buffer(1), motia.ForItem("i"))
-		fast := noteSubscribe(t, app, "g", motia.Buffer(200))
+		app := testkit.NotesApp(t)
+		slow := testkit.SubscribeNotes(t, app, "g", motia.Buffer(3))
+		slowItem := testkit.SubscribeNotes(t, app, "g", motia.Buffer(1), motia.ForItem("i"))
+		fast := testkit.SubscribeNotes(t, app, "g", motia.Buffer(200))
 		began := time.Now()
 		for n := range 100 {
-			noteSet(t, app, "g", "i", n)
+			testkit.SetNote(t, app, "g", "i", n)
 		}
 		require.Zero(t, time.Since(began), "the writer never waits")
 		for _, want := range []string{
 			"g/ sync", "g/i create 0", "g/i update 1", // its buffer
 			"g/ resync i=99",
 		} {
-			require.Equal(t, want, noteText(noteNext(t, slow)))
+			require.Equal(t, want, testkit.NoteText(testkit.NextNote(t, slow)))
 		}
-		noteQuiet(t, slow)
-		require.Equal(t, "g/i sync", noteText(noteNext(t, slowItem)))
-		require.Equal(t, "g/i resync i=99", noteText(noteNext(t, slowItem)))
-		noteQuiet(t, slowItem)
-		noteNext(t, fast)
+		testkit.NoNote(t, slow)
+		require.Equal(t, "g/i sync", testkit.NoteText(testkit.NextNote(t, slowItem)))
+		require.Equal(t, "g/i resync i=99", testkit.NoteText(testkit.NextNote(t, slowItem)))
+		testkit.NoNote(t, slowItem)
+		testkit.NextNote(t, fast)
 		for n := range 100 {
-			require.Equal(t, n, noteNext(t, fast).Event.Data.N)
+			require.Equal(t, n, testkit.NextNote(t, fast).Event.Data.N)
 		}
 
-		noteSet(t, app, "g", "i", 100) // after its resync it gets events again
-		require.Equal(t, "g/i update 100", noteText(noteNext(t, slow)))
-		require.Equal(t, "g/i update 100", noteText(noteNext(t, slowItem)))
+		testkit.SetNote(t, app, "g", "i", 100) // after its resync it gets events again
+		require.Equal(t, "g/i update 100", testkit.NoteText(testkit.NextNote(t, slow)))
+		require.Equal(t, "g/i update 100", testkit.NoteText(testkit.NextNote(t, slowItem)))
 		for range 5 {
-			require.NoError(t, noteStream.Send(app.Context(t.Context()), "g", "", "ping", nil))
+			require.NoError(t, testkit.Notes.Send(app.Context(t.Context()), "g", "", "ping", nil))
 		}
 		for range 3 {
-			require.Equal(t, "g/ event ping null", noteText(noteNext(t, slow)))
+			require.Equal(t, "g/ event ping null", testkit.NoteText(testkit.NextNote(t, slow)))
 		}
-		require.Equal(t, "g/ resync i=100", noteText(noteNext(t, slow)), "missed sent events are told of as well")
+		require.Equal(t, "g/ resync i=100", testkit.NoteText(testkit.NextNote(t, slow)), "missed sent events are told of as well")
 	})
 }
 
 func TestTheDefaultBufferHolds64Events(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app := streamNotesApp(t)
-		sub := noteSubscribe(t, app, "g")
+		app := testkit.NotesApp(t)
+		sub := testkit.SubscribeNotes(t, app, "g")
 		for n := range 64 { // with the snapshot one too many
-			noteSet(t, app, "g", "i", n)
+			testkit.SetNote(t, app, "g", "i", n)
 		}
 		for n := range 64 {
-			require.NotEqual(t, motia.EventResync, noteNext(t, sub).Event.Type, "event %d", n)
+			require.NotEqual(t, motia.EventResync, testkit.NextNote(t, sub).Event.Type, "event %d", n)
 		}
-		require.Equal(t, motia.EventResync, noteNext(t, sub).Event.Type)
+		require.Equal(t, motia.EventResync, testkit.NextNote(t, sub).Event.Type)
 	})
 }
 
 // Whatever a subscriber misses, what it makes of its events is a state that the group had, and moves forward only.
 func TestASubscriberThatLagsAgainAndAgainNeverSeesAGap(t *testing.T) {
 	const writes, subscribers = 20000, 6
-	app := streamNotesApp(t)
+	app := testkit.NotesApp(t)
 	var group sync.WaitGroup
 	resyncs := make([]int, subscribers)
 	patience, cancel := context.WithTimeout(t.Context(), time.Minute) // a subscriber that is not woken must not hang the tests
 	defer cancel()
 	for s := range subscribers {
-		sub := noteSubscribe(t, app, "g", motia.Buffer(1+s))
+		sub := testkit.SubscribeNotes(t, app, "g", motia.Buffer(1+s))
 		group.Go(func() {
 			last, at := -1, time.Time{}
 			for last < writes-1 {
@@ -100,7 +101,7 @@ func TestASubscriberThatLagsAgainAndAgainNeverSeesAGap(t *testing.T) {
 				}
 				exact := event.Event.Type != motia.EventResync
 				if n < least || exact && n != least || !event.Timestamp.After(at) {
-					t.Errorf("%s at %v, after %d at %v", noteText(event), event.Timestamp, last, at)
+					t.Errorf("%s at %v, after %d at %v", testkit.NoteText(event), event.Timestamp, last, at)
 					return
 				}
 				last, at = n, event.Timestamp
@@ -112,9 +113,9 @@ func TestASubscriberThatLagsAgainAndAgainNeverSeesAGap(t *testing.T) {
 	}
 	ctx := app.Context(t.Context())
 	for n := range writes {
-		noteSet(t, app, "g", "i", n)
+		testkit.SetNote(t, app, "g", "i", n)
 		if n%5 == 0 {
-			require.NoError(t, noteStream.Send(ctx, "g", "i", "e", n))
+			require.NoError(t, testkit.Notes.Send(ctx, "g", "i", "e", n))
 		}
 		if n%50 == 0 {
 			runtime.Gosched()
@@ -126,15 +127,15 @@ func TestASubscriberThatLagsAgainAndAgainNeverSeesAGap(t *testing.T) {
 
 func TestALaggingSubscriberIsResynchronisedBeforeItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app := streamNotesApp(t)
+		app := testkit.NotesApp(t)
 		ctx, cancel := context.WithCancel(app.Context(t.Context()))
-		sub, err := noteStream.Subscribe(ctx, "g", motia.Buffer(1))
+		sub, err := testkit.Notes.Subscribe(ctx, "g", motia.Buffer(1))
 		require.NoError(t, err)
-		noteSet(t, app, "g", "i", 7)
+		testkit.SetNote(t, app, "g", "i", 7)
 		cancel()
 		synctest.Wait()
-		require.Equal(t, "g/ sync", noteText(noteNext(t, sub)))
-		require.Equal(t, "g/ resync i=7", noteText(noteNext(t, sub)))
+		require.Equal(t, "g/ sync", testkit.NoteText(testkit.NextNote(t, sub)))
+		require.Equal(t, "g/ resync i=7", testkit.NoteText(testkit.NextNote(t, sub)))
 		_, err = sub.Next(t.Context())
 		require.ErrorIs(t, err, context.Canceled)
 	})

@@ -18,7 +18,7 @@ import (
 )
 
 // holding returns the value of an item in a snapshot, -1 where it is missing.
-func holding(event noteItemInput, id string) int {
+func holding(event noteInput, id string) int {
 	for _, item := range event.Event.Items {
 		if item.ID == id {
 			return item.Data.N
@@ -35,9 +35,9 @@ func TestASnapshotHoldsEveryWriteThatHasReturned(t *testing.T) {
 			if n%2 == 1 {
 				opts = append(opts, motia.ForItem("mine"))
 			}
-			noteSet(t, app, "g", "mine", n)
-			sub := noteSubscribe(t, app, "g", opts...)
-			first := noteNext(t, sub)
+			testkit.SetNote(t, app, "g", "mine", n)
+			sub := testkit.SubscribeNotes(t, app, "g", opts...)
+			first := testkit.NextNote(t, sub)
 			require.Equal(t, motia.EventSync, first.Event.Type)
 			require.Equal(t, n, holding(first, "mine"))
 			sub.Close()
@@ -48,9 +48,9 @@ func TestASnapshotHoldsEveryWriteThatHasReturned(t *testing.T) {
 
 func TestASnapshotHoldsEveryWriteThatHasReturnedWhileManyWrite(t *testing.T) {
 	const subscribers, writers, burst, rounds = 200, 4, 40, 300
-	app := streamNotesApp(t)
+	app := testkit.NotesApp(t)
 	for range subscribers {
-		noteSubscribe(t, app, "g")
+		testkit.SubscribeNotes(t, app, "g")
 	}
 	var writing sync.WaitGroup
 	begin := make([]chan int, writers)
@@ -59,7 +59,7 @@ func TestASnapshotHoldsEveryWriteThatHasReturnedWhileManyWrite(t *testing.T) {
 		writing.Go(func() {
 			for round := range begin[w] {
 				for n := range burst {
-					_, err := noteStream.Set(app.Context(context.Background()), "g", fmt.Sprint(w), noteItem{N: round*burst + n})
+					_, err := testkit.Notes.Set(app.Context(context.Background()), "g", fmt.Sprint(w), testkit.Note{N: round*burst + n})
 					assert.NoError(t, err)
 				}
 			}
@@ -69,9 +69,9 @@ func TestASnapshotHoldsEveryWriteThatHasReturnedWhileManyWrite(t *testing.T) {
 		for _, c := range begin {
 			c <- round
 		}
-		noteSet(t, app, "g", "mine", round)
-		sub := noteSubscribe(t, app, "g")
-		require.Equal(t, round, holding(noteNext(t, sub), "mine"))
+		testkit.SetNote(t, app, "g", "mine", round)
+		sub := testkit.SubscribeNotes(t, app, "g")
+		require.Equal(t, round, holding(testkit.NextNote(t, sub), "mine"))
 		sub.Close()
 	}
 	for _, c := range begin {
@@ -85,9 +85,9 @@ func TestTheEventsBeforeTheEndOfASubscriptionComeAlsoWhileOthersWrite(t *testing
 		app := testkit.LaggingApp(t)
 		for n := range 100 {
 			ctx, cancel := context.WithCancel(app.Context(t.Context()))
-			sub, err := noteStream.Subscribe(ctx, "g", motia.ForItem("mine"))
+			sub, err := testkit.Notes.Subscribe(ctx, "g", motia.ForItem("mine"))
 			require.NoError(t, err)
-			noteSet(t, app, "g", "mine", n)
+			testkit.SetNote(t, app, "g", "mine", n)
 			// Next may be called with the context of the subscription, with one that derives from it, and with another one.
 			next, cancelNext := context.WithCancel(ctx)
 			contexts := []context.Context{ctx, next, t.Context()}
@@ -126,9 +126,9 @@ func TestTheEventsSentBeforeTheEndOfASubscriptionComeAlsoWhileOthersSend(t *test
 		t.Cleanup(func() { time.Sleep(time.Minute) })
 		backend := motia.InMemory(nil)
 		backend.Bus = streamLaggingBus{backend.Bus, backend.Bus.(driver.SubjectSyncer)}
-		app, _ := newApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}}})
-		stop := start(t, app)
-		remaining := noteSubscribe(t, app, "g", motia.ForItem("last"))
+		app, _ := testkit.NewApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}}})
+		stop := testkit.Start(t, app)
+		remaining := testkit.SubscribeNotes(t, app, "g", motia.ForItem("last"))
 		var sending sync.WaitGroup
 		done := make(chan struct{})
 		sending.Go(func() {
@@ -137,31 +137,31 @@ func TestTheEventsSentBeforeTheEndOfASubscriptionComeAlsoWhileOthersSend(t *test
 				case <-done:
 					return
 				case <-time.After(testkit.Lag * 3 / 2):
-					assert.NoError(t, noteStream.Send(app.Context(context.Background()), "g", "busy", "e", 0))
+					assert.NoError(t, testkit.Notes.Send(app.Context(context.Background()), "g", "busy", "e", 0))
 				}
 			}
 		})
 		for n := range 100 {
 			ctx, cancel := context.WithCancel(app.Context(t.Context()))
-			sub, err := noteStream.Subscribe(ctx, "g", motia.ForItem("mine"))
+			sub, err := testkit.Notes.Subscribe(ctx, "g", motia.ForItem("mine"))
 			require.NoError(t, err)
-			require.NoError(t, noteStream.Send(ctx, "g", "mine", "e", n))
+			require.NoError(t, testkit.Notes.Send(ctx, "g", "mine", "e", n))
 			cancel()
-			noteNext(t, sub)
-			require.Equal(t, fmt.Sprintf("g/mine event e %d", n), noteText(noteNext(t, sub)))
+			testkit.NextNote(t, sub)
+			require.Equal(t, fmt.Sprintf("g/mine event e %d", n), testkit.NoteText(testkit.NextNote(t, sub)))
 			_, err = sub.Next(t.Context())
 			require.ErrorIs(t, err, context.Canceled)
 			time.Sleep(testkit.Lag / 3)
 		}
 		close(done)
 		sending.Wait()
-		sending.Go(func() { assert.NoError(t, noteStream.Send(app.Context(t.Context()), "g", "busy", "e", 1)) })
+		sending.Go(func() { assert.NoError(t, testkit.Notes.Send(app.Context(t.Context()), "g", "busy", "e", 1)) })
 		synctest.Wait()
-		require.NoError(t, noteStream.Send(app.Context(t.Context()), "g", "last", "e", 1))
+		require.NoError(t, testkit.Notes.Send(app.Context(t.Context()), "g", "last", "e", 1))
 		require.NoError(t, stop())
 		sending.Wait()
-		noteNext(t, remaining)
-		require.Equal(t, "g/last event e 1", noteText(noteNext(t, remaining)))
+		testkit.NextNote(t, remaining)
+		require.Equal(t, "g/last event e 1", testkit.NoteText(testkit.NextNote(t, remaining)))
 	})
 }
 
@@ -169,13 +169,13 @@ func TestTheEventsBeforeAShutdownComeAlsoWhileOthersWrite(t *testing.T) {
 	for n := range 10 {
 		synctest.Test(t, func(t *testing.T) {
 			app := testkit.LaggingApp(t)
-			stop := start(t, app)
-			sub := noteSubscribe(t, app, "g", motia.ForItem("mine"))
+			stop := testkit.Start(t, app)
+			sub := testkit.SubscribeNotes(t, app, "g", motia.ForItem("mine"))
 			time.Sleep(time.Duration(n) * testkit.Lag / 3)
-			noteSet(t, app, "g", "mine", 1)
+			testkit.SetNote(t, app, "g", "mine", 1)
 			require.NoError(t, stop())
-			noteNext(t, sub)
-			require.Equal(t, "g/mine create 1", noteText(noteNext(t, sub)))
+			testkit.NextNote(t, sub)
+			require.Equal(t, "g/mine create 1", testkit.NoteText(testkit.NextNote(t, sub)))
 			_, err := sub.Next(t.Context())
 			require.ErrorIs(t, err, motia.ErrShutdown)
 		})
@@ -184,13 +184,13 @@ func TestTheEventsBeforeAShutdownComeAlsoWhileOthersWrite(t *testing.T) {
 
 func TestNextReturnsWhatIsInTheBufferBeforeTheEndOfItsContextAndNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app := streamNotesApp(t)
-		sub := noteSubscribe(t, app, "g", motia.Buffer(4))
+		app := testkit.NotesApp(t)
+		sub := testkit.SubscribeNotes(t, app, "g", motia.Buffer(4))
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
 		for range 2 {
 			for n := range 8 { // two too many for the snapshot, and three for the second time
-				noteSet(t, app, "g", "i", n)
+				testkit.SetNote(t, app, "g", "i", n)
 			}
 			var kinds []motia.StreamEventType
 			for {
@@ -200,13 +200,13 @@ func TestNextReturnsWhatIsInTheBufferBeforeTheEndOfItsContextAndNoMore(t *testin
 					break
 				}
 				kinds = append(kinds, event.Event.Type)
-				noteSet(t, app, "g", "j", len(kinds)) // a writer that is faster than the reader
+				testkit.SetNote(t, app, "g", "j", len(kinds)) // a writer that is faster than the reader
 				require.Less(t, len(kinds), 100, "the iteration does not end")
 			}
 			require.GreaterOrEqual(t, len(kinds), 5)
 			require.Contains(t, kinds, motia.EventResync)
 			for { // nothing is lost by it
-				if event := noteNext(t, sub); event.ItemID == "j" && event.Event.Data.N == len(kinds) || holding(event, "j") == len(kinds) {
+				if event := testkit.NextNote(t, sub); event.ItemID == "j" && event.Event.Data.N == len(kinds) || holding(event, "j") == len(kinds) {
 					break
 				}
 			}
@@ -221,9 +221,9 @@ func TestNextReturnsWhatIsInTheBufferBeforeTheEndOfItsContextAndNoMore(t *testin
 
 // While Next begins to wait, an event and the end of its context may both come.
 func TestNextReturnsAnEventThatComesJustBeforeTheEndOfItsContext(t *testing.T) {
-	app := streamNotesApp(t)
-	sub := noteSubscribe(t, app, "g")
-	noteNext(t, sub)
+	app := testkit.NotesApp(t)
+	sub := testkit.SubscribeNotes(t, app, "g")
+	testkit.NextNote(t, sub)
 	contexts, results := make(chan context.Context), make(chan error)
 	go func() {
 		defer close(results)
@@ -235,7 +235,7 @@ func TestNextReturnsAnEventThatComesJustBeforeTheEndOfItsContext(t *testing.T) {
 	for n := range 20_000 {
 		ctx, cancel := context.WithCancel(context.Background())
 		contexts <- ctx
-		noteSet(t, app, "g", "i", n)
+		testkit.SetNote(t, app, "g", "i", n)
 		cancel()
 		require.NoError(t, <-results)
 	}
@@ -247,10 +247,10 @@ func TestAWaitForTheLatestWritesThatFailsIsAnErrorAndHangsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend, fragile := testkit.NewFragile()
 		backend.KV = &testkit.Stuck{KV: fragile}
-		app, _ := newApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}}})
+		app, _ := testkit.NewApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}}})
 
 		begin := time.Now()
-		_, err := noteStream.Subscribe(app.Context(t.Context()), "g")
+		_, err := testkit.Notes.Subscribe(app.Context(t.Context()), "g")
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.ErrorContains(t, err, `stream "notes"`)
 		require.Equal(t, 10*time.Second, time.Since(begin))
@@ -258,10 +258,10 @@ func TestAWaitForTheLatestWritesThatFailsIsAnErrorAndHangsNobody(t *testing.T) {
 		cause := errors.New("client is gone")
 		ctx, cancel := context.WithTimeoutCause(app.Context(t.Context()), time.Second, cause)
 		defer cancel()
-		_, err = noteStream.Subscribe(ctx, "g")
+		_, err = testkit.Notes.Subscribe(ctx, "g")
 		require.ErrorIs(t, err, cause)
 
-		_, err = noteStream.Subscribe(app.Context(t.Context()), "fails")
+		_, err = testkit.Notes.Subscribe(app.Context(t.Context()), "fails")
 		require.ErrorIs(t, err, testkit.ErrBroken)
 
 		synctest.Wait()
@@ -276,24 +276,24 @@ func TestTheEndOfASubscriptionWaitsASecondForTheEventsBeforeAndNoLonger(t *testi
 		stuck := &testkit.Stuck{KV: backend.KV}
 		stuck.Works.Store(true)
 		backend.KV = stuck
-		app, _ := newApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}, {Name: "others"}}})
-		stop := start(t, app)
+		app, _ := testkit.NewApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}, {Name: "others"}}})
+		stop := testkit.Start(t, app)
 		ctx, cancel := context.WithCancel(app.Context(t.Context()))
-		ends := make([]*motia.Subscription[noteItem], 3)
+		ends := make([]*motia.Subscription[testkit.Note], 3)
 		for i := range ends {
 			var err error
-			ends[i], err = noteStream.Subscribe(ctx, "g")
+			ends[i], err = testkit.Notes.Subscribe(ctx, "g")
 			require.NoError(t, err)
 		}
-		var remaining []*motia.Subscription[noteItem]
+		var remaining []*motia.Subscription[testkit.Note]
 		for i := range 3 {
-			remaining = append(remaining, noteSubscribe(t, app, fmt.Sprint(i)))
+			remaining = append(remaining, testkit.SubscribeNotes(t, app, fmt.Sprint(i)))
 		}
 		stuck.Works.Store(false)
 		begin := time.Now()
 		cancel()
 		for _, sub := range ends {
-			noteNext(t, sub)
+			testkit.NextNote(t, sub)
 			_, err := sub.Next(t.Context())
 			require.ErrorIs(t, err, context.Canceled)
 		}
@@ -303,7 +303,7 @@ func TestTheEndOfASubscriptionWaitsASecondForTheEventsBeforeAndNoLonger(t *testi
 		require.NoError(t, stop())
 		require.Less(t, time.Since(begin), 2*time.Second)
 		for _, sub := range remaining {
-			noteNext(t, sub)
+			testkit.NextNote(t, sub)
 			_, err := sub.Next(t.Context())
 			require.ErrorIs(t, err, motia.ErrShutdown)
 		}
@@ -313,15 +313,15 @@ func TestTheEndOfASubscriptionWaitsASecondForTheEventsBeforeAndNoLonger(t *testi
 func TestABackendThatCannotTellWhenItsWatchersAreToldServesSubscribersAsWell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, _ := streamFragileApp(t)
-		noteSet(t, app, "g", "i", 1)
+		testkit.SetNote(t, app, "g", "i", 1)
 		ctx, cancel := context.WithCancel(app.Context(t.Context()))
-		sub, err := noteStream.Subscribe(ctx, "g")
+		sub, err := testkit.Notes.Subscribe(ctx, "g")
 		require.NoError(t, err)
-		require.Equal(t, "g/ sync i=1", noteText(noteNext(t, sub)))
+		require.Equal(t, "g/ sync i=1", testkit.NoteText(testkit.NextNote(t, sub)))
 		synctest.Wait() // what comes meanwhile may come later
-		noteSet(t, app, "g", "i", 2)
+		testkit.SetNote(t, app, "g", "i", 2)
 		cancel()
-		require.Equal(t, "g/i update 2", noteText(noteNext(t, sub)))
+		require.Equal(t, "g/i update 2", testkit.NoteText(testkit.NextNote(t, sub)))
 		_, err = sub.Next(t.Context())
 		require.ErrorIs(t, err, context.Canceled)
 	})

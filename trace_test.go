@@ -10,11 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // traceSteps are steps that lead from a request through a queue and state to a stream. All but the first fail after
 // their work, so that the headers of their messages can be seen in the dead letters.
-func traceSteps(traces *events) []motia.Step {
+func traceSteps(traces *testkit.List[string]) []motia.Step {
 	const (
 		work motia.Topic[string]      = "work"
 		docs motia.Scope[string]      = "docs"
@@ -23,24 +24,24 @@ func traceSteps(traces *events) []motia.Step {
 	return []motia.Step{
 		motia.HTTPStep(motia.StepConfig{Name: "1-http", Triggers: []motia.Trigger{motia.HTTP("POST", "/")}, Enqueues: motia.Topics(work)},
 			func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[string, motia.None]) (motia.Response, error) {
-				traces.add(ctx.TraceID)
+				traces.Add(ctx.TraceID)
 				return motia.Response{}, work.Enqueue(ctx, "x")
 			}),
 		motia.QueueStep(motia.StepConfig{Name: "2-queue", Triggers: []motia.Trigger{work.Trigger()}},
 			func(data string, ctx *queueCtx) error {
-				traces.add(ctx.TraceID)
+				traces.Add(ctx.TraceID)
 				_, err := docs.Set(ctx, "k", data)
 				return motia.Permanent(cmp.Or(err, errBoom))
 			}),
 		motia.StateStep(motia.StepConfig{Name: "3-state", Triggers: []motia.Trigger{docs.Trigger()}},
 			func(_ *motia.StateInput[string], ctx *queueCtx) error {
-				traces.add(ctx.TraceID)
+				traces.Add(ctx.TraceID)
 				_, err := live.Set(ctx, "g", "i", "x")
 				return motia.Permanent(cmp.Or(err, errBoom))
 			}),
 		motia.StreamStep(motia.StepConfig{Name: "4-stream", Triggers: []motia.Trigger{live.Trigger()}},
 			func(_ *motia.StreamInput[string], ctx *queueCtx) error {
-				traces.add(ctx.TraceID)
+				traces.Add(ctx.TraceID)
 				if ctx.GetData() == "x" {
 					if err := live.Send(ctx, "g", "i", "typing", nil); err != nil {
 						return err
@@ -56,15 +57,15 @@ func TestATraceTravelsFromTheRequestThroughQueueStateAndStream(t *testing.T) {
 	for name, headers := range map[string][]string{"new": nil, "continued": {"traceparent", inbound, "tracestate", state}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var traces events
-				app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "live"}}}, traceSteps(&traces)...)
-				start(t, app)
+				var traces testkit.List[string]
+				app, _ := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "live"}}}, traceSteps(&traces)...)
+				testkit.Start(t, app)
 				response := do(t, app, "POST", "/", "", headers...)
 				require.Equal(t, 204, response.Code)
 				synctest.Wait()
 				id := response.Header().Get("X-Trace-Id")
 				require.Regexp(t, "^[0-9a-f]{32}$", id)
-				require.Equal(t, []string{id, id, id, id, id}, traces.all())
+				require.Equal(t, []string{id, id, id, id, id}, traces.All())
 
 				letters, err := app.DeadLetters().List(t.Context(), motia.DeadLetterQuery{})
 				require.NoError(t, err)
@@ -95,12 +96,12 @@ func TestATraceTravelsFromTheRequestThroughQueueStateAndStream(t *testing.T) {
 
 func TestRequestsMessagesOfHostCodeAndTicksBeginTracesOfTheirOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var traces events
+		var traces testkit.List[string]
 		steps := append(traceSteps(&traces)[:1],
-			queueStep("q", "work", func(ctx *queueCtx, _ string) error { traces.add(ctx.TraceID); return nil }),
-			cronStep("* * * * *", func(ctx *cronCtx, _ time.Time) error { traces.add(ctx.TraceID); return nil }))
-		app, _ := newApp(t, nil, steps...)
-		start(t, app)
+			queueStep("q", "work", func(ctx *queueCtx, _ string) error { traces.Add(ctx.TraceID); return nil }),
+			cronStep("* * * * *", func(ctx *cronCtx, _ time.Time) error { traces.Add(ctx.TraceID); return nil }))
+		app, _ := testkit.NewApp(t, nil, steps...)
+		testkit.Start(t, app)
 		do(t, app, "POST", "/", "")
 		synctest.Wait()
 		do(t, app, "POST", "/", "", "traceparent", "00-not-valid-00")
@@ -108,7 +109,7 @@ func TestRequestsMessagesOfHostCodeAndTicksBeginTracesOfTheirOwn(t *testing.T) {
 		queueSend(t, app, "work", "")
 		synctest.Wait()
 		time.Sleep(2*time.Minute + time.Second)
-		all := traces.all()
+		all := traces.All()
 		require.Len(t, all, 7)
 		require.Equal(t, all[0], all[1])
 		require.Equal(t, all[2], all[3])
@@ -123,14 +124,14 @@ func TestRequestsMessagesOfHostCodeAndTicksBeginTracesOfTheirOwn(t *testing.T) {
 
 func TestOneInvocationSendsEverythingUnderOneParent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, _ := newApp(t, nil, queueStep("q", "work", func(*queueCtx, string) error { return motia.Permanent(errBoom) }))
+		app, _ := testkit.NewApp(t, nil, queueStep("q", "work", func(*queueCtx, string) error { return motia.Permanent(errBoom) }))
 		require.NoError(t, enqueueFrom(t, app, []string{"work"}, func(ctx *motia.FlowContext[any, motia.None]) error {
 			if err := motia.Topic[string]("work").Enqueue(ctx, "alone"); err != nil {
 				return err
 			}
 			return ctx.Enqueue(motia.Message[any]{Topic: "work", Data: "a"}, motia.Message[any]{Topic: "work", Data: "b"})
 		}))
-		start(t, app)
+		testkit.Start(t, app)
 		synctest.Wait()
 		letters, err := app.DeadLetters().List(t.Context(), motia.DeadLetterQuery{})
 		require.NoError(t, err)
@@ -144,13 +145,13 @@ func TestALoopOfTriggersEndsAsADeadLetter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const counter motia.Scope[int] = "counter"
 		runs := 0
-		app, _ := newApp(t, nil, motia.StateStep(motia.StepConfig{Name: "loop", Triggers: []motia.Trigger{counter.Trigger()}},
+		app, _ := testkit.NewApp(t, nil, motia.StateStep(motia.StepConfig{Name: "loop", Triggers: []motia.Trigger{counter.Trigger()}},
 			func(in *motia.StateInput[int], ctx *motia.FlowContext[motia.None, int]) error {
 				runs++
 				_, err := counter.Set(ctx, in.Key, ctx.GetData()+1)
 				return err
 			}))
-		start(t, app)
+		testkit.Start(t, app)
 		_, err := counter.Set(app.Context(t.Context()), "k", 0)
 		require.NoError(t, err)
 		time.Sleep(time.Hour)
@@ -168,7 +169,7 @@ func TestALoopOfTriggersEndsAsADeadLetter(t *testing.T) {
 func TestALoopOnOneKeyDoesNotConcernTriggersOfAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const counters motia.Scope[int] = "counters"
-		app, _ := newApp(t, nil,
+		app, _ := testkit.NewApp(t, nil,
 			motia.StateStep(motia.StepConfig{Name: "loop", Triggers: []motia.Trigger{counters.Trigger(motia.ForKey("a"))}},
 				func(in *motia.StateInput[int], ctx *motia.FlowContext[motia.None, int]) error {
 					_, err := counters.Update(ctx, "a", motia.Increment("", 1))
@@ -176,7 +177,7 @@ func TestALoopOnOneKeyDoesNotConcernTriggersOfAnother(t *testing.T) {
 				}),
 			motia.StateStep(motia.StepConfig{Name: "innocent", Triggers: []motia.Trigger{counters.Trigger(motia.ForKey("b"))}},
 				func(*motia.StateInput[int], *motia.FlowContext[motia.None, int]) error { return nil }))
-		start(t, app)
+		testkit.Start(t, app)
 		_, err := counters.Set(app.Context(t.Context()), "a", 1)
 		require.NoError(t, err)
 		synctest.Wait()

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 	"github.com/motia-go/motia/motiatest"
 )
 
@@ -33,12 +34,12 @@ func cronTicks(t *testing.T, from string, days int, opts *motia.Options, express
 		noon, err := time.Parse(time.RFC3339, from+"T12:00:00Z")
 		require.NoError(t, err)
 		time.Sleep(time.Until(noon))
-		app, _ := newApp(t, opts, cronStep(expression, func(_ *cronCtx, at time.Time) error {
+		app, _ := testkit.NewApp(t, opts, cronStep(expression, func(_ *cronCtx, at time.Time) error {
 			require.True(t, at.Equal(time.Now()), "on time")
 			ticks = append(ticks, at.Format("Mon 01-02 15:04:05 MST"))
 			return nil
 		}, options...))
-		start(t, app)
+		testkit.Start(t, app)
 		time.Sleep(time.Duration(days)*24*time.Hour + time.Second)
 		synctest.Wait()
 	})
@@ -100,19 +101,19 @@ func TestOverlapSaysWhatHappensToTicksThatAreDueDuringARun(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var got events
+				var got testkit.List[string]
 				began := time.Now()
-				app, _ := newApp(t, &motia.Options{Queue: c.app, ShutdownTimeout: time.Hour}, cronStep("* * * * *", func(_ *cronCtx, at time.Time) error {
+				app, _ := testkit.NewApp(t, &motia.Options{Queue: c.app, ShutdownTimeout: time.Hour}, cronStep("* * * * *", func(_ *cronCtx, at time.Time) error {
 					n := int(at.Sub(began)/time.Minute) - 1
-					got.add(fmt.Sprintf("+%d", n))
+					got.Add(fmt.Sprintf("+%d", n))
 					time.Sleep(140 * time.Second)
-					got.add(fmt.Sprintf("-%d", n))
+					got.Add(fmt.Sprintf("-%d", n))
 					return nil
 				}, c.options...))
-				stop := start(t, app)
+				stop := testkit.Start(t, app)
 				time.Sleep(7*time.Minute + time.Second)
 				require.NoError(t, stop())
-				require.Equal(t, c.want, strings.Join(got.all(), " "))
+				require.Equal(t, c.want, strings.Join(got.All(), " "))
 			})
 		})
 	}
@@ -122,22 +123,22 @@ func TestAppsThatShareABackendFireEachTickOnce(t *testing.T) {
 	for _, overlap := range []motia.Overlap{motia.OverlapSkip, motia.OverlapQueue, motia.OverlapAllow} {
 		synctest.Test(t, func(t *testing.T) {
 			backend := queueSharedBackend()
-			var got events
+			var got testkit.List[string]
 			var running atomic.Int32
 			step := func() motia.Step {
 				return cronStep("* * * * *", func(_ *cronCtx, at time.Time) error {
 					if running.Add(1) > 1 && overlap != motia.OverlapAllow {
-						got.add("two at once")
+						got.Add("two at once")
 					}
 					time.Sleep(61 * time.Second)
 					running.Add(-1)
-					got.add(at.Format("15:04"))
+					got.Add(at.Format("15:04"))
 					return nil
 				}, overlap)
 			}
 			for range 3 {
-				app, _ := newApp(t, &motia.Options{Backend: backend, ShutdownTimeout: time.Hour}, step())
-				start(t, app)
+				app, _ := testkit.NewApp(t, &motia.Options{Backend: backend, ShutdownTimeout: time.Hour}, step())
+				testkit.Start(t, app)
 				time.Sleep(time.Second)
 			}
 			time.Sleep(10 * time.Minute)
@@ -146,7 +147,7 @@ func TestAppsThatShareABackendFireEachTickOnce(t *testing.T) {
 				motia.OverlapQueue: {"00:01", "00:02", "00:03", "00:04", "00:05", "00:06", "00:07", "00:08"},
 				motia.OverlapAllow: {"00:01", "00:02", "00:03", "00:04", "00:05", "00:06", "00:07", "00:08"},
 			}
-			require.Equal(t, want[overlap], got.all()[:len(want[overlap])])
+			require.Equal(t, want[overlap], got.All()[:len(want[overlap])])
 		})
 	}
 }
@@ -160,13 +161,13 @@ func TestAFailedTickIsADeadLetterWithoutRetries(t *testing.T) {
 		{motia.QueueConfig{MaxAttempts: 3, Backoff: func(int) time.Duration { return time.Second }}, 3},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			var traces, attempts events
-			app, _ := newApp(t, &motia.Options{Queue: motia.QueueConfig{MaxAttempts: 10, Delay: time.Hour}}, cronStep("0 1 1 1 *", func(ctx *cronCtx, _ time.Time) error {
-				traces.add(ctx.TraceID)
-				attempts.add(fmt.Sprint(ctx.Trigger.Attempt))
+			var traces, attempts testkit.List[string]
+			app, _ := testkit.NewApp(t, &motia.Options{Queue: motia.QueueConfig{MaxAttempts: 10, Delay: time.Hour}}, cronStep("0 1 1 1 *", func(ctx *cronCtx, _ time.Time) error {
+				traces.Add(ctx.TraceID)
+				attempts.Add(fmt.Sprint(ctx.Trigger.Attempt))
 				return errBoom
 			}, c.config))
-			start(t, app)
+			testkit.Start(t, app)
 			time.Sleep(2 * time.Hour)
 			letters, err := app.DeadLetters().List(t.Context(), motia.DeadLetterQuery{})
 			require.NoError(t, err)
@@ -177,27 +178,27 @@ func TestAFailedTickIsADeadLetterWithoutRetries(t *testing.T) {
 			require.Equal(t, `"2000-01-01T01:00:00Z"`, string(letters[0].Payload))
 			_, err = json.Marshal(letters)
 			require.NoError(t, err)
-			for _, trace := range traces.all() {
+			for _, trace := range traces.All() {
 				require.Equal(t, letters[0].TraceID, trace, "all attempts are one trace")
 			}
 
 			require.NoError(t, app.DeadLetters().Redrive(t.Context(), letters[0].ID))
 			time.Sleep(time.Minute)
-			require.Len(t, attempts.all(), 2*c.attempts)
-			require.Equal(t, "1", attempts.all()[c.attempts])
+			require.Len(t, attempts.All(), 2*c.attempts)
+			require.Equal(t, "1", attempts.All()[c.attempts])
 		})
 	}
 }
 
 func TestTicksThatFindNoRoomAreLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, log := newApp(t, nil, cronStep("* * * * *", func(*cronCtx, time.Time) error {
+		app, log := testkit.NewApp(t, nil, cronStep("* * * * *", func(*cronCtx, time.Time) error {
 			time.Sleep(90 * time.Second)
 			return nil
 		}))
-		start(t, app)
+		testkit.Start(t, app)
 		time.Sleep(2*time.Minute + time.Second)
-		records := log.records(t, "tick skipped: the previous run has not finished")
+		records := log.Records(t, "tick skipped: the previous run has not finished")
 		require.Len(t, records, 1)
 		require.Equal(t, "tick", records[0]["step"])
 		require.Equal(t, "2000-01-01T00:02:00Z", records[0]["tick"])
@@ -237,11 +238,11 @@ func TestTenThousandSchedulesIdleOnOneGoroutine(t *testing.T) {
 		for i := range triggers {
 			triggers[i] = motia.Cron(fmt.Sprintf("%d %d %d * * *", 30+i/1440, i%60, i/60%24))
 		}
-		app, _ := newApp(t, nil, motia.CronStep(motia.StepConfig{Name: "many", Triggers: triggers}, func(*cronCtx) error {
+		app, _ := testkit.NewApp(t, nil, motia.CronStep(motia.StepConfig{Name: "many", Triggers: triggers}, func(*cronCtx) error {
 			ticks.Add(1)
 			return nil
 		}))
-		start(t, app)
+		testkit.Start(t, app)
 		time.Sleep(time.Second)
 		stacks := make([]byte, 64<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
@@ -260,14 +261,14 @@ func TestATickThatTheBackendDoesNotTakeIsOfferedAgainAndFiresOnce(t *testing.T) 
 				ticks = append(ticks, time.Now().Truncate(time.Hour)) // within the minute
 				return nil
 			})
-		app, log := newApp(t, &motia.Options{Backend: motiatest.Chaos(t, 1, &motiatest.Faults{FailedWrites: 0.5})}, daily)
-		stop := start(t, app)
+		app, log := testkit.NewApp(t, &motia.Options{Backend: motiatest.Chaos(t, 1, &motiatest.Faults{FailedWrites: 0.5})}, daily)
+		stop := testkit.Start(t, app)
 		time.Sleep(100*24*time.Hour + time.Hour)
 		require.NoError(t, stop())
 		require.Len(t, ticks, 100)
 		for i, at := range ticks {
 			require.Equal(t, time.Date(2000, 1, 2+i, 0, 0, 0, 0, time.UTC), at.UTC())
 		}
-		require.Empty(t, log.records(t, "tick lost: it could not be enqueued"))
+		require.Empty(t, log.Records(t, "tick lost: it could not be enqueued"))
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // release is one version of a program: a step that says in seen which of its triggers has got what.
@@ -19,7 +20,7 @@ type release struct {
 	triggers []motia.Trigger
 	hold     string // the name of the trigger whose messages wait until the shutdown gives them back
 	fail     error  // what the handler returns
-	seen     events
+	seen     testkit.List[string]
 }
 
 type releaseCtx = motia.FlowContext[motia.None, any]
@@ -27,7 +28,7 @@ type releaseCtx = motia.FlowContext[motia.None, any]
 // on returns an app with the step on the backend.
 func (r *release) on(t *testing.T, backend *driver.Backend) *motia.App {
 	t.Helper()
-	app, _ := newApp(t, &motia.Options{
+	app, _ := testkit.NewApp(t, &motia.Options{
 		Backend:         backend,
 		Streams:         []motia.StreamConfig{{Name: "board"}, {Name: "other"}},
 		ShutdownTimeout: time.Second,
@@ -40,7 +41,7 @@ func (r *release) on(t *testing.T, backend *driver.Backend) *motia.App {
 		if tick, ok := ctx.Is.Cron(in); ok {
 			got = tick.ScheduledAt.Format("15:04 MST")
 		}
-		r.seen.add(fmt.Sprintf("%s: %v", ctx.Trigger.Name, got))
+		r.seen.Add(fmt.Sprintf("%s: %v", ctx.Trigger.Name, got))
 		return motia.Response{}, r.fail
 	}))
 	return app
@@ -88,16 +89,16 @@ func TestANamedTriggerKeepsItsMessagesAcrossVersions(t *testing.T) {
 				backend := queueSharedBackend()
 				old := &release{step: "before", triggers: test.before, hold: "large"}
 				app := old.on(t, backend)
-				stop := start(t, app)
+				stop := testkit.Start(t, app)
 				test.fire(app.Context(t.Context()))
 				synctest.Wait()
 				require.ErrorAs(t, stop(), new(*motia.ShutdownError))
-				require.Equal(t, []string{test.done}, old.seen.all())
+				require.Equal(t, []string{test.done}, old.seen.All())
 
 				renamed := &release{step: "after", triggers: test.after}
-				start(t, renamed.on(t, backend))
+				testkit.Start(t, renamed.on(t, backend))
 				synctest.Wait()
-				require.Equal(t, []string{test.waiting}, renamed.seen.all())
+				require.Equal(t, []string{test.waiting}, renamed.seen.All())
 			})
 		})
 	}
@@ -119,10 +120,10 @@ func TestAConditionMayComeAndGoWithoutALossToTheQueue(t *testing.T) {
 					require.NoError(t, motia.Topic[int]("paid").Enqueue(app.Context(t.Context()), 100*(i+1)))
 				}
 				last := versions[2]
-				start(t, last.on(t, backend))
+				testkit.Start(t, last.on(t, backend))
 				synctest.Wait()
-				require.Len(t, last.seen.all(), 1)
-				require.Contains(t, last.seen.all()[0], ": 300")
+				require.Len(t, last.seen.All(), 1)
+				require.Contains(t, last.seen.All()[0], ": 300")
 			})
 		})
 	}
@@ -160,9 +161,9 @@ func TestTheMessagesOfAnotherTopicScopeOrStreamAreNotThoseOfTheName(t *testing.T
 					_, err := stream.Set(ctx, "g", "1", i+1)
 					require.NoError(t, err)
 				}
-				start(t, app)
+				testkit.Start(t, app)
 				synctest.Wait()
-				require.ElementsMatch(t, test.want, version.seen.all(), "each once")
+				require.ElementsMatch(t, test.want, version.seen.All(), "each once")
 			})
 		})
 	}
@@ -174,7 +175,7 @@ func TestDeadLettersOfANamedTriggerFollowItToTheRenamedStep(t *testing.T) {
 		old := &release{step: "before", triggers: []motia.Trigger{motia.Queue("paid", motia.Named("large"))}, fail: motia.Permanent(context.Canceled)}
 		app := old.on(t, backend)
 		require.NoError(t, motia.Topic[int]("paid").Enqueue(app.Context(t.Context()), 200))
-		stop := start(t, app)
+		stop := testkit.Start(t, app)
 		synctest.Wait()
 		require.NoError(t, stop())
 
@@ -185,8 +186,8 @@ func TestDeadLettersOfANamedTriggerFollowItToTheRenamedStep(t *testing.T) {
 		require.Len(t, letters, 1)
 		require.Equal(t, "after", letters[0].Step)
 		require.NoError(t, app.DeadLetters().Redrive(t.Context(), letters[0].ID))
-		start(t, app)
+		testkit.Start(t, app)
 		synctest.Wait()
-		require.Equal(t, []string{"large: 200"}, renamed.seen.all())
+		require.Equal(t, []string{"large: 200"}, renamed.seen.All())
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 func TestTwinsAreRefusedUnlessTheyHaveNames(t *testing.T) {
@@ -48,7 +49,7 @@ func TestTwinsAreRefusedUnlessTheyHaveNames(t *testing.T) {
 		"names that need escaping": {[]motia.Trigger{motia.Queue("t", motia.Named("a/t")), motia.Queue("t", motia.Named("a")), motia.Queue("t/t", motia.Named("ä"))}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: string(regStream)}}})
+			app, _ := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: string(regStream)}}})
 			err := app.Register(regStep[httpSmall]("s", test.triggers...))
 			if test.want == "" {
 				require.NoError(t, err)
@@ -60,7 +61,7 @@ func TestTwinsAreRefusedUnlessTheyHaveNames(t *testing.T) {
 }
 
 func TestANameIsUniqueInTheAppAndFreeAgainWhenItsStepIsRefused(t *testing.T) {
-	app, _ := newApp(t, nil, regStep[int]("first", motia.Cron("@daily"), motia.Queue("t", motia.Named("a"))))
+	app, _ := testkit.NewApp(t, nil, regStep[int]("first", motia.Cron("@daily"), motia.Queue("t", motia.Named("a"))))
 	taken := `motia: step "second": trigger 0 (queue "u" named "a"): name is that of trigger 1 (queue "t" named "a") of step "first" already`
 	require.EqualError(t, app.Register(regStep[int]("second", motia.Queue("u", motia.Named("a")))), taken)
 	require.Error(t, app.Register(regStep[int]("second", motia.Queue("u", motia.Named("b"))), regStep[int]("first")))
@@ -70,20 +71,20 @@ func TestANameIsUniqueInTheAppAndFreeAgainWhenItsStepIsRefused(t *testing.T) {
 // A step without names that reads as a named trigger does must not get its messages.
 func TestANamedTriggerNeverSharesTheQueueOfOneWithout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		seen := new(events)
+		seen := new(testkit.List[string])
 		step := func(name string, triggers ...motia.Trigger) motia.Step {
 			return motia.QueueStep(motia.StepConfig{Name: name, Triggers: triggers}, func(data string, _ *motia.FlowContext[motia.None, string]) error {
-				seen.add(name + " " + data)
+				seen.Add(name + " " + data)
 				return nil
 			})
 		}
-		app, _ := newApp(t, nil,
+		app, _ := testkit.NewApp(t, nil,
 			step("named", motia.Queue("t", motia.Named("queue")), motia.Queue("t", motia.Named("named/queue"))),
 			step("@queue", motia.Queue("t")), step("@queue/queue", motia.Queue("t")), step("queue", motia.Queue("queue"), motia.Queue("t")))
 		require.NoError(t, motia.Topic[string]("t").Enqueue(app.Context(t.Context()), "hello"))
-		start(t, app)
+		testkit.Start(t, app)
 		synctest.Wait()
-		require.ElementsMatch(t, []string{"named hello", "named hello", "@queue hello", "@queue/queue hello", "queue hello"}, seen.all())
+		require.ElementsMatch(t, []string{"named hello", "named hello", "@queue hello", "@queue/queue hello", "queue hello"}, seen.All())
 	})
 }
 
@@ -95,7 +96,7 @@ func TestTheNameIsInTheTriggerInfo(t *testing.T) {
 		} else {
 			trigger = motia.HTTP("GET", "/x", motia.Named(name))
 		}
-		app, _ := newApp(t, nil, motia.HTTPStep(motia.StepConfig{Name: "s", Triggers: []motia.Trigger{trigger}},
+		app, _ := testkit.NewApp(t, nil, motia.HTTPStep(motia.StepConfig{Name: "s", Triggers: []motia.Trigger{trigger}},
 			func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[motia.None, motia.None]) (motia.Response, error) {
 				return motia.Response{Body: ctx.Trigger.Name}, nil
 			}))

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 type (
@@ -25,9 +26,9 @@ func stateStep(name string, f func(*stateInput, *stateFlow) error, triggers ...m
 }
 
 // stateRecord is a step that lists the changes it sees.
-func stateRecord(name string, seen *events, triggers ...motia.Trigger) motia.Step {
+func stateRecord(name string, seen *testkit.List[string], triggers ...motia.Trigger) motia.Step {
 	return stateStep(name, func(in *stateInput, _ *stateFlow) error {
-		seen.add(stateText(in))
+		seen.Add(stateText(in))
 		return nil
 	}, triggers...)
 }
@@ -44,23 +45,15 @@ func stateText(in *stateInput) string {
 
 func TestAStateTriggerFiresForEveryCommittedChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen events
-		app, _ := newApp(t, nil, stateRecord("watch", &seen, motia.State()))
-		start(t, app)
+		var seen testkit.List[string]
+		app, _ := testkit.NewApp(t, nil, stateRecord("watch", &seen, motia.State()))
+		testkit.Start(t, app)
 		state := stateOf(t, app)
 		step := func(want string, err error) {
 			t.Helper()
 			require.NoError(t, err)
 			synctest.Wait()
-			var got string
-			if all := seen.all(); len(all) > 0 {
-				got = all[len(all)-1]
-			}
-			require.Equal(t, want, got)
-			seen.mu.Lock()
-			defer seen.mu.Unlock()
-			require.LessOrEqual(t, len(seen.list), 1, "%v", seen.list)
-			seen.list = nil
+			require.Equal(t, want, strings.Join(seen.Take(), " and "))
 		}
 		second := func(_ any, err error) error { return err }
 
@@ -97,18 +90,18 @@ func TestAStateTriggerFiresForEveryCommittedChange(t *testing.T) {
 
 func TestClearFiresForEachKeyOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen events
-		app, _ := newApp(t, nil, stateRecord("watch", &seen, motia.State(motia.InScope("s"))))
+		var seen testkit.List[string]
+		app, _ := testkit.NewApp(t, nil, stateRecord("watch", &seen, motia.State(motia.InScope("s"))))
 		state := stateOf(t, app)
 		for i := range 600 {
 			_, err := state.Set("s", fmt.Sprint(i), i)
 			require.NoError(t, err)
 		}
 		require.NoError(t, state.Clear("s"))
-		start(t, app)
+		testkit.Start(t, app)
 		synctest.Wait()
 		count := make(map[string]int)
-		for _, e := range seen.all() {
+		for _, e := range seen.All() {
 			count[strings.Fields(e)[0]]++
 		}
 		require.Equal(t, map[string]int{"created": 600, "deleted": 600}, count)
@@ -119,9 +112,9 @@ func TestStateTriggersAreNarrowedToScopeAndKey(t *testing.T) {
 	names := []string{"", "a", "a.b", "/", "\x00", "🦄", "*", "=", "\xff", "\xfe", strings.Repeat("k", 64<<10)}
 	synctest.Test(t, func(t *testing.T) {
 		var steps []motia.Step
-		seen := make(map[string]*events)
+		seen := make(map[string]*testkit.List[string])
 		add := func(name string, trigger motia.Trigger) {
-			seen[name] = new(events)
+			seen[name] = new(testkit.List[string])
 			steps = append(steps, stateRecord(name, seen[name], trigger))
 		}
 		add("any", motia.State())
@@ -131,8 +124,8 @@ func TestStateTriggersAreNarrowedToScopeAndKey(t *testing.T) {
 			add("both "+n, motia.State(motia.InScope(n), motia.ForKey(n)))
 			add("typed "+n, motia.Scope[stateAny](n).Trigger(motia.ForKey(n)))
 		}
-		app, _ := newApp(t, nil, steps...)
-		start(t, app)
+		app, _ := testkit.NewApp(t, nil, steps...)
+		testkit.Start(t, app)
 		want := make(map[string][]string)
 		for _, scope := range names {
 			for _, key := range names {
@@ -149,19 +142,19 @@ func TestStateTriggersAreNarrowedToScopeAndKey(t *testing.T) {
 		}
 		synctest.Wait()
 		for name, e := range seen {
-			require.ElementsMatch(t, want[name], e.all(), "%.20q", name)
+			require.ElementsMatch(t, want[name], e.All(), "%.20q", name)
 		}
 	})
 }
 
 func TestAStateTriggersInfoAndDataAreThoseOfTheChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen events
-		app, _ := newApp(t, nil, stateStep("watch", func(_ *stateInput, ctx *stateFlow) error {
-			seen.add(fmt.Sprintf("%+v %s", ctx.Trigger, string(ctx.GetData())))
+		var seen testkit.List[string]
+		app, _ := testkit.NewApp(t, nil, stateStep("watch", func(_ *stateInput, ctx *stateFlow) error {
+			seen.Add(fmt.Sprintf("%+v %s", ctx.Trigger, string(ctx.GetData())))
 			return nil
 		}, motia.State(motia.InScope("other")), motia.State(motia.InScope("s"))))
-		start(t, app)
+		testkit.Start(t, app)
 		_, err := stateOf(t, app).Set("s", "k", 1)
 		require.NoError(t, err)
 		synctest.Wait()
@@ -169,25 +162,25 @@ func TestAStateTriggersInfoAndDataAreThoseOfTheChange(t *testing.T) {
 		require.NoError(t, err)
 		synctest.Wait()
 		info := motia.TriggerInfo{Type: motia.TriggerState, Index: 1, Scope: "s", Key: "k", Attempt: 1}
-		require.Equal(t, []string{fmt.Sprintf("%+v 1", info), fmt.Sprintf("%+v ", info)}, seen.all())
+		require.Equal(t, []string{fmt.Sprintf("%+v 1", info), fmt.Sprintf("%+v ", info)}, seen.All())
 	})
 }
 
 func TestAConditionOfAStateTriggerSeesWhatTheHandlerSees(t *testing.T) {
 	type doc struct{ N int }
 	synctest.Test(t, func(t *testing.T) {
-		var asked, handled events
+		var asked, handled testkit.List[string]
 		const docs motia.Scope[doc] = "docs"
 		step := motia.StateStep(motia.StepConfig{Name: "watch", Triggers: []motia.Trigger{docs.Trigger(motia.When(func(in motia.Input[doc]) bool {
 			change := in.(*motia.StateInput[doc])
-			asked.add(fmt.Sprint(change.Type, change.New))
+			asked.Add(fmt.Sprint(change.Type, change.New))
 			return change.New != nil && change.New.N > 1
 		}))}}, func(in *motia.StateInput[doc], ctx *motia.FlowContext[motia.None, doc]) error {
-			handled.add(fmt.Sprint(in.Type, in.New, ctx.GetData().N))
+			handled.Add(fmt.Sprint(in.Type, in.New, ctx.GetData().N))
 			return nil
 		})
-		app, _ := newApp(t, nil, step)
-		start(t, app)
+		app, _ := testkit.NewApp(t, nil, step)
+		testkit.Start(t, app)
 		ctx := app.Context(t.Context())
 		for n := range 3 {
 			_, err := docs.Set(ctx, "k", doc{n})
@@ -196,18 +189,18 @@ func TestAConditionOfAStateTriggerSeesWhatTheHandlerSees(t *testing.T) {
 		_, _, err := docs.Delete(ctx, "k")
 		require.NoError(t, err)
 		synctest.Wait()
-		require.Equal(t, []string{"created&{0}", "updated&{1}", "updated&{2}", "deleted<nil>"}, asked.all())
-		require.Equal(t, []string{"updated&{2} 2"}, handled.all())
+		require.Equal(t, []string{"created&{0}", "updated&{1}", "updated&{2}", "deleted<nil>"}, asked.All())
+		require.Equal(t, []string{"updated&{2} 2"}, handled.All())
 	})
 }
 
 func TestAValueThatIsNoMoreNeedNotBeValid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got events
-		app, _ := newApp(t, nil, motia.StateStep(motia.StepConfig{Name: "watch", Triggers: []motia.Trigger{motia.State(motia.InScope("s"))}},
+		var got testkit.List[string]
+		app, _ := testkit.NewApp(t, nil, motia.StateStep(motia.StepConfig{Name: "watch", Triggers: []motia.Trigger{motia.State(motia.InScope("s"))}},
 			func(in *motia.StateInput[struct{ N int }], _ *motia.FlowContext[motia.None, struct{ N int }]) error {
 				if in.Old != nil && in.New != nil && in.Old.N == 0 && in.New.N == 7 {
-					got.add("repaired")
+					got.Add("repaired")
 				}
 				return nil
 			}))
@@ -216,8 +209,8 @@ func TestAValueThatIsNoMoreNeedNotBeValid(t *testing.T) {
 		require.NoError(t, err)
 		_, err = state.Set("s", "k", map[string]int{"N": 7})
 		require.NoError(t, err)
-		start(t, app)
+		testkit.Start(t, app)
 		synctest.Wait()
-		require.Equal(t, []string{"repaired"}, got.all())
+		require.Equal(t, []string{"repaired"}, got.All())
 	})
 }

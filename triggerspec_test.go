@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 func TestASpecSaysWhatTheTriggerSays(t *testing.T) {
@@ -81,7 +82,7 @@ func TestStepsCanBeReadWithoutAnApp(t *testing.T) {
 }
 
 func TestStepsAreSortedByNameAndOnlyThoseThatAreRegistered(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	require.Empty(t, app.Steps())
 	require.NoError(t, app.Register(regStep[int]("c", motia.Queue("t")), regStep[int]("a", motia.Queue("t"))))
 	require.Error(t, app.Register(regStep[int]("0", motia.Queue("t")), regStep[int]("1", motia.Queue(""))))
@@ -99,7 +100,7 @@ func TestWhatIsReadFromAnAppIsACopy(t *testing.T) {
 		Enqueues: []string{"t"}, VirtualEnqueues: []string{"u"}, VirtualSubscribes: []string{"v"}, Flows: []string{"w"},
 	}
 	step := motia.NewStep(config, func(motia.Input[any], *motia.Ctx[any]) (motia.Response, error) { return motia.Response{}, nil })
-	app, _ := newApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: string(regStream)}}}, step)
+	app, _ := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: string(regStream)}}}, step)
 	describe := func() []string {
 		steps := app.Steps()
 		all := []string{marshal(t, steps[0].Config())}

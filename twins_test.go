@@ -19,9 +19,10 @@ import (
 
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
-// form is a way to read and write values: state or a stream, typed or not. The values are noteItems with a number.
+// form is a way to read and write values: state or a stream, typed or not. The values are Notes with a number.
 type form struct {
 	load   func(key string) (n int, revision uint64, err error)
 	set    func(key string, n int, condition ...motia.RevisionOption) (revision uint64, err error)
@@ -35,8 +36,8 @@ type form struct {
 // forms are all of them, for an app that has the stream "notes".
 func forms(t testing.TB, app *motia.App) map[string]form {
 	ctx := app.Context(t.Context())
-	const scope motia.Scope[noteItem] = "typed"
-	state, notes := stateOf(t, app), streamsOf(t, app).Get("notes")
+	const scope motia.Scope[testkit.Note] = "typed"
+	state, notes := stateOf(t, app), testkit.StreamsOf(t, app).Get("notes")
 	return map[string]form{
 		"Scope": {
 			load: func(key string) (int, uint64, error) {
@@ -48,7 +49,7 @@ func forms(t testing.TB, app *motia.App) map[string]form {
 				for _, c := range condition {
 					opts = append(opts, c)
 				}
-				change, err := scope.Set(ctx, key, noteItem{N: n}, opts...)
+				change, err := scope.Set(ctx, key, testkit.Note{N: n}, opts...)
 				return change.Revision, err
 			},
 			update: func(key string, ops ...motia.UpdateOption) (uint64, error) {
@@ -70,7 +71,7 @@ func forms(t testing.TB, app *motia.App) map[string]form {
 		},
 		"StateManager": {
 			load: func(key string) (int, uint64, error) {
-				var v noteItem
+				var v testkit.Note
 				revision, err := state.Load("untyped", key, &v)
 				return v.N, revision, err
 			},
@@ -79,7 +80,7 @@ func forms(t testing.TB, app *motia.App) map[string]form {
 				for _, c := range condition {
 					opts = append(opts, c)
 				}
-				change, err := state.Set("untyped", key, noteItem{N: n}, opts...)
+				change, err := state.Set("untyped", key, testkit.Note{N: n}, opts...)
 				return change.Revision, err
 			},
 			update: func(key string, ops ...motia.UpdateOption) (uint64, error) {
@@ -101,38 +102,40 @@ func forms(t testing.TB, app *motia.App) map[string]form {
 		},
 		"StreamName": {
 			load: func(key string) (int, uint64, error) {
-				v, revision, err := noteStream.Load(ctx, "typed", key)
+				v, revision, err := testkit.Notes.Load(ctx, "typed", key)
 				return v.N, revision, err
 			},
 			set: func(key string, n int, condition ...motia.RevisionOption) (uint64, error) {
-				change, err := noteStream.Set(ctx, "typed", key, noteItem{N: n}, condition...)
+				change, err := testkit.Notes.Set(ctx, "typed", key, testkit.Note{N: n}, condition...)
 				return change.Revision, err
 			},
 			update: func(key string, ops ...motia.UpdateOption) (uint64, error) {
-				change, err := noteStream.Update(ctx, "typed", key, ops...)
+				change, err := testkit.Notes.Update(ctx, "typed", key, ops...)
 				return change.Revision, err
 			},
 			modify: func(key string, change func(int) (int, error)) (uint64, error) {
-				made, err := noteStream.Modify(ctx, "typed", key, modifyNote(change))
+				made, err := testkit.Notes.Modify(ctx, "typed", key, modifyNote(change))
 				return made.Revision, err
 			},
 			delete: func(key string, condition ...motia.RevisionOption) error {
-				_, _, err := noteStream.Delete(ctx, "typed", key, condition...)
+				_, _, err := testkit.Notes.Delete(ctx, "typed", key, condition...)
 				return err
 			},
-			list: func(opts ...motia.ListOption) ([]int, error) { return numbers(noteStream.List(ctx, "typed", opts...)) },
+			list: func(opts ...motia.ListOption) ([]int, error) {
+				return numbers(testkit.Notes.List(ctx, "typed", opts...))
+			},
 			all: func(opts ...motia.ListOption) iter.Seq2[motia.Item[int], error] {
-				return numbered(noteStream.All(ctx, "typed", opts...))
+				return numbered(testkit.Notes.All(ctx, "typed", opts...))
 			},
 		},
 		"StreamHandle": {
 			load: func(key string) (int, uint64, error) {
-				var v noteItem
+				var v testkit.Note
 				revision, err := notes.Load("untyped", key, &v)
 				return v.N, revision, err
 			},
 			set: func(key string, n int, condition ...motia.RevisionOption) (uint64, error) {
-				change, err := notes.Set("untyped", key, noteItem{N: n}, condition...)
+				change, err := notes.Set("untyped", key, testkit.Note{N: n}, condition...)
 				return change.Revision, err
 			},
 			update: func(key string, ops ...motia.UpdateOption) (uint64, error) {
@@ -155,10 +158,10 @@ func forms(t testing.TB, app *motia.App) map[string]form {
 	}
 }
 
-func modifyNote(change func(int) (int, error)) func(noteItem) (noteItem, error) {
-	return func(v noteItem) (noteItem, error) {
+func modifyNote(change func(int) (int, error)) func(testkit.Note) (testkit.Note, error) {
+	return func(v testkit.Note) (testkit.Note, error) {
 		n, err := change(v.N)
-		return noteItem{N: n}, err
+		return testkit.Note{N: n}, err
 	}
 }
 
@@ -168,20 +171,20 @@ func modifyJSON(change func(int) (int, error)) func(json.RawMessage) (any, error
 		if err == nil {
 			n, err = change(n)
 		}
-		return noteItem{N: n}, err
+		return testkit.Note{N: n}, err
 	}
 }
 
-// number returns that of a noteItem or its JSON, 0 where there is none.
+// number returns that of a testkit.Note or its JSON, 0 where there is none.
 func number(v any) (int, error) {
 	switch v := v.(type) {
-	case noteItem:
+	case testkit.Note:
 		return v.N, nil
 	case json.RawMessage:
 		if v == nil {
 			return 0, nil
 		}
-		var note noteItem
+		var note testkit.Note
 		err := json.Unmarshal(v, &note)
 		return note.N, err
 	}
@@ -257,8 +260,8 @@ func TestEveryFormIsModifiedWithoutLoss(t *testing.T) {
 }
 
 func TestAnUntypedModifyTellsAMissingValueFromNull(t *testing.T) {
-	app := streamNotesApp(t)
-	state, notes := stateOf(t, app), streamsOf(t, app).Get("notes")
+	app := testkit.NotesApp(t)
+	state, notes := stateOf(t, app), testkit.StreamsOf(t, app).Get("notes")
 	modify := map[string]func(func(json.RawMessage) (any, error)) (motia.Change, error){
 		"state":  func(f func(json.RawMessage) (any, error)) (motia.Change, error) { return state.Modify("s", "k", f) },
 		"stream": func(f func(json.RawMessage) (any, error)) (motia.Change, error) { return notes.Modify("s", "k", f) },
@@ -348,7 +351,7 @@ func TestAListBeginsAndEndsAsItsOptionsSay(t *testing.T) {
 }
 
 func TestAnIterationThatIsNotTypedYieldsNullsAndCopies(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	state := stateOf(t, app)
 	for key, value := range map[string]any{"a": nil, "b": []int{1}} {
 		_, err := state.Set("s", key, value)
@@ -397,7 +400,7 @@ func blockedBackend() *driver.Backend {
 
 func TestAnUntypedCallCanHaveADeadlineOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, _ := newApp(t, &motia.Options{Backend: blockedBackend(), Streams: []motia.StreamConfig{{Name: "notes"}}})
+		app, _ := testkit.NewApp(t, &motia.Options{Backend: blockedBackend(), Streams: []motia.StreamConfig{{Name: "notes"}}})
 		inv, _ := motia.FromContext(app.Context(t.Context()))
 		same := func(old json.RawMessage) (any, error) { return old, nil }
 		first := func(items iter.Seq2[motia.Item[json.RawMessage], error]) (failed error) {
@@ -467,13 +470,13 @@ func TestAnUntypedCallRemainsOfItsInvocationWhateverItsContext(t *testing.T) {
 				return nil
 			})
 		traces := make(chan string, 2)
-		app, _ := newApp(t, &motia.Options{StepMiddleware: []motia.StepMiddleware{
+		app, _ := testkit.NewApp(t, &motia.Options{StepMiddleware: []motia.StepMiddleware{
 			func(ctx context.Context, inv *motia.Invocation, next motia.StepFunc) (motia.Response, error) {
 				traces <- inv.TraceID
 				return next(ctx)
 			},
 		}}, writes, follows)
-		start(t, app)
+		testkit.Start(t, app)
 		require.Equal(t, `motia: set state "s" key "k" from step "writes": context canceled`, <-causes)
 		require.Equal(t, <-traces, <-causes, "the trigger goes on with the trace of the write")
 	})
@@ -481,7 +484,7 @@ func TestAnUntypedCallRemainsOfItsInvocationWhateverItsContext(t *testing.T) {
 
 func TestUntypedCallsOfAHandlerEndWithTheContextOfItsMiddleware(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, _ := newApp(t, &motia.Options{Backend: blockedBackend(), StepMiddleware: []motia.StepMiddleware{
+		app, _ := testkit.NewApp(t, &motia.Options{Backend: blockedBackend(), StepMiddleware: []motia.StepMiddleware{
 			func(ctx context.Context, _ *motia.Invocation, next motia.StepFunc) (motia.Response, error) {
 				short, cancel := context.WithTimeout(ctx, time.Second)
 				defer cancel()

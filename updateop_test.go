@@ -13,6 +13,7 @@ import (
 
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // updateBackends are the two ways in which an update is made atomic.
@@ -87,7 +88,7 @@ func TestUpdateOperationsDoWhatTheySay(t *testing.T) {
 	} {
 		for how, backend := range updateBackends {
 			t.Run(c.name+" "+how, func(t *testing.T) {
-				app, _ := newApp(t, &motia.Options{Backend: backend()})
+				app, _ := testkit.NewApp(t, &motia.Options{Backend: backend()})
 				got, err := updateText(t, stateOf(t, app), c.doc, c.ops...)
 				require.NoError(t, err)
 				require.Equal(t, c.want, got)
@@ -127,7 +128,7 @@ func TestAnOperationThatDoesNotFitFailsTheWholeUpdate(t *testing.T) {
 		{motia.UpdateOp{}, "", "unknown operation"},
 	} {
 		for how, backend := range updateBackends {
-			app, _ := newApp(t, &motia.Options{Backend: backend()})
+			app, _ := testkit.NewApp(t, &motia.Options{Backend: backend()})
 			_, err := updateText(t, stateOf(t, app), doc, motia.Set("before", 1), c.op, motia.Set("after", 1))
 			var misfit *motia.UpdateError
 			require.ErrorAs(t, err, &misfit, "%s: %s", how, c.reason)
@@ -138,7 +139,7 @@ func TestAnOperationThatDoesNotFitFailsTheWholeUpdate(t *testing.T) {
 			assert.ErrorContains(t, err, `update state "docs" key "d"`)
 		}
 	}
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	_, err := updateText(t, stateOf(t, app), "", motia.Set("a", 1), motia.Increment("a.b", 1))
 	var misfit *motia.UpdateError
 	require.ErrorAs(t, err, &misfit)
@@ -146,7 +147,7 @@ func TestAnOperationThatDoesNotFitFailsTheWholeUpdate(t *testing.T) {
 }
 
 func TestIntegersStayExactToTheEdgesOfInt64AndUint64(t *testing.T) {
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	state := stateOf(t, app)
 	for _, c := range []struct {
 		start string
@@ -206,7 +207,7 @@ func TestOperationsHaveAJSONFormThatClientsCanSend(t *testing.T) {
 		text, err := json.Marshal(op)
 		require.NoError(t, err, c.wire)
 		require.NoError(t, json.Unmarshal(text, &again), string(text))
-		app, _ := newApp(t, nil)
+		app, _ := testkit.NewApp(t, nil)
 		state := stateOf(t, app)
 		want, err := updateText(t, state, doc, c.same)
 		require.NoError(t, err)
@@ -220,7 +221,7 @@ func TestOperationsHaveAJSONFormThatClientsCanSend(t *testing.T) {
 
 	var ops motia.UpdateOps
 	require.NoError(t, json.Unmarshal([]byte(`[{"type":"set","path":"a","value":1},{"type":"increment","path":"a","by":1}]`), &ops))
-	app, _ := newApp(t, nil)
+	app, _ := testkit.NewApp(t, nil)
 	got, err := updateText(t, stateOf(t, app), "", ops...)
 	require.NoError(t, err)
 	require.Equal(t, `{"a":2}`, got)
@@ -243,7 +244,7 @@ func TestOperationsHaveAJSONFormThatClientsCanSend(t *testing.T) {
 func TestUpdateIsAtomicUnderContention(t *testing.T) {
 	for how, backend := range updateBackends {
 		t.Run(how, func(t *testing.T) {
-			app, _ := newApp(t, &motia.Options{Backend: backend()})
+			app, _ := testkit.NewApp(t, &motia.Options{Backend: backend()})
 			const writers, times = 8, 10_000
 			var group sync.WaitGroup
 			for w := range writers {

@@ -85,7 +85,7 @@ func TestAJoinToAnUndeclaredStreamIsAnswered(t *testing.T) {
 
 func TestOnJoinAndOnLeaveAreCalledOnceForEachRoomWithThePrincipal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		calls := new(testkit.List)
+		calls := new(testkit.List[string])
 		note := func(what string, j motia.StreamJoin) {
 			calls.Add(fmt.Sprintf("%s %s/%s/%s %v", what, j.Stream, j.GroupID, j.ItemID, j.Principal))
 		}
@@ -126,7 +126,7 @@ func TestOnJoinAndOnLeaveAreCalledOnceForEachRoomWithThePrincipal(t *testing.T) 
 
 func TestAnOnLeaveThatPanicsOrHangsHarmsNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		calls := new(testkit.List)
+		calls := new(testkit.List[string])
 		app, l, log := socketApp(t, limited(motia.StreamLimits{AuthTimeout: time.Second}), motia.StreamConfig{
 			OnLeave: func(ctx context.Context, j motia.StreamJoin) {
 				calls.Add(j.GroupID)
@@ -157,7 +157,7 @@ func TestAnOnLeaveThatPanicsOrHangsHarmsNobodyElse(t *testing.T) {
 // A client that disconnects while OnJoin runs has joined and left, and leaves nothing behind.
 func TestAClientThatVanishesInTheMiddleOfAJoinLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		calls := new(testkit.List)
+		calls := new(testkit.List[string])
 		app, l, _ := socketApp(t, motia.Options{}, motia.StreamConfig{
 			OnJoin:   func(context.Context, motia.StreamJoin) error { time.Sleep(time.Second); calls.Add("join"); return nil },
 			OnLeave:  func(context.Context, motia.StreamJoin) { calls.Add("leave") },

@@ -132,7 +132,7 @@ func TestNamesInThePathOfAStreamArePercentEncoded(t *testing.T) {
 
 func TestAStreamThatCannotBeginIsAProblem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var joins, leaves testkit.List
+		var joins, leaves testkit.List[string]
 		app := sseApp(t, motia.Options{
 			StreamServer: motia.StreamServerOptions{
 				Origins: []string{"*.example.com"},
@@ -241,7 +241,7 @@ func TestPagesOfAllowedOriginsMayReadStreams(t *testing.T) {
 
 func TestHEADAsksWithoutJoining(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen testkit.List
+		var seen testkit.List[string]
 		app := sseApp(t, motia.Options{StreamServer: motia.StreamServerOptions{Auth: func(context.Context, *http.Request) (any, error) { return "ann", nil }}}, motia.StreamConfig{
 			OnJoin:   func(context.Context, motia.StreamJoin) error { seen.Add("join"); return nil },
 			OnLeave:  func(context.Context, motia.StreamJoin) { seen.Add("leave") },
@@ -296,7 +296,7 @@ func TestAnIdleStreamIsKeptAliveByComments(t *testing.T) {
 
 func TestShutdownEndsStreamsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var left testkit.List
+		var left testkit.List[string]
 		app := sseApp(t, motia.Options{}, motia.StreamConfig{
 			OnLeave: func(_ context.Context, join motia.StreamJoin) { left.Add(join.GroupID + "/" + join.ItemID) },
 		})
@@ -319,7 +319,7 @@ func TestShutdownEndsStreamsAtOnce(t *testing.T) {
 
 func TestAClientThatIsGoneIsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var left testkit.List
+		var left testkit.List[string]
 		app := sseApp(t, motia.Options{}, motia.StreamConfig{OnLeave: func(context.Context, motia.StreamJoin) { left.Add("left") }})
 		s := sseServe(t, app)
 		stream := sseOpen(t, s, "/notes/g")
@@ -345,7 +345,7 @@ func TestAClientThatIsGoneIsNoticed(t *testing.T) {
 
 // A writer that cannot flush cannot stream.
 func TestAStreamNeedsAWriterThatFlushes(t *testing.T) {
-	var left testkit.List
+	var left testkit.List[string]
 	app := sseApp(t, motia.Options{}, motia.StreamConfig{OnLeave: func(context.Context, motia.StreamJoin) { left.Add("left") }})
 	recorder := httptest.NewRecorder()
 	app.StreamHandler().ServeHTTP(struct{ http.ResponseWriter }{recorder}, httptest.NewRequest(http.MethodGet, "/notes/g", nil))

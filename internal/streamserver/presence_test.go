@@ -255,7 +255,7 @@ func TestWhatIsNoMemberInTheBackendHarmsNobody(t *testing.T) {
 // Presence concerns only those who follow the group: it starts no step.
 func TestPresenceFiresNoStreamTrigger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fired := new(testkit.List)
+		fired := new(testkit.List[string])
 		app, _ := testkit.NewApp(t, &motia.Options{StreamServer: motia.StreamServerOptions{Auth: authByToken}, Streams: []motia.StreamConfig{{Name: "notes", Presence: presentAs}}},
 			motia.StreamStep(motia.StepConfig{Name: "any", Triggers: []motia.Trigger{testkit.Notes.Trigger()}},
 				func(in *motia.StreamInput[testkit.Note], _ *motia.FlowContext[motia.None, testkit.Note]) error {

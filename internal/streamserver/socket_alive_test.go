@@ -52,7 +52,7 @@ func TestAHalfOpenSocketIsCutOff(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				left := new(testkit.List)
+				left := new(testkit.List[string])
 				app, l, _ := socketApp(t, motia.Options{}, motia.StreamConfig{
 					OnLeave:  func(context.Context, motia.StreamJoin) { left.Add("left") },
 					Presence: func(any) motia.Member { return motia.Member{ID: "x"} },

@@ -323,7 +323,7 @@ func TestRandomBytesAfterTheHandshakeLeaveNothingBehind(t *testing.T) {
 
 func TestAStormOfJoinsAndLeavesLeavesNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var joins, leaves testkit.List
+		var joins, leaves testkit.List[string]
 		app, l, _ := socketApp(t, limited(motia.StreamLimits{FrameRate: 1_000_000}), motia.StreamConfig{
 			Presence: func(any) motia.Member { return motia.Member{ID: "x"} },
 			OnJoin:   func(context.Context, motia.StreamJoin) error { joins.Add(""); return nil },

@@ -18,7 +18,7 @@ import (
 
 func TestAShutdownSendsClientsAwayAndTellsOnLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		left := new(testkit.List)
+		left := new(testkit.List[string])
 		app, l, _ := socketApp(t, motia.Options{}, motia.StreamConfig{
 			OnLeave: func(ctx context.Context, j motia.StreamJoin) {
 				_, err := authUsers.Set(ctx, "left", j.GroupID) // the backend is still there
@@ -55,7 +55,7 @@ func TestAClientThatDoesNotAnswerHoldsUpNoShutdown(t *testing.T) {
 	for name, reads := range map[string]bool{"reads but does not close": true, "does not even read": false} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				left := new(testkit.List)
+				left := new(testkit.List[string])
 				app, l, _ := socketApp(t, motia.Options{}, motia.StreamConfig{
 					OnLeave: func(context.Context, motia.StreamJoin) { left.Add("left") },
 				})

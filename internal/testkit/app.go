@@ -78,23 +78,3 @@ func (l *Log) Records(t testing.TB, message string) []map[string]any {
 	}
 	return found
 }
-
-// List is what handlers have noted, in order. The zero value is empty.
-type List struct {
-	mu   sync.Mutex
-	list []string
-}
-
-// Add notes something.
-func (l *List) Add(s string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.list = append(l.list, s)
-}
-
-// All returns everything that was noted.
-func (l *List) All() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return append([]string(nil), l.list...)
-}

@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -67,4 +68,19 @@ func NoNote(t testing.TB, sub *motia.Subscription[Note]) {
 	defer cancel()
 	event, err := sub.Next(ctx)
 	require.ErrorIs(t, err, context.DeadlineExceeded, "%+v", event)
+}
+
+// NoteText describes an event: group/item type, then the number of the note, or name and payload, or the items.
+func NoteText(in motia.StreamInput[Note]) string {
+	at := in.GroupID + "/" + in.ItemID + " " + string(in.Event.Type)
+	switch in.Event.Type {
+	case motia.EventSent:
+		return fmt.Sprintf("%s %s %s", at, in.Event.Name, in.Event.Payload)
+	case motia.EventSync, motia.EventResync:
+		for _, item := range in.Event.Items {
+			at += fmt.Sprintf(" %s=%d", item.ID, item.Data.N)
+		}
+		return at
+	}
+	return fmt.Sprintf("%s %d", at, in.Event.Data.N)
 }
