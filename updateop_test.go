@@ -144,6 +144,10 @@ func TestAnOperationThatDoesNotFitFailsTheWholeUpdate(t *testing.T) {
 	var misfit *motia.UpdateError
 	require.ErrorAs(t, err, &misfit)
 	require.Equal(t, motia.UpdateError{Index: 1, Op: "increment", Path: "a.b", Reason: misfit.Reason}, *misfit)
+
+	_, err = stateOf(t, app).Update("docs", "list", motia.Set("a", 1), motia.IfRevision(0), motia.UpdateOps{motia.Set("b", 1), motia.Delete("c")}, nil, motia.Merge("b", nil))
+	require.ErrorAs(t, err, &misfit)
+	require.Equal(t, 3, misfit.Index, "the operations count as one list, and nothing else does")
 }
 
 func TestIntegersStayExactToTheEdgesOfInt64AndUint64(t *testing.T) {
