@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -325,7 +324,7 @@ func (r *registration) identify(b *binding, same map[string]*binding) error {
 	if t.kind == "" || t.kind == TriggerHTTP {
 		return nil
 	}
-	b.subscription = t.subscriptionID(b.step.config.Name)
+	b.subscription = t.subscription(b.step.config.Name).ID()
 	if t.kind == TriggerCron {
 		b.topics = []string{wire.CronTopic(b.subscription)}
 	}
@@ -336,45 +335,15 @@ func (r *registration) identify(b *binding, same map[string]*binding) error {
 	return nil
 }
 
-// subscriptionID returns what a durable backend keeps the trigger's messages under, see [Trigger] and [Named]. All parts
-// are escaped: only the ids of named triggers begin with an @, and no id holds a colon.
-func (t *Trigger) subscriptionID(step string) string {
-	var source, rest []string // what the trigger listens to, and what its name would stand for
-	switch t.kind {
-	case TriggerQueue:
-		source = []string{t.topic}
-	case TriggerCron:
-		rest = []string{t.expression}
-		if t.zone != "" {
-			rest = append(rest, t.zone)
-		}
-	case TriggerState:
-		// The changes of a scope go to a topic of its own and to that of all scopes. A subscription that was bound to one
-		// and later to the other as well would get them twice.
-		source, rest = []string{optional(t.scope)}, []string{optional(t.key)}
-	case TriggerStream:
-		source, rest = []string{t.stream}, []string{optional(t.group), optional(t.item)}
+// subscription returns what identifies the trigger's queue, see [Trigger] and [Named].
+func (t *Trigger) subscription(step string) *wire.Subscription {
+	return &wire.Subscription{
+		Step: step, Kind: string(t.kind), Name: t.name,
+		Topic:      t.topic,
+		Expression: t.expression, Zone: t.zone,
+		Scope: t.scope, Key: t.key,
+		Stream: t.stream, Group: t.group, Item: t.item,
 	}
-	if t.name != "" {
-		return "@" + joinEscaped(slices.Concat([]string{string(t.kind), t.name}, source))
-	}
-	return joinEscaped(slices.Concat([]string{step, string(t.kind)}, source, rest))
-}
-
-// joinEscaped joins parts so that different ones stay different.
-func joinEscaped(parts []string) string {
-	for i := range parts {
-		parts[i] = url.QueryEscape(parts[i])
-	}
-	return strings.Join(parts, "/")
-}
-
-// optional tells nil from the empty string.
-func optional(s *string) string {
-	if s == nil {
-		return "*"
-	}
-	return "=" + *s
 }
 
 // clone keeps a caller's later changes out of the step.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"strconv"
 )
 
 // TriggerType is the kind of a trigger.
@@ -276,17 +277,16 @@ func (t *Trigger) describe() string {
 	case TriggerCron:
 		return fmt.Sprintf("cron %q", t.expression)
 	case TriggerState:
-		switch {
-		case t.scope != nil && t.key != nil:
-			return fmt.Sprintf("state %q key %q", *t.scope, *t.key)
-		case t.scope != nil:
-			return fmt.Sprintf("state %q", *t.scope)
-		case t.key != nil:
-			return fmt.Sprintf("state key %q", *t.key)
-		}
-		return "state"
+		return "state" + narrowed(" ", t.scope) + narrowed(" key ", t.key)
 	case TriggerStream:
-		return fmt.Sprintf("stream %q", t.stream)
+		return fmt.Sprintf("stream %q", t.stream) + narrowed(" group ", t.group) + narrowed(" item ", t.item)
 	}
 	return "the zero Trigger"
+}
+
+func narrowed(what string, filter *string) string {
+	if filter == nil {
+		return ""
+	}
+	return what + strconv.Quote(*filter)
 }

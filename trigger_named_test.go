@@ -35,7 +35,7 @@ func TestTwinsAreRefusedUnlessTheyHaveNames(t *testing.T) {
 		"state, scope of a star":   {[]motia.Trigger{motia.State(motia.InScope("*")), motia.State()}, ""},
 		"state, key":               {[]motia.Trigger{motia.State(motia.ForKey("x")), motia.State(motia.ForKey("y")), motia.State(motia.ForKey(""))}, ""},
 		"stream":                   {[]motia.Trigger{regStream.Trigger(), regStream.Trigger(always)}, twin(`stream "reg-stream"`)},
-		"stream, item":             {[]motia.Trigger{regStream.Trigger(motia.ForItem("x")), regStream.Trigger(motia.ForItem("x"), always)}, twin(`stream "reg-stream"`)},
+		"stream, item":             {[]motia.Trigger{regStream.Trigger(motia.ForItem("x")), regStream.Trigger(motia.ForItem("x"), always)}, twin(`stream "reg-stream" item "x"`)},
 		"stream, group or item":    {[]motia.Trigger{regStream.Trigger(motia.ForItem("x")), regStream.Trigger(motia.InGroup("x"))}, ""},
 		"queue, one name":          {[]motia.Trigger{motia.Queue("t", always), motia.Queue("t", named)}, ""},
 		"cron, names":              {[]motia.Trigger{motia.Cron("@daily", named), motia.Cron("@daily", motia.Named("b"))}, ""},

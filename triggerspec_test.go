@@ -133,3 +133,21 @@ func TestWhatIsReadFromAnAppIsACopy(t *testing.T) {
 	require.EqualError(t, err, `motia: step "s" enqueues to topic "t", which no step consumes; if others do, declare it in VirtualEnqueues`)
 	require.Equal(t, []string{`topic "v" of step "s" is enqueued by no step`}, notes)
 }
+
+func TestATriggerDescribesItself(t *testing.T) {
+	for want, trigger := range map[string]motia.Trigger{
+		"the zero Trigger":      {},
+		`http GET /x named "n"`: motia.HTTP("GET", "/x", motia.Named("n")),
+		`queue "t"`:             motia.Queue("t"),
+		`cron "@daily"`:         motia.Cron("@daily", motia.InZone("UTC")),
+		"state":                 motia.State(),
+		`state "a"`:             motia.State(motia.InScope("a")),
+		`state key ""`:          motia.State(motia.ForKey("")),
+		`state "a" key "\""`:    motia.State(motia.InScope("a"), motia.ForKey(`"`)),
+		`stream "s"`:            motia.Stream("s"),
+		`stream "s" item "i"`:   motia.Stream("s", motia.ForItem("i")),
+		`stream "s" group "g" item "i" named "n"`: motia.Stream("s", motia.InGroup("g"), motia.ForItem("i"), motia.Named("n")),
+	} {
+		require.Equal(t, want, trigger.String())
+	}
+}

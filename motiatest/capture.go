@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync"
 
-	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
 )
 
@@ -64,13 +63,6 @@ func (q *captureQueue) Bind(_ context.Context, topic, id string, config driver.S
 	c.subscriptions = append(c.subscriptions, sub)
 	c.consumed[id] = make(chan struct{})
 	return nil
-}
-
-// complete is told the steps once they are registered.
-func (c *capture) complete(steps []motia.Step) {
-	for _, sub := range c.subscriptions {
-		sub.complete(steps)
-	}
 }
 
 func (q *captureQueue) Consume(ctx context.Context, id string, options driver.ConsumeOptions, handle driver.Handler) error {

@@ -60,7 +60,7 @@ func Invoke[T any](t TB, step motia.Step, input motia.Input[T]) *Result {
 		t.Fatalf("motiatest: the step is not valid:\n%v", err)
 		return new(Result)
 	}
-	c.complete(app.Steps())
+	complete(c.subscriptions, app.Steps())
 	if f.request != nil {
 		return host.serve(app, f.request)
 	}

@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"net/url"
-	"strings"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/motia-go/motia"
@@ -28,65 +27,40 @@ func (r *recorder) backend(inner *driver.Backend) *driver.Backend {
 	return &outer
 }
 
-// subscription is what is known about a subscription. Its id says it: step/kind/details, or @kind/name/details for a
-// trigger with a name, each escaped.
+// subscription is what is known about a subscription.
 type subscription struct {
 	id, step   string
 	kind       motia.TriggerType
-	name       string // of the trigger
-	trigger    string // described as motia.Trigger does
+	trigger    string // as motia.Trigger describes itself
 	expression string // of a schedule
 	topics     []string
 	maxRetries int
 }
 
+// newSubscription returns what the id says. For triggers with a name that is not even the step; see complete.
 func newSubscription(id string) *subscription {
-	parts := strings.Split(id, "/")
-	for i, part := range parts {
-		if plain, err := url.QueryUnescape(part); err == nil {
-			parts[i] = plain
-		}
-	}
-	s := &subscription{id: id}
-	if len(parts) < 2 {
-		return s
-	}
-	if strings.HasPrefix(id, "@") {
-		s.kind, s.name = motia.TriggerType(parts[0][1:]), parts[1]
-		return s
-	}
-	s.step, s.kind = parts[0], motia.TriggerType(parts[1])
-	s.describe(parts[2:])
-	return s
+	step, kind := wire.StepAndKind(id)
+	return &subscription{id: id, step: step, kind: motia.TriggerType(kind), trigger: kind}
 }
 
-// describe describes the trigger by what the id says of it.
-func (s *subscription) describe(details []string) {
-	if s.kind == motia.TriggerCron && len(details) > 0 {
-		s.expression = details[0]
-		details = details[:1] // without the zone
-	}
-	s.trigger = string(s.kind)
-	for i, detail := range details {
-		if s.kind == motia.TriggerState || s.kind == motia.TriggerStream && i > 0 {
-			var narrowed bool
-			if detail, narrowed = strings.CutPrefix(detail, "="); !narrowed {
-				continue
-			}
-		}
-		s.trigger += fmt.Sprintf(" %q", detail)
-	}
-}
-
-// complete looks up what the id of a trigger with a name does not say.
-func (s *subscription) complete(steps []motia.Step) {
-	if s.name == "" {
-		return
+// complete adds what the registered steps say of their subscriptions.
+func complete(subscriptions []*subscription, steps []motia.Step) {
+	byID := make(map[string]*subscription)
+	for _, s := range subscriptions {
+		byID[s.id] = s
 	}
 	for _, step := range steps {
 		config := step.Config()
 		for _, t := range config.Triggers {
-			if spec := t.Spec(); spec.Type == s.kind && spec.Name == s.name {
+			spec := t.Spec()
+			id := wire.Subscription{
+				Step: config.Name, Kind: string(spec.Type), Name: spec.Name,
+				Topic:      spec.Topic,
+				Expression: spec.Expression, Zone: spec.Zone,
+				Scope: spec.Scope, Key: spec.Key,
+				Stream: spec.Stream, Group: spec.Group, Item: spec.Item,
+			}
+			if s := byID[id.ID()]; s != nil {
 				s.step, s.trigger, s.expression = config.Name, t.String(), spec.Expression
 			}
 		}
@@ -145,9 +119,7 @@ func (r *recorder) bind(topic, id string, config driver.SubscriptionConfig) {
 func (r *recorder) complete(steps []motia.Step) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, s := range r.subscriptions {
-		s.complete(steps)
-	}
+	complete(slices.Collect(maps.Values(r.subscriptions)), steps)
 }
 
 func (q *queue) Publish(ctx context.Context, messages ...driver.Message) error {
