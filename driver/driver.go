@@ -4,23 +4,24 @@
 //
 // A [Backend] bundles three primitives: a [Queue] of durable messages, a [KV] of versioned values and a [Bus] for
 // ephemeral events. Everything else is written once, in the core above them. The core decides what should happen:
-// which step runs, how many at once, what a handler's error means, how values are encoded. The driver decides what
-// is where: durable order, leases, redelivery, dead letters, change records.
+// which step runs, how many at once, what a handler's error means, how values are encoded. The driver is responsible
+// for what is stored: durable order, leases, redelivery, dead letters, change records.
 //
 // # Rules for every method
 //
 //   - All methods may be called concurrently.
-//   - Byte slices passed to a driver belong to the driver from then on, and those it hands out belong to the driver
-//     still: neither side changes a slice that the other has seen.
+//   - Byte slices passed to a driver belong to the driver from then on, and those that it returns or passes on still
+//     do: neither side modifies a slice that the other has seen.
 //   - A method that returns nil has done its work as durably as the backend can.
 //   - A method returns soon after its context ends, with an error that wraps the context's, unless it says otherwise.
-//   - Any string is a legal topic, subscription, group, bucket, scope, key and id: empty, with slashes, with NUL, or
-//     not valid UTF-8. Two different names never collide. A driver may refuse a name that is too long, with an error.
+//   - Any string is a legal topic, subscription, group, bucket, scope, key and id, even if it is empty, contains
+//     slashes or NUL, or is not valid UTF-8. Two different names never collide. A driver may refuse a name that is
+//     too long, with an error.
 //   - After Close a method returns [ErrClosed].
 //
 // Further abilities are optional interfaces, found by assertion on the values in the Backend: [DeadLetters] and
-// [StatsReader] on its Queue, [Updater], [ChangeLog] and [WatchSyncer] on its KV, [SubjectSyncer] on its Bus. Each says
-// what is missing without it. An app whose triggers need a [ChangeLog] fails at registration where there is none.
+// [StatsReader] on its Queue, [Updater], [ChangeLog] and [WatchSyncer] on its KV, [SubjectSyncer] on its Bus. Each
+// says what is missing without it. An app whose triggers need a [ChangeLog] fails at registration if there is none.
 package driver
 
 import (
@@ -28,22 +29,22 @@ import (
 	"errors"
 )
 
-// Errors that drivers return, alone or wrapped with %w. The core puts its own context before them, and drops the "motia: "
-// that is then in the middle.
+// Errors that drivers return, alone or wrapped with %w. The core prefixes them with its own context, and removes the
+// "motia: " that would then be in the middle.
 var (
 	// ErrFull says that a bounded subscription has no room for the messages. None of them was accepted.
 	ErrFull = errors.New("motia: queue is full")
 	// ErrNotFound says that a key or a dead letter does not exist.
 	ErrNotFound = errors.New("motia: not found")
-	// ErrConflict says that a compare-and-set found another revision than the one it was given.
+	// ErrConflict says that a compare-and-set found a different revision from the one it was given.
 	ErrConflict = errors.New("motia: revision conflict")
 	// ErrClosed says that the backend was closed.
 	ErrClosed = errors.New("motia: backend is closed")
-	// ErrLeaseLost says that a delivery has outlived its lease and belongs to another worker, or to nobody, by now.
+	// ErrLeaseLost says that a delivery has outlived its lease: by now it belongs to another worker, or to nobody.
 	ErrLeaseLost = errors.New("motia: lease is lost")
 )
 
-// Backend is one store: its three primitives, what they promise, and how to close them.
+// Backend is one store: its three primitives, the promises they keep, and how to close them.
 type Backend struct {
 	Queue Queue
 	KV    KV
@@ -51,7 +52,8 @@ type Backend struct {
 	// Features says which promises the backend keeps beyond the contract.
 	Features Features
 	// Close releases the backend. Consumers, watchers and change runners have usually ended before it is called;
-	// those that have not end with it. It returns soon after its context ends. Nil means that there is nothing to close.
+	// those that have not ended do so with it. It returns soon after its context ends. Nil means that there is
+	// nothing to close.
 	Close func(ctx context.Context) error
 }
 

@@ -14,50 +14,53 @@ type KV interface {
 	Get(ctx context.Context, key Key) (Entry, error)
 
 	// Put writes a value, or deletes it when options.Delete is set, and returns the entry before and after. An entry
-	// that does not exist is the zero Entry, with a nil Value; so is the new one after a deletion. A value of no
-	// bytes is not nil. Put returns ErrConflict when options.IfRevision does not match, which is checked before
-	// anything else. Deleting a missing key, or writing exactly the bytes that are stored with the same expiry,
-	// changes nothing: the revision stays and nobody is told.
+	// that does not exist is the zero Entry, with a nil Value; so is the new one after a deletion. An empty value is
+	// not nil. Put returns ErrConflict when options.IfRevision does not match, which is checked before anything else.
+	// Deleting a missing key, or writing exactly the bytes that are stored with the same expiry, changes nothing: the
+	// revision stays the same and no watcher is called.
 	Put(ctx context.Context, key Key, value []byte, options PutOptions) (old, new Entry, err error)
 
-	// List returns up to limit entries of a scope, at least 1, ordered by id bytewise, beginning after the given id;
-	// from the start when after is nil. Fewer than limit entries mean the end. It need not be a snapshot: an entry
-	// that is written meanwhile may come in either version.
+	// List returns up to limit entries of a scope, ordered by id bytewise, beginning after the given id, or from the
+	// start if after is nil. limit is at least 1. Fewer than limit entries mean the end. The result need not be a
+	// snapshot: an entry that is written meanwhile may appear in either version.
 	List(ctx context.Context, bucket, scope string, after *string, limit int) ([]Entry, error)
 
 	// Scopes returns up to limit names of the scopes of a bucket that hold entries, ordered bytewise, beginning after
-	// the given one; from the start when after is nil.
+	// the given one, or from the start if after is nil.
 	Scopes(ctx context.Context, bucket string, after *string, limit int) ([]string, error)
 
 	// Watch calls f for each entry of a scope, then once with the zero Entry to mark the end of this snapshot, then
-	// for every later change, until ctx ends, and then returns nil. Deletions come as entries with Deleted set, and
-	// so may values that expire. It calls f one at a time and in the order of the writes to a key, possibly on the
-	// goroutine of a writer. It may leave out a value that was overwritten since, never the last one. Nothing is lost
-	// or doubled between snapshot and changes. f returns soon and does not call the KV; one that is slow holds up
-	// nobody but the writer that runs it.
+	// for every later change, until ctx ends, and then returns nil. Deletions appear as entries with Deleted set, and
+	// so may values that expire. f is called for one entry at a time and in the order of the writes to a key,
+	// possibly on the goroutine of a writer. Watch may omit a value that has since been overwritten, but never the
+	// last one. Nothing is lost or repeated between snapshot and changes. f returns soon and does not call the KV; a
+	// slow f delays only the writer that runs it.
 	Watch(ctx context.Context, bucket, scope string, f func(Entry)) error
 }
 
-// WatchSyncer waits until watchers have caught up with the writes. It is optional for a [KV]. Without it a subscriber of a
-// stream may begin with a snapshot that lacks writes that returned before, which then come as events, and may miss the
-// last events before its end.
+// WatchSyncer waits until watchers have caught up with the writes. It is optional for a [KV]. Without it a subscriber
+// of a stream may begin with a snapshot that lacks earlier writes, which then follow as events, and may miss the last
+// events before its end.
 type WatchSyncer interface {
-	// SyncWatches returns nil when every Watch of the scope on this KV whose f had been called before, at least once, has
-	// been told of every write that had returned before, in whatever process: f has returned for its entry, or for a later one
-	// of the same key. If the Watch was still being told its snapshot, f has also returned for all of that. Later writes,
-	// later watches and watches of other scopes are not waited for.
+	// SyncWatches returns nil once every earlier Watch of the scope on this KV has seen every earlier write, in
+	// whatever process: f has returned for its entry, or for a later one of the same key. An earlier write returned
+	// before this call; the f of an earlier Watch was called at least once before it. If the Watch was still in its
+	// snapshot, f has also returned for all of that. SyncWatches does not wait for later writes, later watches or
+	// watches of other scopes.
 	//
-	// A Watch that ends meanwhile is no longer waited for, and is no error. Without any Watch SyncWatches returns nil at once.
+	// A Watch that ends meanwhile is no longer waited for, which is not an error. Without watches SyncWatches returns
+	// nil at once.
 	//
-	// It is called concurrently, for each subscriber that joins or ends, usually with a deadline of a few seconds. f may take
-	// longer than that: when ctx ends first, SyncWatches returns an error that wraps the context's, and the watches go on. f
-	// does not call it. Writers do not wait for it, nor for watchers because of it.
+	// It is called concurrently, for each subscriber that joins or ends, usually with a deadline of a few seconds. f
+	// may take longer than that: when ctx ends first, SyncWatches returns an error that wraps the context's, and the
+	// watches continue. f does not call it. It makes no writer wait, neither for itself nor for watchers.
 	//
-	// How to do it: where a write puts an event into a queue for each watcher before it returns, wait for what is in the
-	// queues. Where watchers follow a log, ask whoever orders the writes, not a replica that may lag, for the position of the
-	// last write to the scope, and wait until the watchers have passed it. That must be a position up to which the log is
-	// complete: in an SQL database a transaction with a lower number may commit later. Calls that come while another
-	// one waits for that answer may share the next answer, but not this one.
+	// How to implement it: if a write puts an event into a queue for each watcher before it returns, wait until what
+	// is in the queues has been handled. If watchers follow a log, ask the server that orders the writes, not a
+	// replica that may lag, for the position of the last write to the scope, and wait until the watchers have passed
+	// it. The log must be complete up to that position: in an SQL database a transaction with a lower number may
+	// commit later. Calls that arrive while another one waits for that answer may share the next answer, but not this
+	// one.
 	SyncWatches(ctx context.Context, bucket, scope string) error
 }
 
@@ -77,20 +80,20 @@ type Entry struct {
 	Revision uint64
 	// Time is when it was written. Within a bucket it grows strictly with the revision.
 	Time time.Time
-	// Expires is when it ceases to exist; zero means never.
+	// Expires is when it expires; zero means never.
 	Expires time.Time
 	// Deleted marks a deletion, in Watch and in the new entry of a [Change]. Its Revision and Time are those of the
 	// deletion.
 	Deleted bool
 }
 
-// PutOptions qualify a write. The zero value writes unconditionally and for good.
+// PutOptions qualify a write. The zero value writes unconditionally, without expiry.
 type PutOptions struct {
-	// IfRevision, if not nil, makes the write conditional, be it of a value or a deletion: the entry has this revision, or
-	// does not exist where it is 0. Of several writers with the same IfRevision one succeeds.
+	// IfRevision, if not nil, makes the write or the deletion conditional: the entry must have this revision, or not
+	// exist if it is 0. If several writers use the same IfRevision, one succeeds.
 	IfRevision *uint64
-	// Expires is when the value ceases to exist; zero means never, and a time that has passed at once. An expired
-	// value vanishes without a change record.
+	// Expires is when the value expires; zero means never, and a time in the past means at once. No change record is
+	// written when a value expires.
 	Expires time.Time
 	// Delete deletes the entry; the value is ignored.
 	Delete bool
@@ -98,33 +101,34 @@ type PutOptions struct {
 	Header Header
 }
 
-// Updater applies a change under one lock, in place of Get and a conditional Put in a loop. It is optional for a [KV].
+// Updater applies a change under one lock, in place of Get and a conditional Put in a loop. It is optional for a
+// [KV].
 type Updater interface {
-	// Update calls change with the current value, nil where there is none, and writes what it returns, keeping the
-	// expiry. change does not write to old and does not call the KV. When it returns an error, nothing is written and
-	// Update returns that error as it is.
+	// Update calls change with the current value, nil if there is none, and writes what it returns, keeping the
+	// expiry. change does not modify old and does not call the KV. When it returns an error, nothing is written and
+	// Update returns that error unchanged.
 	Update(ctx context.Context, key Key, header Header, change func(old []byte) ([]byte, error)) (old, new Entry, err error)
 }
 
-// ChangeLog records changes durably until they were handed over. It is optional for a [KV]; state and stream triggers
-// need it.
+// ChangeLog records changes durably until they have been handed over. It is optional for a [KV]; state and stream
+// triggers need it.
 type ChangeLog interface {
-	// Track makes every change in the bucket that is made after its return a record, until it was handed over. It is
-	// idempotent.
+	// Track makes the KV keep a record of every change in the bucket after Track has returned, until the record has
+	// been handed over. It is idempotent.
 	Track(ctx context.Context, bucket string) error
 
 	// Changes hands over the records of a tracked bucket, in the order of the writes to each key, until ctx ends, and
 	// then returns nil. A record for which f returns an error is handed over again, after a pause; later records of
-	// its key wait, others go on. One process at a time runs f for a bucket, and after a crash records may be handed
-	// over twice. It is an error if the bucket is not tracked.
+	// its key wait, others do not. One process at a time runs f for a bucket, and after a crash records may be handed
+	// over twice. Changes returns an error if the bucket is not tracked.
 	Changes(ctx context.Context, bucket string, f func(context.Context, Change) error) error
 }
 
 // Change is the record of one write.
 type Change struct {
-	// Old is the entry before the write; the zero Entry where there was none.
+	// Old is the entry before the write; the zero Entry if there was none.
 	Old Entry
-	// New is the entry after it; Deleted where it was deleted.
+	// New is the entry after it, with Deleted set if it was deleted.
 	New    Entry
 	Header Header
 }

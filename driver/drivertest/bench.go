@@ -35,8 +35,8 @@ func benchStore(b *testing.B, h Harness) *driver.Backend {
 	return x.open()
 }
 
-// BenchmarkQueue measures a queue with messages of 300 bytes: publishing alone, and from Publish to a handler that does
-// nothing, with 16 slots. One operation is one message.
+// BenchmarkQueue measures a queue with messages of 300 bytes: publishing alone, and from Publish to a handler that
+// does nothing, with 16 slots. One operation is one message.
 func BenchmarkQueue(b *testing.B, h Harness) {
 	plain := func(int) string { return "" }
 	grouped := func(i int) string { return strconv.Itoa(i % benchGroups) }
@@ -50,7 +50,7 @@ func BenchmarkQueue(b *testing.B, h Harness) {
 	b.Run("queue/latency", func(b *testing.B) { benchLatency(b, h) })
 }
 
-// benchMessages returns messages from number from on.
+// benchMessages returns n messages, numbered beginning with from.
 func benchMessages(from, n int, group func(int) string) []driver.Message {
 	data := make([]byte, 300)
 	messages := make([]driver.Message, n)
@@ -227,7 +227,7 @@ func updateByCAS(ctx context.Context, kv driver.KV, key driver.Key, change func(
 	}
 }
 
-// benchWatch writes, and waits until a watcher was told of the last write.
+// benchWatch writes, and waits until a watcher has received the last write.
 func benchWatch(b *testing.B, h Harness) {
 	kv := benchEntries(b, h).KV
 	ctx, cancel := context.WithCancel(context.Background())
@@ -262,8 +262,8 @@ func benchWatch(b *testing.B, h Harness) {
 	<-done
 }
 
-// BenchmarkBus measures a bus with events of 100 bytes. One operation is one Send. That all subscribers got it is not
-// waited for, as a bus may lose events.
+// BenchmarkBus measures a bus with events of 100 bytes. One operation is one Send. It does not wait until all
+// subscribers have the event, since a bus may lose events.
 func BenchmarkBus(b *testing.B, h Harness) {
 	for _, subscribers := range []int{0, 1, 100} {
 		b.Run(fmt.Sprintf("bus/send-to-%d", subscribers), func(b *testing.B) {

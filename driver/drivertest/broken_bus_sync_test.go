@@ -12,7 +12,7 @@ func breakBusSync(add func(fault, cases string, breaks func(b *bus))) {
 	add("waits for nothing", "sync sync-end", func(b *bus) {
 		b.sync = func(context.Context, string) error { return nil }
 	})
-	add("hands events on after a moment", "sync sync-others", func(b *bus) {
+	add("delivers events after a moment", "sync sync-others", func(b *bus) {
 		b.subscribers(func(f func([]byte)) func([]byte) {
 			return func(data []byte) { time.AfterFunc(time.Millisecond, func() { f(data) }) }
 		})
@@ -54,7 +54,7 @@ func breakBusSync(add func(fault, cases string, breaks func(b *bus))) {
 			return b.Bus.SyncSubject(ctx, subject)
 		}
 	})
-	add("has an error of its own for the end of a context", "sync-end context", func(b *bus) {
+	add("does not wrap the error of a context", "sync-end context", func(b *bus) {
 		b.sync = func(ctx context.Context, subject string) error {
 			if err := b.Bus.SyncSubject(ctx, subject); err != nil {
 				return fmt.Errorf("subscribers are slow: %v", err)

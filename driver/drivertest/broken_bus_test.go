@@ -12,7 +12,7 @@ import (
 	"github.com/motia-go/motia/internal/membus"
 )
 
-// bus is the bus in memory with methods that can be replaced.
+// bus is the in-memory bus with methods that can be replaced.
 type bus struct {
 	*membus.Bus
 	send      func(ctx context.Context, subject string, data []byte) error
@@ -133,7 +133,7 @@ func breakSend(add func(fault, cases string, breaks func(b *bus))) {
 		}
 	})
 	add("shortens subjects", "long-subjects", func(b *bus) { b.subjects(shortened) })
-	add("tells all subscribers under one lock", "slow", func(b *bus) {
+	add("calls all subscribers under one lock", "slow", func(b *bus) {
 		lock := make(channelLock, 1)
 		b.subscribers(func(f func([]byte)) func([]byte) {
 			return func(data []byte) { lock.with(func() { f(data) }) }
@@ -215,6 +215,6 @@ func breakStop(add func(fault, cases string, breaks func(b *bus))) {
 			return stop, err
 		}
 	})
-	add("works on after Close", "closed", func(b *bus) { b.close = noClose })
-	add("does not end its Close", "close-busy", func(b *bus) { b.close = patient(b.close) })
+	add("still works after Close", "closed", func(b *bus) { b.close = noClose })
+	add("does not return from Close", "close-busy", func(b *bus) { b.close = patient(b.close) })
 }

@@ -43,7 +43,7 @@ func breakSync(add kvAdder) {
 			return err
 		}
 	})
-	add("waits for the events that it has taken, and not until they are handed on", "watch-sync watch-sync-snapshot watch-sync-end", func(k *kv) {
+	add("waits until events are queued, but not until f has returned for them", "watch-sync watch-sync-snapshot watch-sync-end", func(k *kv) {
 		k.watch = func(ctx context.Context, bucket, scope string, f func(driver.Entry)) error {
 			taken := make(chan driver.Entry, 100_000)
 			ended := make(chan struct{})
@@ -61,7 +61,7 @@ func breakSync(add kvAdder) {
 			return err
 		}
 	})
-	add("waits until nothing is left to tell", "watch-sync-overlap", func(k *kv) {
+	add("waits until no events are left", "watch-sync-overlap", func(k *kv) {
 		var mu sync.Mutex
 		behind := make(map[string]bool)
 		k.put = func(ctx context.Context, key driver.Key, value []byte, o driver.PutOptions) (old, new driver.Entry, err error) {
@@ -90,7 +90,7 @@ func breakSync(add kvAdder) {
 			}
 		}
 	})
-	add("does not wait for watches that are being told their snapshot", "watch-sync-snapshot", func(k *kv) {
+	add("does not wait for watches that are in their snapshot", "watch-sync-snapshot", func(k *kv) {
 		var mu sync.Mutex
 		snapshots := make(map[string]int)
 		k.watch = func(ctx context.Context, bucket, scope string, f func(driver.Entry)) error {
@@ -153,7 +153,7 @@ func breakSync(add kvAdder) {
 			return k.KV.SyncWatches(ctx, bucket, scope)
 		}
 	})
-	add("waits on after its context has ended", "watch-sync-end context", func(k *kv) {
+	add("still waits after its context has ended", "watch-sync-end context", func(k *kv) {
 		k.sync = func(ctx context.Context, bucket, scope string) error {
 			err := k.KV.SyncWatches(ctx, bucket, scope)
 			if ctx.Err() != nil {
@@ -163,7 +163,7 @@ func breakSync(add kvAdder) {
 			return err
 		}
 	})
-	add("has an error of its own for the end of a context", "watch-sync-end context", func(k *kv) {
+	add("does not wrap the error of a context", "watch-sync-end context", func(k *kv) {
 		k.sync = func(ctx context.Context, bucket, scope string) error {
 			if err := k.KV.SyncWatches(ctx, bucket, scope); err != nil {
 				return fmt.Errorf("watchers are slow: %v", err)

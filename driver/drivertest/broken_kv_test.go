@@ -17,13 +17,13 @@ import (
 	"github.com/motia-go/motia/internal/memkv"
 )
 
-// Shapes of methods.
+// Types of functions that methods take.
 type (
 	changeFunc = func(old []byte) ([]byte, error)
 	recordFunc = func(context.Context, driver.Change) error
 )
 
-// kv is the KV in memory with methods that can be replaced.
+// kv is the in-memory KV with methods that can be replaced.
 type kv struct {
 	*memkv.KV
 	get     func(ctx context.Context, key driver.Key) (driver.Entry, error)
@@ -105,7 +105,7 @@ func (k *kv) keys(f func(key driver.Key) driver.Key) {
 	}
 }
 
-// events changes what watchers are told; f returns how often.
+// events changes what watchers see; f returns how often.
 func (k *kv) events(f func(e *driver.Entry) int) {
 	k.watch = func(ctx context.Context, bucket, scope string, told func(driver.Entry)) error {
 		return k.KV.Watch(ctx, bucket, scope, func(e driver.Entry) {
@@ -137,13 +137,13 @@ func brokenKVs() []broken {
 type kvAdder = func(fault, cases string, breaks func(k *kv))
 
 func breakWrites(add kvAdder) {
-	add("says that there was nothing before", "put-and-get delete", func(k *kv) {
+	add("never returns an old entry", "put-and-get delete", func(k *kv) {
 		k.put = func(ctx context.Context, key driver.Key, value []byte, o driver.PutOptions) (old, new driver.Entry, err error) {
 			_, new, err = k.KV.Put(ctx, key, value, o)
 			return driver.Entry{}, new, err
 		}
 	})
-	add("keeps what is deleted as an empty value", "delete watch", func(k *kv) {
+	add("keeps deleted entries with an empty value", "delete watch", func(k *kv) {
 		k.put = func(ctx context.Context, key driver.Key, value []byte, o driver.PutOptions) (old, new driver.Entry, err error) {
 			if o.Delete {
 				value, o.Delete = nil, false
@@ -151,7 +151,7 @@ func breakWrites(add kvAdder) {
 			return k.KV.Put(ctx, key, value, o)
 		}
 	})
-	add("writes what is there already", "no-change changes-of-nothing", func(k *kv) {
+	add("writes what is already stored", "no-change changes-of-nothing", func(k *kv) {
 		k.put = func(ctx context.Context, key driver.Key, value []byte, o driver.PutOptions) (old, new driver.Entry, err error) {
 			if _, err := k.KV.Get(ctx, key); err == nil && o.IfRevision == nil && !o.Delete {
 				if _, _, err := k.KV.Put(ctx, key, append(value, 'x'), o); err != nil {
@@ -173,7 +173,7 @@ func breakWrites(add kvAdder) {
 			return old, new, err
 		}
 	})
-	add("has a clock of whole seconds", "revisions revisions-under-load", func(k *kv) {
+	add("has a clock with whole seconds", "revisions revisions-under-load", func(k *kv) {
 		k.put = func(ctx context.Context, key driver.Key, value []byte, o driver.PutOptions) (old, new driver.Entry, err error) {
 			old, new, err = k.KV.Put(ctx, key, value, o)
 			new.Time = new.Time.Truncate(time.Second)
@@ -308,11 +308,11 @@ func breakWrites(add kvAdder) {
 			return k.KV.Get(context.Background(), key)
 		}
 	})
-	add("works on after Close", "closed", func(k *kv) { k.close = noClose })
+	add("still works after Close", "closed", func(k *kv) { k.close = noClose })
 }
 
 func breakReads(add kvAdder) {
-	add("gives back nil for nothing", "values", func(k *kv) {
+	add("returns nil for an empty value", "values", func(k *kv) {
 		k.get = func(ctx context.Context, key driver.Key) (driver.Entry, error) {
 			entry, err := k.KV.Get(ctx, key)
 			if len(entry.Value) == 0 {
@@ -321,7 +321,7 @@ func breakReads(add kvAdder) {
 			return entry, err
 		}
 	})
-	add("reads what was there before", "read-your-writes put-and-get", func(k *kv) {
+	add("reads the previous value", "read-your-writes put-and-get", func(k *kv) {
 		stale := make(map[driver.Key]driver.Entry)
 		k.put = func(ctx context.Context, key driver.Key, value []byte, o driver.PutOptions) (old, new driver.Entry, err error) {
 			old, new, err = k.KV.Put(ctx, key, value, o)

@@ -16,7 +16,7 @@ func breakWatch(add kvAdder) {
 			return 1
 		})
 	})
-	add("tells of deletions late or never", "watch-under-load watch-empty", func(k *kv) {
+	add("reports deletions late or never", "watch-under-load watch-empty", func(k *kv) {
 		k.events(func(e *driver.Entry) int {
 			if e.Deleted {
 				return 0
@@ -24,7 +24,7 @@ func breakWatch(add kvAdder) {
 			return 1
 		})
 	})
-	add("doubles events", "watch watch-under-load no-change", func(k *kv) {
+	add("repeats events", "watch watch-under-load no-change", func(k *kv) {
 		k.events(func(e *driver.Entry) int { return 1 + int(e.Revision%2) })
 	})
 	add("begins the events before the snapshot", "watch-under-load", func(k *kv) {
@@ -43,13 +43,13 @@ func breakWatch(add kvAdder) {
 			})
 		}
 	})
-	add("tells all watchers under one lock", "watch-slow", func(k *kv) {
+	add("calls all watchers under one lock", "watch-slow", func(k *kv) {
 		lock := make(channelLock, 1)
 		k.watch = func(ctx context.Context, bucket, scope string, f func(driver.Entry)) error {
 			return k.KV.Watch(ctx, bucket, scope, func(e driver.Entry) { lock.with(func() { f(e) }) })
 		}
 	})
-	add("watches on after its context has ended", "watch-end", func(k *kv) {
+	add("still watches after its context has ended", "watch-end", func(k *kv) {
 		k.watch = func(ctx context.Context, bucket, scope string, f func(driver.Entry)) error {
 			defer time.Sleep(ages)
 			return k.KV.Watch(ctx, bucket, scope, f)
@@ -92,13 +92,13 @@ func breakChanges(add kvAdder) {
 			return next(ctx, r)
 		})
 	})
-	add("hands over what has failed no more", "changes-again changes-others-go-on changes-resume", func(k *kv) {
+	add("does not hand over failed records again", "changes-again changes-others-go-on changes-resume", func(k *kv) {
 		records(k, func(ctx context.Context, r driver.Change, next recordFunc) error {
 			_ = next(ctx, r)
 			return nil
 		})
 	})
-	add("lets a record that fails hold up the others", "changes-others-go-on", func(k *kv) {
+	add("lets a failing record hold back the others", "changes-others-go-on", func(k *kv) {
 		records(k, func(ctx context.Context, r driver.Change, next recordFunc) error {
 			for next(ctx, r) != nil && ctx.Err() == nil {
 				time.Sleep(time.Second)
@@ -123,7 +123,7 @@ func breakChanges(add kvAdder) {
 			return old, new, err
 		}
 	})
-	add("tracks whatever is asked for", "changes-untracked", func(k *kv) {
+	add("tracks a bucket when Changes is called for it", "changes-untracked", func(k *kv) {
 		k.changes = func(ctx context.Context, bucket string, f recordFunc) error {
 			if err := k.KV.Track(ctx, bucket); err != nil {
 				return err
@@ -131,7 +131,7 @@ func breakChanges(add kvAdder) {
 			return k.KV.Changes(ctx, bucket, f)
 		}
 	})
-	add("forgets what comes while nobody runs", "changes-resume changes-again", func(k *kv) {
+	add("loses changes while no runner is active", "changes-resume changes-again", func(k *kv) {
 		k.changes = func(ctx context.Context, bucket string, f recordFunc) error {
 			start := time.Now()
 			return k.KV.Changes(ctx, bucket, func(ctx context.Context, r driver.Change) error {

@@ -19,7 +19,7 @@ func breakDead(add adder) {
 			return letters, err
 		}
 	})
-	add("counts other dead letters than it lists", "dead-count dead-paging discard dead-frees-group", func(q *queue) {
+	add("counts dead letters that it does not list", "dead-count dead-paging discard dead-frees-group", func(q *queue) {
 		q.count = func(ctx context.Context, subscription string) (int, error) {
 			n, err := q.Queue.CountDead(ctx, subscription)
 			return n + 1, err
@@ -71,7 +71,7 @@ func breakDead(add adder) {
 			return q.Queue.Dead(ctx, "ship", after, limit)
 		}
 	})
-	add("does not count what runs", "stats", func(q *queue) {
+	add("does not count running messages", "stats", func(q *queue) {
 		q.stats = func(ctx context.Context, subscription string) (driver.SubscriptionStats, error) {
 			s, err := q.Queue.Stats(ctx, subscription)
 			s.Running = 0
@@ -81,7 +81,7 @@ func breakDead(add adder) {
 }
 
 func breakEnd(add adder) {
-	add("kills in place of draining", "drain drain-idle", func(q *queue) {
+	add("kills instead of draining", "drain drain-idle", func(q *queue) {
 		q.consume = func(ctx context.Context, subscription string, o driver.ConsumeOptions, h driver.Handler) error {
 			ctx, cancel := context.WithCancel(ctx)
 			defer cancel()
@@ -95,7 +95,7 @@ func breakEnd(add adder) {
 			return q.Queue.Consume(ctx, subscription, driver.ConsumeOptions{Slots: o.Slots}, h)
 		}
 	})
-	add("burns attempts on drain", "drain-unharmed", func(q *queue) {
+	add("counts attempts on drain", "drain-unharmed", func(q *queue) {
 		q.consume = func(ctx context.Context, subscription string, o driver.ConsumeOptions, h driver.Handler) error {
 			if err := q.Queue.Consume(ctx, subscription, o, h); err != nil {
 				return err
@@ -113,7 +113,7 @@ func breakEnd(add adder) {
 			return q.Queue.Consume(context.WithoutCancel(ctx), subscription, o, h)
 		}
 	})
-	add("waits for handlers that do not heed their context", "kill-ignored", func(q *queue) {
+	add("waits for handlers that ignore their context", "kill-ignored", func(q *queue) {
 		q.consume = func(ctx context.Context, subscription string, o driver.ConsumeOptions, h driver.Handler) error {
 			var handlers sync.WaitGroup
 			defer handlers.Wait()
@@ -124,6 +124,6 @@ func breakEnd(add adder) {
 			})
 		}
 	})
-	add("works on after Close", "closed", func(q *queue) { q.close = noClose })
-	add("does not end its Close", "close-busy", func(q *queue) { q.close = patient(q.close) })
+	add("still works after Close", "closed", func(q *queue) { q.close = noClose })
+	add("does not return from Close", "close-busy", func(q *queue) { q.close = patient(q.close) })
 }

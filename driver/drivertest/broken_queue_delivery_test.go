@@ -24,13 +24,13 @@ func breakDelivery(add adder) {
 			return q.Queue.Consume(ctx, subscription, o, h)
 		}
 	})
-	add("tells nobody of what has expired", "expired", func(q *queue) {
+	add("does not report expired deliveries", "expired", func(q *queue) {
 		q.consume = func(ctx context.Context, subscription string, o driver.ConsumeOptions, h driver.Handler) error {
 			o.Expired = nil
 			return q.Queue.Consume(ctx, subscription, o, h)
 		}
 	})
-	add("has a slot at least", "slots-refused", func(q *queue) {
+	add("has at least one slot", "slots-refused", func(q *queue) {
 		q.consume = func(ctx context.Context, subscription string, o driver.ConsumeOptions, h driver.Handler) error {
 			o.Slots = max(o.Slots, 1)
 			return q.Queue.Consume(ctx, subscription, o, h)
@@ -43,7 +43,7 @@ func breakDelivery(add adder) {
 			}
 		})
 	})
-	add("retries what is dead", "dead", func(q *queue) {
+	add("retries dead messages", "dead", func(q *queue) {
 		q.results(func(r *driver.Result) {
 			if r.Outcome == driver.OutcomeDead {
 				r.Outcome = driver.OutcomeRetry
@@ -57,7 +57,7 @@ func breakDelivery(add adder) {
 			}
 		})
 	})
-	add("takes a released message for done", "release attempts group-order", func(q *queue) {
+	add("treats released messages as done", "release attempts group-order", func(q *queue) {
 		q.results(func(r *driver.Result) {
 			if r.Outcome == driver.OutcomeRelease {
 				r.Outcome = driver.OutcomeDone
@@ -68,10 +68,10 @@ func breakDelivery(add adder) {
 	add("does not extend", "extend", func(q *queue) {
 		q.deliveries(func(d *driver.Delivery) { d.Lease = lazyLease{} })
 	})
-	add("says that it has extended what is lost", "extend-late", func(q *queue) {
+	add("claims to extend a lost lease", "extend-late", func(q *queue) {
 		q.deliveries(func(d *driver.Delivery) { d.Lease = lazyLease{} })
 	})
-	add("gives handlers a context of its own", "visibility context-deadline context-derived context-values kill", func(q *queue) {
+	add("gives handlers a context that does not derive from Consume's", "visibility context-deadline context-derived context-values kill", func(q *queue) {
 		q.handler(func(h driver.Handler) driver.Handler {
 			return func(_ context.Context, d *driver.Delivery) driver.Result { return h(context.Background(), d) }
 		})

@@ -11,7 +11,7 @@ import (
 	"github.com/motia-go/motia/internal/memqueue"
 )
 
-// queue is the queue in memory with methods that can be replaced.
+// queue is the in-memory queue with methods that can be replaced.
 type queue struct {
 	*memqueue.Queue
 	bind    func(ctx context.Context, topic, subscription string, c driver.SubscriptionConfig) error
@@ -149,7 +149,7 @@ func breakPublish(add adder) {
 			return q.Queue.Publish(ctx, messages...)
 		}
 	})
-	add("doubles messages", "compete fan-out", func(q *queue) {
+	add("repeats messages", "compete fan-out", func(q *queue) {
 		q.publish = func(ctx context.Context, messages ...driver.Message) error {
 			return q.Queue.Publish(ctx, append(messages, messages...)...)
 		}
@@ -204,7 +204,7 @@ func breakPublish(add adder) {
 		q.Queue = memqueue.New(memqueue.Options{DedupWindow: time.Hour})
 		q.bind, q.publish, q.consume, q.close = q.Queue.Bind, q.Queue.Publish, q.Queue.Consume, q.Queue.Close
 	})
-	add("publishes one message after the other", "full atomic-publish", func(q *queue) {
+	add("publishes messages one by one", "full atomic-publish", func(q *queue) {
 		q.publish = func(ctx context.Context, messages ...driver.Message) error {
 			for _, m := range messages {
 				if err := q.Queue.Publish(ctx, m); err != nil {
@@ -310,7 +310,7 @@ func breakBind(add adder) {
 	add("ignores the delay", "subscription-delay", func(q *queue) {
 		q.config(func(c *driver.SubscriptionConfig) { c.Delay = 0 })
 	})
-	add("delays each message for itself", "delayed-group-order", func(q *queue) {
+	add("delays each message on its own", "delayed-group-order", func(q *queue) {
 		n := 0
 		q.messages(func(m *driver.Message) {
 			n++
@@ -320,7 +320,7 @@ func breakBind(add adder) {
 	add("ignores MaxPending", "full bind-again atomic-publish pending full-race redrive-full dedup-refused", func(q *queue) {
 		q.config(func(c *driver.SubscriptionConfig) { c.MaxPending = 0 })
 	})
-	add("takes one message too many", "full full-race", func(q *queue) {
+	add("accepts one message too many", "full full-race", func(q *queue) {
 		q.config(func(c *driver.SubscriptionConfig) {
 			if c.MaxPending > 0 {
 				c.MaxPending++

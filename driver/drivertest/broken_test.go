@@ -19,7 +19,7 @@ type broken struct {
 	cases string // names without the interface, separated by spaces
 }
 
-// forgetful are drivers that claim to keep and share what they have, and give every instance a store of its own.
+// forgetful is a driver that claims to be durable and distributed, but gives every instance a separate store.
 func forgetful(suite, cases string) broken {
 	return broken{"claims to be durable and distributed, and is neither", func(testing.TB, string) *driver.Backend {
 		b := sound(suite)
@@ -28,7 +28,7 @@ func forgetful(suite, cases string) broken {
 	}, cases}
 }
 
-// sound returns the drivers in memory as they are.
+// sound returns an unchanged in-memory driver.
 func sound(suite string) *driver.Backend {
 	switch suite {
 	case "queue":
@@ -91,7 +91,7 @@ func TestEveryCaseFailsForSomeDriver(t *testing.T) {
 // ages is longer than the suite has patience for, and still ends.
 const ages = 90 * time.Second
 
-// lowered writes a name in lower case, as a store that does not tell them apart.
+// lowered returns a name in lower case, like a store that does not distinguish case.
 func lowered(name string) string { return strings.ToLower(name) }
 
 // shortened keeps the first KiB of a name.

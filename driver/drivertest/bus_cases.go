@@ -16,7 +16,7 @@ import (
 
 const subject = "news"
 
-// listener is what a subscriber was told.
+// listener records what a subscriber received.
 type listener struct {
 	stop func()
 	mu   sync.Mutex
@@ -52,7 +52,7 @@ func (x *trial) subscribe(b *driver.Backend, subject string, f func([]byte)) (st
 	return stop
 }
 
-// inTime calls f and reports if it does not return.
+// inTime calls f and reports a violation if f does not return.
 func (x *trial) inTime(what string, f func()) {
 	done := make(chan struct{})
 	go func() {
@@ -68,12 +68,12 @@ func (x *trial) send(subject, text string) {
 	x.must(x.backend.Bus.Send(x.ctx, subject, []byte(text)), "Send(%.40q)", subject)
 }
 
-// expectEvents waits for the events, and for nothing more to come.
+// expectEvents waits for the events, and checks that no others follow.
 func (x *trial) expectEvents(who string, l *listener, want ...string) {
-	x.eventually(func() bool { return len(l.all()) >= len(want) }, "%s was told fewer than %d events: %s", who, len(want), l)
+	x.eventually(func() bool { return len(l.all()) >= len(want) }, "%s received fewer than %d events: %s", who, len(want), l)
 	x.settle()
 	if got := l.String(); got != strings.Join(want, " ") {
-		x.fatalf("%s was told %.200q, want %.200q", who, got, strings.Join(want, " "))
+		x.fatalf("%s received %.200q, want %.200q", who, got, strings.Join(want, " "))
 	}
 }
 
@@ -103,9 +103,9 @@ func busData(x *trial) {
 	for i, data := range [][]byte{nil, {}, {0}, all, bytes.Repeat(all, 1024)} {
 		before := bytes.Clone(data)
 		x.must(x.backend.Bus.Send(x.ctx, subject, data), "Send of %d bytes", len(data))
-		x.eventually(func() bool { return len(l.all()) > i }, "%d bytes do not arrive", len(data))
+		x.eventually(func() bool { return len(l.all()) > i }, "an event of %d bytes was not received", len(data))
 		if got := l.all()[i]; got != string(before) || !bytes.Equal(data, before) {
-			x.errorf("%d bytes arrive as %d, or were changed", len(before), len(got))
+			x.errorf("an event of %d bytes arrived with %d bytes, or changed", len(before), len(got))
 		}
 	}
 }
@@ -120,7 +120,8 @@ func busLate(x *trial) {
 	x.expectEvents("the late subscriber", late, "2")
 }
 
-// busOrder: several senders and subscribers. Losses are allowed, but the last event comes when all is quiet.
+// busOrder: several senders and subscribers. Events may be lost, except for the last one, which is sent when nothing
+// else is under way.
 func busOrder(x *trial) {
 	const senders = 4
 	all := x.instances(2)
@@ -137,7 +138,7 @@ func busOrder(x *trial) {
 		states = append(states, s)
 		x.subscribe(all[i%2], subject, func(data []byte) {
 			if s.running.Add(1) != 1 {
-				x.errorf("a subscriber is called while it runs")
+				x.errorf("a subscriber was called while it was running")
 			}
 			defer s.running.Add(-1)
 			s.mu.Lock()
@@ -152,7 +153,7 @@ func busOrder(x *trial) {
 				return
 			}
 			if n <= s.last[sender] {
-				x.errorf("event %d of a sender comes after its event %d", n, s.last[sender])
+				x.errorf("event %d of a sender came after event %d of that sender", n, s.last[sender])
 			}
 			s.last[sender] = n
 		})
@@ -172,7 +173,7 @@ func busOrder(x *trial) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			return s.end
-		}, "subscriber %d does not get an event that was sent when all was quiet", i)
+		}, "subscriber %d did not get an event that was sent when nothing else was under way", i)
 	}
 }
 
@@ -190,12 +191,12 @@ func busSubjects(x *trial) {
 		x.send(name, strconv.Itoa(i))
 	}
 	for i, l := range listeners {
-		x.eventually(func() bool { return len(l.all()) > 0 }, "the subscriber of %q gets nothing", names[i])
+		x.eventually(func() bool { return len(l.all()) > 0 }, "the subscriber of %q received nothing", names[i])
 	}
 	x.settle()
 	for i, l := range listeners {
 		if got := l.String(); got != strconv.Itoa(i) {
-			x.errorf("the subscriber of %q was told %q, want %d", names[i], got, i)
+			x.errorf("the subscriber of %q received %q, want %d", names[i], got, i)
 		}
 	}
 }
@@ -216,11 +217,11 @@ func busLongSubjects(x *trial) {
 		}
 		x.inTime("stop", stop)
 	}
-	x.send(subject, "plain") // whatever was refused, the driver goes on
+	x.send(subject, "plain") // the driver still works, even if it refused the name
 	x.expectEvents("the subscriber of a plain subject", plain, "plain")
 }
 
-// busSlow: the send that calls a slow subscriber may wait for it; others may not.
+// busSlow: a Send that calls a slow subscriber may wait for it; other calls of Send may not.
 func busSlow(x *trial) {
 	gate, reached := make(chan struct{}), make(chan struct{})
 	var once sync.Once
@@ -231,7 +232,7 @@ func busSlow(x *trial) {
 	fast, elsewhere := x.listen(subject), x.listen("other")
 	x.background("Send", func(context.Context) { _ = x.backend.Bus.Send(x.ctx, subject, []byte("first")) })
 	if !x.await(reached) {
-		x.fatalf("an event does not arrive")
+		x.fatalf("an event was not received")
 	}
 	others := x.background("Send", func(context.Context) {
 		for range 10 {
@@ -271,7 +272,7 @@ func busComeAndGo(x *trial) {
 		want = append(want, strconv.Itoa(i))
 	}
 	if !x.await(churn.done) {
-		x.fatalf("Subscribe and stop do not return")
+		x.fatalf("Subscribe and stop did not return while a subscriber was slow")
 	}
 	x.send(subject, "end")
 	want = append(want, "end")
@@ -308,7 +309,7 @@ func busContext(x *trial) {
 	}
 	for method, err := range errs {
 		if !errors.Is(err, context.Canceled) {
-			x.errorf("%s with an ended context returned %v, which does not wrap its error", method, err)
+			x.errorf("%s with an ended context returned %v, want an error that wraps the context's", method, err)
 		}
 	}
 }
@@ -334,7 +335,7 @@ func busCloseBusy(x *trial) {
 	})
 	x.background("Send", func(context.Context) { _ = x.backend.Bus.Send(x.ctx, subject, nil) })
 	if !x.await(reached) {
-		x.fatalf("an event does not arrive")
+		x.fatalf("an event was not received")
 	}
 	ctx, cancel := context.WithTimeout(x.ctx, x.units(1))
 	defer cancel()

@@ -40,20 +40,20 @@ func busStopWaits(x *trial) {
 	})
 	x.background("Send", func(ctx context.Context) { _ = x.backend.Bus.Send(ctx, subject, nil) })
 	if !x.await(started) {
-		x.fatalf("an event does not arrive")
+		x.fatalf("an event was not received")
 	}
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
 		stop()
 		if running.Load() {
-			x.errorf("stop has returned, and the function still runs")
+			x.errorf("stop returned while the function was still running")
 		}
 	}()
 	x.settle()
 	close(gate)
 	if !x.await(stopped) {
-		x.errorf("stop does not return")
+		x.errorf("stop did not return")
 	}
 }
 
@@ -83,12 +83,12 @@ func busStopInside(x *trial) {
 		}
 	})
 	if !x.await(returned) {
-		x.fatalf("stop does not return when the function itself calls it")
+		x.fatalf("stop did not return when the function itself called it")
 	}
 	x.expectEvents("another subscriber", other, "e", "e")
 	mu.Lock()
 	defer mu.Unlock()
 	if calls != 1 {
-		x.errorf("the function was called %d times, and has called stop on the first", calls)
+		x.errorf("the function was called %d times, although it called stop in the first", calls)
 	}
 }

@@ -19,7 +19,7 @@ func (x *trial) syncSubject(b *driver.Backend, subject string) error {
 	return b.Bus.(driver.SubjectSyncer).SyncSubject(ctx, subject)
 }
 
-// busSync lets senders keep subscribers busy that take a little time for each event, so that the subscribers lag.
+// busSync has subscribers that take a little time for each event, and senders that keep them busy, so that they lag.
 func busSync(x *trial) {
 	const busy, subscribers = 3, 2
 	type note struct {
@@ -53,7 +53,7 @@ func busSync(x *trial) {
 					x.errorf("Send: %v", err)
 					return
 				}
-				x.pass(0.03) // slower than a subscriber, which would never catch up otherwise
+				x.pass(0.03) // slower than a subscriber, which otherwise would never catch up
 			}
 		})
 	}
@@ -74,7 +74,7 @@ func busSync(x *trial) {
 				told := slices.Contains(to.list, text)
 				to.mu.Unlock()
 				if !told {
-					x.errorf("SyncSubject has returned, and subscriber %d was not told of an event that was sent before", k)
+					x.errorf("SyncSubject returned before subscriber %d had received an event that was sent earlier", k)
 					return
 				}
 			}
@@ -84,7 +84,7 @@ func busSync(x *trial) {
 
 func busSyncOthers(x *trial) {
 	if err := x.syncSubject(x.backend, subject); err != nil {
-		x.errorf("SyncSubject where nobody has subscribed returned %v", err)
+		x.errorf("SyncSubject without subscribers returned %v", err)
 	}
 	gate, reached := make(chan struct{}), make(chan struct{})
 	var once sync.Once
@@ -95,20 +95,20 @@ func busSyncOthers(x *trial) {
 	x.background("Send", func(context.Context) { _ = x.backend.Bus.Send(x.ctx, "other", nil) })
 	defer close(gate)
 	if !x.await(reached) {
-		x.fatalf("an event does not arrive")
+		x.fatalf("an event was not received")
 	}
 	l := x.listen(subject)
 	x.send(subject, "1")
 	waiting := x.background("SyncSubject", func(context.Context) {
 		if err := x.syncSubject(x.backend, subject); err != nil {
-			x.errorf("SyncSubject returned %v, and only a subscriber of another subject is slow", err)
+			x.errorf("SyncSubject returned %v, although only a subscriber of another subject was slow", err)
 		}
 	})
 	if !x.await(waiting.done) {
 		x.fatalf("SyncSubject waits for a subscriber of another subject")
 	}
 	if got := l.String(); got != "1" {
-		x.errorf("SyncSubject has returned, and the subscriber was told %q, want 1", got)
+		x.errorf("when SyncSubject returned, the subscriber had received %q, want 1", got)
 	}
 }
 
@@ -121,7 +121,7 @@ func busSyncEnd(x *trial) {
 	})
 	x.background("Send", func(context.Context) { _ = x.backend.Bus.Send(x.ctx, subject, []byte("1")) }) // which may run the function
 	if !x.await(reached) {
-		x.fatalf("an event does not arrive")
+		x.fatalf("an event was not received")
 	}
 	x.send(subject, "2")
 
@@ -133,12 +133,12 @@ func busSyncEnd(x *trial) {
 		x.fatalf("SyncSubject has not returned %v after its context has ended", x.h.Patience)
 	}
 	if !errors.Is(err, context.DeadlineExceeded) {
-		x.errorf("SyncSubject returned %v while a subscriber stands still; its context has ended, and the error does not wrap that of the context", err)
+		x.errorf("SyncSubject returned %v when its context ended, want an error that wraps the context's", err)
 	}
 
 	waiting := x.background("SyncSubject", func(context.Context) {
 		if err := x.syncSubject(x.backend, subject); err != nil {
-			x.errorf("SyncSubject returned %v when the subscription that it waits for was stopped", err)
+			x.errorf("SyncSubject returned %v when the subscription that it waited for was stopped", err)
 		}
 	})
 	x.settle()
@@ -146,7 +146,7 @@ func busSyncEnd(x *trial) {
 	x.settle()
 	close(gate)
 	if !x.await(stopping.done) {
-		x.fatalf("stop does not return")
+		x.fatalf("stop did not return")
 	}
 	if !x.await(waiting.done) {
 		x.fatalf("SyncSubject waits for a subscription that was stopped")

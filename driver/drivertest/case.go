@@ -16,7 +16,7 @@ import (
 
 // Case is one case of the suite.
 type Case struct {
-	// Name is the name of its subtest, as "queue/group-order".
+	// Name is the name of its subtest, such as "queue/group-order".
 	Name string
 	// Rule is the sentence of the contract that it checks.
 	Rule string
@@ -34,12 +34,13 @@ func Cases() []Case {
 	return list
 }
 
-// ErrNotClaimed says that a case does not apply to a driver, which does not claim what the case is about.
+// ErrNotClaimed says that a case does not apply to a driver, because the driver does not claim an ability that the
+// case needs.
 var ErrNotClaimed = errors.New("not claimed by the driver")
 
-// Check runs one case, and returns what it found in place of failing t: nil where the driver keeps the rule, an error
-// that wraps [ErrNotClaimed] where the rule does not apply to it, and otherwise all violations, joined. It is there for tests of
-// drivers that are broken on purpose.
+// Check runs one case and returns what it found instead of failing t: nil if the driver keeps the rule, an error that
+// wraps [ErrNotClaimed] if the rule does not apply to it, and otherwise all violations, joined. It is meant for tests
+// with drivers that are broken on purpose.
 func Check(t *testing.T, h Harness, name string) error {
 	t.Helper()
 	cases := allCases()
@@ -97,7 +98,8 @@ func runCases(t *testing.T, cases []testCase, h Harness) {
 	})
 }
 
-// try runs the case on a fresh store and returns the first ability that it needs and the driver does not claim, if any.
+// try runs the case on a fresh store and returns the first ability that it needs and the driver does not claim, if
+// any.
 func (c testCase) try(t *testing.T, h Harness, report func(violation string)) (missing string) {
 	if !h.virtual() {
 		return c.tryHere(t, h, report)
@@ -109,7 +111,7 @@ func (c testCase) try(t *testing.T, h Harness, report func(violation string)) (m
 			report(violation)
 		})
 		if violated.Load() {
-			// Time stops with this function. Calls that are late, and were reported for it, may return before.
+			// Time stops when this function returns. Calls that were reported as late may still return until then.
 			time.Sleep(linger * h.Patience)
 		}
 	})

@@ -11,7 +11,7 @@ import (
 	"github.com/motia-go/motia/driver/drivertest"
 )
 
-// The test of a driver that lives in the process. In the driver's package it is:
+// This is the test of a driver that lives in the process. In the driver's package it is:
 //
 //	func TestConformance(t *testing.T) { drivertest.TestQueue(t, harness) }
 func Example() {
@@ -26,7 +26,7 @@ func Example() {
 	_ = test // go test calls it
 }
 
-// The test of a driver for a server: real time, a name of its own for each case, and one more way to end.
+// This is the test of a driver for a server: in real time, with a schema for each case.
 func Example_server() {
 	harness := drivertest.Harness{
 		Open: func(tb testing.TB, store string) *driver.Backend {
@@ -56,6 +56,6 @@ func ExampleCases() {
 		}
 	}
 	// Output:
-	// queue/release: Release gives a message back at the head of its group.
-	// kv/lock-renewal: A lock is renewed by compare-and-set, and not when it has expired or belongs to another.
+	// queue/release: OutcomeRelease returns a message to the head of its group.
+	// kv/lock-renewal: A lock is renewed by compare-and-set, which fails if it has expired or has another holder.
 }

@@ -8,49 +8,53 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// Harness says how the suite gets at a driver, and how time passes for it. Only Open is required.
+// Harness says how the suite opens a driver's store, and how time passes for the driver. Only Open is required.
 type Harness struct {
-	// Open opens the store of that name, and creates it empty if it does not exist. The suite uses a new name for every
-	// case: letters, digits and hyphens, fit for a directory, a schema or a prefix. It opens a name again while the first
-	// instance is open where Features.Distributed is claimed, and after it was closed where Features.Durable is; otherwise
-	// each name is opened once, and may be ignored. TestQueue needs only the Queue of the Backend, and so on. The suite closes
-	// what it opened; whatever else is to be removed is for tb.Cleanup.
+	// Open opens the store of that name, and creates it empty if it does not exist. The suite uses a new name for
+	// every case: letters, digits and hyphens, fit for a directory, a schema or a prefix. If the driver claims
+	// Features.Distributed, the suite opens a name again while the first instance is open; if it claims
+	// Features.Durable, after the first instance was closed. Otherwise each name is opened once, and Open may ignore
+	// it. TestQueue needs only the Queue of the Backend, and so on. The suite closes what it opened; use tb.Cleanup
+	// to remove anything else.
 	Open func(tb testing.TB, store string) *driver.Backend
 
-	// Settle returns when all that can happen without the passing of time has happened. Nil is for drivers that run
-	// within the process: every case then runs in a bubble of testing/synctest, in virtual time. Drivers that wait for a network
-	// or a disk cannot, and give a function that sleeps for a moment, such as 100 milliseconds.
+	// Settle returns when everything that can happen without time passing has happened. Nil is for drivers that run
+	// within the process: every case then runs in a bubble of testing/synctest, in virtual time. Drivers that wait
+	// for a network or a disk cannot run in a bubble; set a function that sleeps for a moment, such as 100
+	// milliseconds.
 	Settle func()
 
-	// Unit is the length of delays, retries and bounds in the cases. Default: one second. Choose it as small as the driver's
-	// precision allows, where time is real.
+	// Unit is the length of delays, retries and bounds in the cases. Default: one second. In real time, choose it as
+	// small as the driver's precision allows.
 	Unit time.Duration
 
-	// Lateness is how much later than due something may come. Default: a tenth of Unit in virtual time, else half of it.
+	// Lateness is how late something may happen. Default: a tenth of Unit in virtual time, otherwise half of it.
 	Lateness time.Duration
 
-	// Patience is how long the suite waits for something without a due time before it gives up. Default: 60 times Unit.
+	// Patience is how long the suite waits for something without a due time before it gives up. Default: 60 times
+	// Unit.
 	Patience time.Duration
 
-	// DedupWindow is the driver's. Default: 2 minutes. If it is longer than Patience and time is real, the case that waits for
-	// its end is skipped.
+	// DedupWindow is the deduplication window of the driver. Default: 2 minutes. If it is longer than Patience and
+	// time is real, the case that waits for its end is skipped.
 	DedupWindow time.Duration
 
-	// Increments is how often each of 8 writers increments one number. Default: 10,000. Less for slow drivers.
+	// Increments is how often each of 8 writers increments one number. Default: 10,000. Set a lower number for slow
+	// drivers.
 	Increments int
 
 	// Messages is how many messages, writes or events a case under load makes. Default: 1,000.
 	Messages int
 
-	// Crash ends an instance as the death of its process would: nothing is flushed, nothing given back. Nil skips the
-	// cases that need it. The suite does not close a crashed instance.
+	// Crash ends an instance as the death of its process would: nothing is flushed or released. If it is nil, the
+	// cases that need it are skipped. The suite does not close a crashed instance.
 	Crash func(*driver.Backend)
 
-	// Parallel runs the cases in parallel, which is for drivers that mostly wait.
+	// Parallel runs the cases in parallel. It is for drivers that mostly wait.
 	Parallel bool
 }
 
-// Those defaults of a Harness that depend on nothing.
+// The defaults of a Harness that do not depend on other fields.
 const (
 	defaultUnit        = time.Second
 	defaultDedupWindow = 2 * time.Minute

@@ -15,45 +15,45 @@ import (
 func ifRevision(r uint64) driver.PutOptions { return driver.PutOptions{IfRevision: &r} }
 
 func compareAndSet(x *trial) {
-	x.putConflict("a revision, where there is nothing", at("a"), "x", ifRevision(1))
+	x.putConflict("IfRevision 1 for a missing key", at("a"), "x", ifRevision(1))
 	x.wantNone(at("a"))
 	_, first := x.put(at("a"), "1", ifRevision(0))
-	x.putConflict("0, where there is an entry", at("a"), "x", ifRevision(0))
-	x.putConflict("a later revision", at("a"), "x", ifRevision(first.Revision+1))
+	x.putConflict("IfRevision 0 for an existing key", at("a"), "x", ifRevision(0))
+	x.putConflict("IfRevision with a later revision", at("a"), "x", ifRevision(first.Revision+1))
 	_, second := x.put(at("a"), "2", ifRevision(first.Revision))
-	x.putConflict("an earlier revision", at("a"), "x", ifRevision(first.Revision))
-	x.wantSame("after conflicts", x.wantValue(at("a"), "2"), second)
+	x.putConflict("IfRevision with an earlier revision", at("a"), "x", ifRevision(first.Revision))
+	x.wantSame("the entry after conflicts", x.wantValue(at("a"), "2"), second)
 	x.set("b", "1")
 	_, third := x.put(at("a"), "3", ifRevision(second.Revision)) // other keys do not matter
 	remove := ifRevision(second.Revision)
 	remove.Delete = true
-	x.putConflict("the deletion of an earlier revision", at("a"), "", remove)
-	x.wantSame("after a conflict", x.wantValue(at("a"), "3"), third)
+	x.putConflict("a deletion with an earlier revision", at("a"), "", remove)
+	x.wantSame("the entry after a conflict", x.wantValue(at("a"), "3"), third)
 	remove = ifRevision(third.Revision)
 	remove.Delete = true
 	old, new := x.put(at("a"), "", remove)
 	x.wantSame("the entry before the deletion", old, third)
 	x.wantSame("the entry after the deletion", new, driver.Entry{})
-	x.putConflict("the revision before a deletion", at("a"), "x", ifRevision(third.Revision))
+	x.putConflict("IfRevision with the revision before the deletion", at("a"), "x", ifRevision(third.Revision))
 	_, fourth := x.put(at("a"), "3", ifRevision(0))
 	if fourth.Revision <= third.Revision {
-		x.errorf("after its deletion a key begins with revision %d again, after %d", fourth.Revision, third.Revision)
+		x.errorf("a key that was deleted and written again has revision %d, want more than %d", fourth.Revision, third.Revision)
 	}
-	x.putConflict("the revision of an earlier life", at("a"), "x", ifRevision(third.Revision))
+	x.putConflict("IfRevision with the revision before the deletion, after a new write", at("a"), "x", ifRevision(third.Revision))
 }
 
 func conflictComesFirst(x *trial) {
 	first := x.set("a", "1")
-	x.putConflict("the same bytes", at("a"), "1", ifRevision(first.Revision+1))
-	x.putConflict("the same bytes and 0", at("a"), "1", ifRevision(0))
+	x.putConflict("the same bytes with a wrong revision", at("a"), "1", ifRevision(first.Revision+1))
+	x.putConflict("the same bytes with IfRevision 0", at("a"), "1", ifRevision(0))
 	remove := ifRevision(first.Revision)
 	remove.Delete = true
-	x.putConflict("the deletion of nothing", at("none"), "", remove)
+	x.putConflict("the deletion of a missing key with a revision", at("none"), "", remove)
 	x.put(at("a"), "1", ifRevision(first.Revision))
 	remove = ifRevision(0)
 	remove.Delete = true
 	x.put(at("none"), "", remove)
-	x.wantSame("after all", x.wantValue(at("a"), "1"), first)
+	x.wantSame("the entry at the end", x.wantValue(at("a"), "1"), first)
 }
 
 func createRace(x *trial) {
@@ -72,7 +72,7 @@ func createRace(x *trial) {
 			}
 		})
 		if n := won.Load(); n != 1 {
-			x.fatalf("%d of 8 writers have created the key", n)
+			x.fatalf("%d of 8 writers created the key, want 1", n)
 		}
 	}
 }
@@ -118,7 +118,7 @@ func compareAndDelete(x *trial) {
 
 const writers = 8
 
-// slowIncrement lets others come between the read and the write.
+// slowIncrement lets other writers run between the read and the write.
 func slowIncrement(old []byte) ([]byte, error) {
 	runtime.Gosched()
 	return increment(old)
@@ -161,18 +161,18 @@ func update(x *trial) {
 	}
 	old, first := change("a", func(old []byte) ([]byte, error) {
 		if old != nil {
-			x.errorf("the value of nothing is %q, and not nil", old)
+			x.errorf("Update passed %q for a missing key, want nil", old)
 		}
 		return []byte("1"), nil
 	})
 	x.wantSame("the entry before", old, driver.Entry{})
-	x.wantSame("what Get returns", x.wantValue(at("a"), "1"), first)
+	x.wantSame("the entry from Get", x.wantValue(at("a"), "1"), first)
 	expires := x.soon(1000)
 	_, second := x.put(at("a"), "1", driver.PutOptions{Expires: expires})
 	old, third := change("a", increment)
 	x.wantSame("the entry before", old, second)
 	if string(third.Value) != "2" || third.Revision <= second.Revision || !third.Expires.Equal(expires) {
-		x.errorf("Update made %+v of %+v", third, second)
+		x.errorf("Update returned the new entry %+v, the old one was %+v", third, second)
 	}
 	old, new := change("a", func(old []byte) ([]byte, error) { return bytes.Clone(old), nil })
 	x.wantSame("the entry before an update without a change", old, third)
@@ -180,15 +180,15 @@ func update(x *trial) {
 	broken := errors.New("broken")
 	for _, id := range []string{"a", "none"} {
 		if _, _, err := u.Update(x.ctx, at(id), driver.Header{}, func([]byte) ([]byte, error) { return []byte("x"), broken }); err != broken {
-			x.errorf("Update returned %v, and not the error of its function as it is", err)
+			x.errorf("Update returned %v, want the unchanged error of its function", err)
 		}
 	}
 	x.wantNone(at("none"))
-	x.wantSame("after a failed update", x.wantValue(at("a"), "2"), third)
+	x.wantSame("the entry after a failed update", x.wantValue(at("a"), "2"), third)
 	x.set("empty", "")
 	change("empty", func(old []byte) ([]byte, error) {
 		if old == nil {
-			x.errorf("an empty value is nil, as if there was none")
+			x.errorf("Update passed nil for an empty value, as if there was none")
 		}
 		return []byte("x"), nil
 	})

@@ -27,7 +27,7 @@ func (c *changes) all() []driver.Change {
 	return slices.Clone(c.list)
 }
 
-// String lists the records as "id:old>new", with nothing for no entry.
+// String lists the records as "id:old>new". The text for a missing entry is empty.
 func (c *changes) String() string {
 	var words []string
 	for _, r := range c.all() {
@@ -40,7 +40,7 @@ func (x *trial) track() {
 	x.must(x.backend.KV.(driver.ChangeLog).Track(x.ctx, bucket), "Track")
 }
 
-// changes begins to take over changes. f comes first, and what it fails for is not noted.
+// changes begins to take over changes. f is called first, and a record for which it fails is not noted.
 func (x *trial) changes(f func(driver.Change) error) *changes {
 	return x.changesOn(x.backend, f)
 }
@@ -66,7 +66,7 @@ func (x *trial) changesOn(b *driver.Backend, f func(driver.Change) error) *chang
 	return c
 }
 
-// expectChanges waits for the records, and for nothing more to come.
+// expectChanges waits for the records, and checks that no others follow.
 func (x *trial) expectChanges(c *changes, want string) {
 	n := len(strings.Fields(want))
 	x.eventually(func() bool { return len(c.all()) >= n }, "fewer records than %s", want)
@@ -165,7 +165,7 @@ func changesUntracked(x *trial) {
 	defer cancel()
 	err := x.backend.KV.(driver.ChangeLog).Changes(ctx, bucket, func(context.Context, driver.Change) error { return nil })
 	if err == nil || ctx.Err() != nil {
-		x.errorf("Changes of a bucket that is not tracked returned %v, and not an error at once", err)
+		x.errorf("Changes of a bucket that is not tracked returned %v, want an error at once", err)
 	}
 }
 
@@ -202,7 +202,7 @@ func changesUnderLoad(x *trial) {
 			want = driver.Entry{}
 		}
 		if !sameEntry(r.Old, want) {
-			x.errorf("a record of %s begins with %+v, and the one before has ended with %+v", id, r.Old, last[id])
+			x.errorf("a record of %s has the old entry %+v, want the new entry of the record before, %+v", id, r.Old, last[id])
 		}
 		if r.New.Revision <= last[id].Revision {
 			x.errorf("a record of %s with revision %d comes after %d", id, r.New.Revision, last[id].Revision)
@@ -239,7 +239,7 @@ func changesAgain(x *trial) {
 		x.set("fails", fmt.Sprint(i))
 		x.set("works", fmt.Sprint(i))
 	}
-	x.eventually(func() bool { return len(c.all()) >= 6 }, "records do not come again after an error: %s", c)
+	x.eventually(func() bool { return len(c.all()) >= 6 }, "records are not handed over again after an error: %s", c)
 	x.settle()
 	var fails, works []string
 	for _, word := range strings.Fields(c.String()) {
@@ -250,15 +250,15 @@ func changesAgain(x *trial) {
 		}
 	}
 	if got := strings.Join(fails, " "); got != "fails:>0 fails:0>1 fails:1>2" {
-		x.errorf("the records of a key that failed were %s", got)
+		x.errorf("the records of a key whose function failed are %s", got)
 	}
 	if got := strings.Join(works, " "); got != "works:>0 works:0>1 works:1>2" {
-		x.errorf("the records of another key were %s", got)
+		x.errorf("the records of another key are %s", got)
 	}
 	mu.Lock()
 	defer mu.Unlock()
 	if tries != 3 {
-		x.errorf("the function has failed %d times, want 3", tries)
+		x.errorf("the function failed %d times, want 3", tries)
 	}
 }
 
@@ -287,7 +287,7 @@ func changesOneRunner(x *trial) {
 	for _, b := range x.instances(3) {
 		x.changesOn(b, func(driver.Change) error {
 			if running.Add(1) != 1 {
-				x.errorf("two run for the bucket at once")
+				x.errorf("two runners were active for the bucket at once")
 			}
 			x.pass(0.001)
 			running.Add(-1)
@@ -301,7 +301,7 @@ func changesOneRunner(x *trial) {
 	x.eventually(func() bool { return total.Load() >= n }, "fewer than %d records", n)
 	x.settle()
 	if got := total.Load(); got != n {
-		x.errorf("%d records were handed over, of %d writes", got, n)
+		x.errorf("%d records of %d writes were handed over", got, n)
 	}
 }
 
@@ -317,7 +317,7 @@ func changesResume(x *trial) {
 	second := x.changesOn(all[1], nil)
 	x.expectChanges(second, "a:1>2 a:2>3")
 	x.stop(second.task)
-	// A record that failed last is not lost with its runner.
+	// A record that has just failed is not lost when its runner ends.
 	broken := x.changes(func(driver.Change) error { return errors.New("broken") })
 	x.set("a", "4")
 	x.settle()

@@ -28,7 +28,7 @@ func kvContext(x *trial) {
 	}
 	for method, err := range errs {
 		if !errors.Is(err, context.Canceled) {
-			x.errorf("%s with an ended context returned %v, which does not wrap its error", method, err)
+			x.errorf("%s with an ended context returned %v, want an error that wraps the context's", method, err)
 		}
 	}
 	if err := kv.Watch(ctx, bucket, scope, func(driver.Entry) {}); err != nil {
@@ -68,9 +68,9 @@ func durableKV(x *trial) {
 	x.delete("c")
 	x.close(x.backend)
 	x.backend = x.open()
-	x.wantSame("after a restart", x.wantValue(at("a"), "1"), first)
-	x.wantSame("after a restart", x.wantValue(at("b"), "2"), second)
+	x.wantSame("the entry after a restart", x.wantValue(at("a"), "1"), first)
+	x.wantSame("the entry after a restart", x.wantValue(at("b"), "2"), second)
 	x.wantList(scope, "a", "b")
 	g := grows{x: x, last: second}
-	g.next("after a restart", x.set("a", "2"))
+	g.next("the entry after a restart", x.set("a", "2"))
 }

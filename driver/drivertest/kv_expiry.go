@@ -23,7 +23,7 @@ func expiry(x *trial) {
 	x.put(at("later"), "1", driver.PutOptions{Expires: expires})
 	x.put(at("later"), "2", driver.PutOptions{Expires: x.soon(1000)})
 	time.Sleep(time.Until(expires) - x.units(1))
-	x.wantSame("before its time", x.wantValue(at("a"), "1"), first)
+	x.wantSame("the entry before its expiry", x.wantValue(at("a"), "1"), first)
 	time.Sleep(time.Until(expires) + x.h.Lateness)
 	x.wantNone(at("a"))
 	x.wantList(scope, "freed", "later", "stays")
@@ -33,13 +33,13 @@ func expiry(x *trial) {
 	if len(scopes) != 1 {
 		x.errorf("scopes are %q, want only %q", scopes, scope)
 	}
-	x.putConflict("the revision of an expired entry", at("a"), "x", ifRevision(first.Revision))
+	x.putConflict("IfRevision with the revision of an expired entry", at("a"), "x", ifRevision(first.Revision))
 	old, second := x.put(at("a"), "1", ifRevision(0))
-	x.wantSame("the entry before, which has expired", old, driver.Entry{})
+	x.wantSame("the old entry after its expiry", old, driver.Entry{})
 	if second.Revision <= first.Revision {
-		x.errorf("after its expiry a key has revision %d, after %d", second.Revision, first.Revision)
+		x.errorf("a key that expired and was written again has revision %d, want more than %d", second.Revision, first.Revision)
 	}
-	x.eventually(func() bool { return w.last()["a"].Revision == second.Revision }, "a watcher was not told of a write after an expiry: %s", w)
+	x.eventually(func() bool { return w.last()["a"].Revision == second.Revision }, "a watcher did not see a write after an expiry: %s", w)
 }
 
 func expiredAtOnce(x *trial) {
@@ -76,7 +76,7 @@ func lock(x *trial) {
 			_, held, err := kv.Put(x.ctx, key, fmt.Append(nil, "holder ", i), driver.PutOptions{IfRevision: &zero, Expires: until})
 			if errors.Is(err, driver.ErrConflict) {
 				if time.Since(start) > contenders*rounds*x.units(3)+x.h.Patience {
-					x.errorf("the lock is never free again")
+					x.errorf("the lock did not become free")
 					return
 				}
 				x.pass(0.05)
@@ -87,7 +87,7 @@ func lock(x *trial) {
 				return
 			}
 			if holders.Add(1) != 1 {
-				x.errorf("two hold the lock")
+				x.errorf("two holders have the lock at once")
 			}
 			taken.Add(1)
 			round++
@@ -116,9 +116,9 @@ func lockRenewal(x *trial) {
 	x.pass(1)
 	_, second := x.put(at("lock"), "a", driver.PutOptions{IfRevision: &first.Revision, Expires: x.soon(2)})
 	if second.Revision == first.Revision {
-		x.errorf("a renewal has not changed the revision")
+		x.errorf("a renewal did not change the revision")
 	}
-	x.pass(1.5) // the first would have expired
+	x.pass(1.5) // the first lock would have expired
 	x.putConflict("taking a renewed lock", at("lock"), "b", ifRevision(0))
 	time.Sleep(time.Until(second.Expires) + x.h.Lateness)
 	x.putConflict("renewing an expired lock", at("lock"), "a", ifRevision(second.Revision))

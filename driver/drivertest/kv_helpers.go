@@ -29,7 +29,7 @@ func (x *trial) put(key driver.Key, value string, options driver.PutOptions) (ol
 	return old, new
 }
 
-// set writes a value for good.
+// set writes a value without expiry.
 func (x *trial) set(id, value string) driver.Entry {
 	_, entry := x.put(at(id), value, driver.PutOptions{})
 	return entry
@@ -39,11 +39,11 @@ func (x *trial) delete(id string) (old, new driver.Entry) {
 	return x.put(at(id), "", driver.PutOptions{Delete: true})
 }
 
-// putConflict writes what must be refused.
+// putConflict makes a write that must be refused with ErrConflict.
 func (x *trial) putConflict(what string, key driver.Key, value string, options driver.PutOptions) {
 	old, new, err := x.backend.KV.Put(x.ctx, key, []byte(value), options)
 	if !errors.Is(err, driver.ErrConflict) {
-		x.errorf("%s: Put returned %v, %v, %v, and not ErrConflict", what, old, new, err)
+		x.errorf("%s: Put returned %v, %v, %v, want ErrConflict", what, old, new, err)
 	}
 }
 
@@ -63,7 +63,7 @@ func (x *trial) getFrom(b *driver.Backend, key driver.Key) (driver.Entry, bool) 
 func (x *trial) wantValue(key driver.Key, want string) driver.Entry {
 	entry, ok := x.get(key)
 	if !ok || string(entry.Value) != want {
-		x.errorf("the value of %.80q is %.80q (%v), want %.80q", key, entry.Value, ok, want)
+		x.errorf("the value of %.80q is %.80q (exists: %v), want %.80q", key, entry.Value, ok, want)
 	}
 	return entry
 }
@@ -71,7 +71,7 @@ func (x *trial) wantValue(key driver.Key, want string) driver.Entry {
 // wantNone checks that a key does not exist.
 func (x *trial) wantNone(key driver.Key) {
 	if entry, ok := x.get(key); ok {
-		x.errorf("%.80q is there: %+v", key, entry)
+		x.errorf("%.80q exists: %+v", key, entry)
 	}
 }
 
@@ -87,7 +87,7 @@ func sameEntry(a, b driver.Entry) bool {
 		a.Time.Equal(b.Time) && a.Expires.Equal(b.Expires) && a.Deleted == b.Deleted
 }
 
-// list returns the ids of a scope, in pages.
+// list returns the ids of a scope, read in pages.
 func (x *trial) list(bucket, scope string, page int) []string {
 	return x.listBetween(bucket, scope, page, func() {})
 }
@@ -119,7 +119,7 @@ func (x *trial) wantList(scope string, want ...string) {
 	}
 }
 
-// watching is what a call of Watch was told.
+// watching records what a call of Watch reported.
 type watching struct {
 	task *task
 	mu   sync.Mutex
@@ -153,7 +153,7 @@ func (w *watching) live() bool {
 	return slices.ContainsFunc(w.all(), func(e driver.Entry) bool { return e.Revision == 0 })
 }
 
-// last returns the last event of each id, and whether it is a value.
+// last returns the last event of each id.
 func (w *watching) last() map[string]driver.Entry {
 	last := make(map[string]driver.Entry)
 	for _, e := range w.all() {
@@ -167,7 +167,7 @@ func (w *watching) last() map[string]driver.Entry {
 // watch begins a watch with the first instance and returns when its snapshot has ended.
 func (x *trial) watch(scope string) *watching {
 	w := x.watchOn(x.backend, scope, func(driver.Entry) {})
-	x.eventually(w.live, "the snapshot of a watch does not end: %s", w)
+	x.eventually(w.live, "the snapshot of a watch did not end: %s", w)
 	return w
 }
 
@@ -195,12 +195,12 @@ func increment(old []byte) ([]byte, error) {
 	}
 	n, err := strconv.Atoi(string(old))
 	if err != nil {
-		return nil, fmt.Errorf("%q is no number", old)
+		return nil, fmt.Errorf("%q is not a number", old)
 	}
 	return []byte(strconv.Itoa(n + 1)), nil
 }
 
-// grows checks that revisions and times of entries that were written one after the other grow.
+// grows checks that revisions and times grow from one written entry to the next.
 type grows struct {
 	x    *trial
 	last driver.Entry
@@ -208,15 +208,15 @@ type grows struct {
 
 func (g *grows) next(what string, e driver.Entry) {
 	if e.Revision <= g.last.Revision {
-		g.x.errorf("%s: revision %d after %d", what, e.Revision, g.last.Revision)
+		g.x.errorf("%s: revision %d follows %d", what, e.Revision, g.last.Revision)
 	}
 	if !e.Time.After(g.last.Time) {
-		g.x.errorf("%s: time %v after %v", what, e.Time, g.last.Time)
+		g.x.errorf("%s: time %v follows %v", what, e.Time, g.last.Time)
 	}
 	g.last = e
 }
 
-// soon returns a time the given number of units from now. All stores can keep milliseconds.
+// soon returns a time the given number of units from now, in whole milliseconds, which all stores can keep.
 func (x *trial) soon(units float64) time.Time {
 	return time.Now().Add(x.units(units)).Truncate(time.Millisecond)
 }

@@ -17,7 +17,7 @@ func listOrder(x *trial) {
 	want := slices.Sorted(slices.Values(names))
 	for _, page := range []int{1, 2, 7, len(names), len(names) + 1, 1000} {
 		if got := x.list(bucket, scope, page); !slices.Equal(got, want) {
-			x.errorf("in pages of %d the ids are %q, want %q", page, got, want)
+			x.errorf("listed in pages of %d, the ids are %q, want %q", page, got, want)
 		}
 	}
 	// After an id that does not exist, and after the empty one, which does.
@@ -40,7 +40,7 @@ func listOrder(x *trial) {
 	x.must(err, "List")
 	for _, e := range all {
 		got, _ := x.get(e.Key)
-		x.wantSame("an entry of the list", e, got)
+		x.wantSame("an entry from List", e, got)
 	}
 }
 
@@ -55,7 +55,7 @@ func listScope(x *trial) {
 	x.wantList("none")
 }
 
-// listUnderLoad: entries that are there all the time are listed once, in order, whatever else comes and goes.
+// listUnderLoad: entries that exist all the time are listed once, in order, whatever else comes and goes.
 func listUnderLoad(x *trial) {
 	for i := range 50 {
 		x.set(fmt.Sprintf("%03d", 2*i), "stays")
@@ -82,7 +82,7 @@ func listUnderLoad(x *trial) {
 			before.Delete = !before.Delete
 		})
 		if !slices.IsSorted(ids) || len(slices.Compact(slices.Clone(ids))) != len(ids) {
-			x.errorf("a list is not in order, or has doubles: %q", ids)
+			x.errorf("a list is not in order, or repeats entries: %q", ids)
 		}
 		n := 0
 		for _, id := range ids {
@@ -91,7 +91,7 @@ func listUnderLoad(x *trial) {
 			}
 		}
 		if n != 50 {
-			x.errorf("a list has %d of 50 entries that were there all the time", n)
+			x.errorf("a list has %d of 50 entries that existed all the time", n)
 		}
 	}
 	close(stop)
@@ -108,10 +108,10 @@ func scopesList(x *trial) {
 	want := slices.Sorted(slices.Values(names))
 	for _, page := range []int{1, 5, len(names), 1000} {
 		if got := x.scopes(page); !slices.Equal(got, want) {
-			x.errorf("in pages of %d the scopes are %q, want %q", page, got, want)
+			x.errorf("listed in pages of %d, the scopes are %q, want %q", page, got, want)
 		}
 	}
-	// A scope is there as long as it holds anything.
+	// A scope exists as long as it holds an entry.
 	for i, name := range names {
 		x.put(driver.Key{Bucket: bucket, Scope: name, ID: "a"}, "", driver.PutOptions{Delete: true})
 		if i%2 == 0 {
@@ -142,16 +142,16 @@ func (x *trial) scopes(page int) []string {
 	}
 }
 
-// kvNames writes a value of its own under every key, and reads them all.
+// kvNames writes a different value to every key, and reads them all.
 func (x *trial) kvNames(keys []driver.Key) {
 	for i, key := range keys {
 		if old, _ := x.put(key, strconv.Itoa(i), driver.PutOptions{}); old.Revision != 0 {
-			x.errorf("%q is %q under another name", key, old.Key)
+			x.errorf("%q and %q are the same key", key, old.Key)
 		}
 	}
 	for i, key := range keys {
 		if entry := x.wantValue(key, strconv.Itoa(i)); entry.Key != key {
-			x.errorf("%q comes back as %q", key, entry.Key)
+			x.errorf("%q was returned as %q", key, entry.Key)
 		}
 	}
 }
@@ -195,6 +195,6 @@ func kvLongNames(x *trial) {
 			x.wantValue(pair[1], "b")
 		}
 	}
-	x.set("plain", "1") // whatever was refused, the driver goes on
+	x.set("plain", "1") // the driver still works, even if it refused names
 	x.wantValue(at("plain"), "1")
 }

@@ -18,14 +18,14 @@ func (x *trial) sync(b *driver.Backend, scope string) error {
 	return b.KV.(driver.WatchSyncer).SyncWatches(ctx, bucket, scope)
 }
 
-// told reports whether a watcher has been told of a write, or of a later one to the same key.
+// told reports whether a watcher has seen a write, or a later one to the same key.
 func (w *watching) told(e driver.Entry) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.ContainsFunc(w.list, func(other driver.Entry) bool { return other.Key == e.Key && other.Revision >= e.Revision })
 }
 
-// watchSync lets writers keep watchers busy that take a little time for each event, so that the watchers lag.
+// watchSync has watchers that take a little time for each event, and writers that keep them busy, so that they lag.
 func watchSync(x *trial) {
 	const watchers, busy = 3, 3
 	all := x.instances(2)
@@ -36,7 +36,7 @@ func watchSync(x *trial) {
 				x.pass(0.002)
 			}
 		})
-		x.eventually(w.live, "the snapshot of a watch does not end")
+		x.eventually(w.live, "the snapshot of a watch did not end")
 		list = append(list, w)
 	}
 	var writing sync.WaitGroup
@@ -50,11 +50,11 @@ func watchSync(x *trial) {
 					x.errorf("Put: %v", err)
 					return
 				}
-				x.pass(0.02) // slower than a watcher, which would never catch up otherwise
+				x.pass(0.02) // slower than a watcher, which otherwise would never catch up
 			}
 		})
 	}
-	// One at a time, and then several at once, as subscribers come.
+	// One at a time, and then several at once, as when subscribers join.
 	var asking sync.WaitGroup
 	for i, callers := range []int{1, 4} {
 		for c := range callers {
@@ -74,7 +74,7 @@ func watchSync(x *trial) {
 					}
 					for k, w := range list {
 						if k%2 == to && !w.told(entry) {
-							x.errorf("SyncWatches has returned, and watcher %d was not told of revision %d, which was written before", k, entry.Revision)
+							x.errorf("SyncWatches returned before watcher %d had seen revision %d, which was written earlier", k, entry.Revision)
 							return
 						}
 					}
@@ -85,7 +85,7 @@ func watchSync(x *trial) {
 	}
 }
 
-// watchSyncOverlap holds up a watcher at each of two writes, and calls SyncWatches after each write.
+// watchSyncOverlap blocks a watcher at each of two writes, and calls SyncWatches after each write.
 func watchSyncOverlap(x *trial) {
 	gates := map[string]chan struct{}{"a": make(chan struct{}), "b": make(chan struct{})}
 	reached := make(chan struct{})
@@ -97,17 +97,17 @@ func watchSyncOverlap(x *trial) {
 			x.hold(gate)
 		}
 	})
-	x.eventually(w.live, "the snapshot of a watch does not end")
+	x.eventually(w.live, "the snapshot of a watch did not end")
 	x.background("Put", func(context.Context) { // which may be the one that runs f
 		if _, _, err := x.backend.KV.Put(x.ctx, at("a"), []byte("1"), driver.PutOptions{}); err != nil {
 			x.errorf("Put: %v", err)
 		}
 	})
 	if !x.await(reached) {
-		x.fatalf("a watcher is not told of a write")
+		x.fatalf("a watcher did not see a write")
 	}
 	var second atomic.Bool
-	x.eventually(func() bool { _, ok := x.get(at("a")); return ok }, "the value that a watcher is told of is not there")
+	x.eventually(func() bool { _, ok := x.get(at("a")); return ok }, "Get does not return the value that a watcher saw")
 	first := x.background("SyncWatches", func(context.Context) {
 		if err := x.sync(x.backend, scope); err != nil {
 			x.errorf("SyncWatches returned %v", err)
@@ -128,11 +128,11 @@ func watchSyncOverlap(x *trial) {
 	}
 	x.pass(1)
 	if second.Load() {
-		x.errorf("SyncWatches has returned with an earlier call, and the watcher was not told of the write between the two")
+		x.errorf("a call of SyncWatches returned together with an earlier one, before the watcher had seen the write between the two")
 	}
 	close(gates["b"])
 	if !x.await(later.done) {
-		x.fatalf("SyncWatches does not return when the watcher goes on")
+		x.fatalf("SyncWatches did not return when the watcher continued")
 	}
 }
 
@@ -145,7 +145,7 @@ func watchSyncSnapshot(x *trial) {
 		x.hold(gate)
 	})
 	if !x.await(reached) {
-		x.fatalf("a watcher is not told its snapshot")
+		x.fatalf("a watcher did not get its snapshot")
 	}
 	later := x.set("b", "1")
 	var returned atomic.Bool
@@ -155,7 +155,7 @@ func watchSyncSnapshot(x *trial) {
 		}
 		returned.Store(true)
 		if !w.told(first) || !w.live() || !w.told(later) {
-			x.errorf("SyncWatches has returned, and a watcher that was being told its snapshot was told no more than %q of a=1 | b=1", w)
+			x.errorf("SyncWatches returned when a watcher in its snapshot had seen only %q of a=1 | b=1", w)
 		}
 	})
 	x.pass(1)
@@ -164,13 +164,13 @@ func watchSyncSnapshot(x *trial) {
 	}
 	close(gate)
 	if !x.await(waiting.done) {
-		x.fatalf("SyncWatches does not return when the watcher goes on")
+		x.fatalf("SyncWatches did not return when the watcher continued")
 	}
 }
 
 func watchSyncOthers(x *trial) {
 	if err := x.sync(x.backend, scope); err != nil {
-		x.errorf("SyncWatches where nobody watches returned %v", err)
+		x.errorf("SyncWatches without watchers returned %v", err)
 	}
 	gate, reached := make(chan struct{}), make(chan struct{})
 	var once sync.Once
@@ -180,20 +180,20 @@ func watchSyncOthers(x *trial) {
 	})
 	defer close(gate)
 	if !x.await(reached) {
-		x.fatalf("a watcher is not told its snapshot")
+		x.fatalf("a watcher did not get its snapshot")
 	}
 	w := x.watch(scope)
 	entry := x.set("a", "1")
 	waiting := x.background("SyncWatches", func(context.Context) {
 		if err := x.sync(x.backend, scope); err != nil {
-			x.errorf("SyncWatches returned %v, and only a watcher of another scope is slow", err)
+			x.errorf("SyncWatches returned %v, although only a watcher of another scope was slow", err)
 		}
 	})
 	if !x.await(waiting.done) {
 		x.fatalf("SyncWatches waits for a watcher of another scope")
 	}
 	if !w.told(entry) {
-		x.errorf("SyncWatches has returned, and the watcher was not told of %+v", entry)
+		x.errorf("SyncWatches returned before the watcher had seen %+v", entry)
 	}
 }
 
@@ -206,14 +206,14 @@ func watchSyncEnd(x *trial) {
 			x.hold(gate)
 		}
 	})
-	x.eventually(w.live, "the snapshot of a watch does not end")
+	x.eventually(w.live, "the snapshot of a watch did not end")
 	x.background("Put", func(context.Context) { // which may be the one that runs f
 		if _, _, err := x.backend.KV.Put(x.ctx, at("a"), []byte("1"), driver.PutOptions{}); err != nil {
 			x.errorf("Put: %v", err)
 		}
 	})
 	if !x.await(reached) {
-		x.fatalf("a watcher is not told of a write")
+		x.fatalf("a watcher did not see a write")
 	}
 	x.set("b", "1")
 
@@ -225,12 +225,12 @@ func watchSyncEnd(x *trial) {
 		x.fatalf("SyncWatches has not returned %v after its context has ended", x.h.Patience)
 	}
 	if !errors.Is(err, context.DeadlineExceeded) {
-		x.errorf("SyncWatches returned %v while a watcher stands still; its context has ended, and the error does not wrap that of the context", err)
+		x.errorf("SyncWatches returned %v when its context ended, want an error that wraps the context's", err)
 	}
 
 	waiting := x.background("SyncWatches", func(context.Context) {
 		if err := x.sync(x.backend, scope); err != nil {
-			x.errorf("SyncWatches returned %v when the watch that it waits for has ended", err)
+			x.errorf("SyncWatches returned %v when the watch that it waited for ended", err)
 		}
 	})
 	x.settle()

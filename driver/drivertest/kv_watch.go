@@ -26,9 +26,9 @@ func watch(x *trial) {
 	expect := func(event string) {
 		want = append(want, event)
 		n := 3 + len(want)
-		x.eventually(func() bool { return len(w.all()) >= n }, "%s does not come: %s", event, w)
+		x.eventually(func() bool { return len(w.all()) >= n }, "%s did not come: %s", event, w)
 		if got := strings.Fields(w.String())[3:]; !slices.Equal(got, want) {
-			x.fatalf("after the snapshot %q came, want %q", got, want)
+			x.fatalf("the events after the snapshot are %q, want %q", got, want)
 		}
 	}
 	entry := x.set("a", "2")
@@ -52,20 +52,20 @@ func watch(x *trial) {
 	x.set("a", "4")
 	x.settle()
 	if len(w.all()) != n {
-		x.errorf("a watcher was told of a change after Watch has returned")
+		x.errorf("a watcher was called for a change after Watch had returned")
 	}
 }
 
 func watchEmpty(x *trial) {
 	w := x.watch(scope)
 	x.set("a", "1")
-	x.eventually(func() bool { return len(w.all()) > 1 }, "nothing comes")
+	x.eventually(func() bool { return len(w.all()) > 1 }, "no event came for a write")
 	x.delete("a")
-	x.eventually(func() bool { return len(w.all()) > 2 }, "the deletion does not come")
+	x.eventually(func() bool { return len(w.all()) > 2 }, "no event came for a deletion")
 	x.set("a", "2")
-	x.eventually(func() bool { return len(w.all()) > 3 }, "nothing comes after a deletion")
+	x.eventually(func() bool { return len(w.all()) > 3 }, "no event came for a write after a deletion")
 	if got := w.String(); got != "| a=1 -a a=2" {
-		x.errorf("a watcher of an empty scope was told %s", got)
+		x.errorf("a watcher of an empty scope saw %s, want | a=1 -a a=2", got)
 	}
 }
 
@@ -75,17 +75,17 @@ func watchElsewhere(x *trial) {
 	for i := range 20 {
 		_, entry, err := all[1].KV.Put(x.ctx, at("a"), fmt.Append(nil, i), driver.PutOptions{})
 		x.must(err, "Put")
-		x.eventually(func() bool { return w.last()["a"].Revision == entry.Revision }, "a write of another process is not told: %s", w)
+		x.eventually(func() bool { return w.last()["a"].Revision == entry.Revision }, "a watcher did not see a write of another process: %s", w)
 	}
 }
 
-// watchUnderLoad lets watchers come while writers write, and compares what each was told with what was written.
+// watchUnderLoad starts watchers while writers write, and compares what each watcher saw with what was written.
 func watchUnderLoad(x *trial) {
 	const keys, watchers = 20, 12
 	all := x.instances(2)
 	writes := max(x.h.Messages/2, 100)
 	var mu sync.Mutex
-	written := make(map[uint64]string) // by revision; deletions have none that the writer knows
+	written := make(map[uint64]string) // by revision; the writer does not know those of deletions
 	var writing sync.WaitGroup
 	for i := range 4 {
 		writing.Go(func() {
@@ -109,7 +109,7 @@ func watchUnderLoad(x *trial) {
 	var list []*watching
 	for i := range watchers {
 		list = append(list, x.watchOn(all[i%2], scope, func(driver.Entry) {}))
-		x.eventually(list[i].live, "the snapshot of a watch does not end")
+		x.eventually(list[i].live, "the snapshot of a watch did not end")
 	}
 	writing.Wait()
 	final := make(map[string]uint64)
@@ -119,7 +119,7 @@ func watchUnderLoad(x *trial) {
 		final[e.Key.ID] = e.Revision
 	}
 	for i, w := range list {
-		x.eventually(func() bool { return upToDate(w, final) }, "watcher %d was not told of the last values", i)
+		x.eventually(func() bool { return upToDate(w, final) }, "watcher %d did not see the last values", i)
 	}
 	x.settle()
 	for i, w := range list {
@@ -127,7 +127,7 @@ func watchUnderLoad(x *trial) {
 	}
 }
 
-// upToDate reports whether the last events are the values that are there, and nothing else.
+// upToDate reports whether the last events are exactly the current values.
 func upToDate(w *watching, final map[string]uint64) bool {
 	present := 0
 	for id, e := range w.last() {
@@ -141,14 +141,14 @@ func upToDate(w *watching, final map[string]uint64) bool {
 	return present == len(final)
 }
 
-// checkWatcher checks that what a watcher was told was written, once each, in the order of each key.
+// checkWatcher checks that a watcher saw only what was written, each write at most once, in the order of each key.
 func (x *trial) checkWatcher(number int, events []driver.Entry, written map[uint64]string) {
 	last := make(map[string]driver.Entry)
 	live := false
 	for _, e := range events {
 		if e.Revision == 0 {
 			if live {
-				x.errorf("watcher %d: the snapshot has ended twice", number)
+				x.errorf("watcher %d: the snapshot ended twice", number)
 			}
 			live = true
 			continue
@@ -161,19 +161,19 @@ func (x *trial) checkWatcher(number int, events []driver.Entry, written map[uint
 			x.errorf("watcher %d: a deletion is in the snapshot", number)
 		}
 		if e.Revision <= before.Revision {
-			x.errorf("watcher %d: %q has revision %d after %d", number, e.Key.ID, e.Revision, before.Revision)
+			x.errorf("watcher %d: an event of %q with revision %d follows revision %d", number, e.Key.ID, e.Revision, before.Revision)
 		}
 		if e.Deleted && before.Deleted {
 			x.errorf("watcher %d: %q was deleted twice", number, e.Key.ID)
 		}
 		if want := written[e.Revision]; !e.Deleted && want != e.Key.ID+"="+string(e.Value) {
-			x.errorf("watcher %d: revision %d is %s=%s, and was written as %s", number, e.Revision, e.Key.ID, e.Value, want)
+			x.errorf("watcher %d: revision %d is %s=%s, but was written as %s", number, e.Revision, e.Key.ID, e.Value, want)
 		}
 		last[e.Key.ID] = e
 	}
 }
 
-// watchSlow: the function of a watcher stands still. Its caller may be a writer, so the write that it is told of may wait.
+// watchSlow: the function of a watcher blocks. Its caller may be a writer, so that write may wait.
 func watchSlow(x *trial) {
 	gate := make(chan struct{})
 	slow := x.watchOn(x.backend, scope, func(e driver.Entry) {
@@ -181,14 +181,14 @@ func watchSlow(x *trial) {
 			x.hold(gate)
 		}
 	})
-	x.eventually(slow.live, "the snapshot of a watch does not end")
+	x.eventually(slow.live, "the snapshot of a watch did not end")
 	fast := x.watch(scope)
 	x.background("Put", func(context.Context) {
 		if _, _, err := x.backend.KV.Put(x.ctx, at("a"), []byte("slow"), driver.PutOptions{}); err != nil {
 			x.errorf("Put: %v", err)
 		}
 	})
-	x.eventually(func() bool { _, ok := x.get(at("a")); return ok }, "the value that a slow watcher is told of is not there")
+	x.eventually(func() bool { _, ok := x.get(at("a")); return ok }, "Get does not return the value that a slow watcher saw")
 	x.settle()
 	others := x.background("Put", func(context.Context) {
 		for i := range 100 {
@@ -211,11 +211,11 @@ func watchSlow(x *trial) {
 	}
 	x.eventually(current(fast), "another watcher waits for a slow one")
 	close(gate)
-	x.eventually(current(slow), "a slow watcher was not told of the last values")
+	x.eventually(current(slow), "a slow watcher did not see the last values")
 	g := make(map[string]uint64)
 	for _, e := range slow.all() {
 		if e.Revision != 0 && e.Revision <= g[e.Key.ID] {
-			x.errorf("a slow watcher was told of revision %d after %d", e.Revision, g[e.Key.ID])
+			x.errorf("a slow watcher saw revision %d after %d", e.Revision, g[e.Key.ID])
 		}
 		g[e.Key.ID] = e.Revision
 	}
@@ -231,23 +231,23 @@ func watchNames(x *trial) {
 		x.put(driver.Key{Bucket: bucket, Scope: name, ID: name}, strconv.Itoa(i), driver.PutOptions{})
 	}
 	for i, w := range watchers {
-		x.eventually(func() bool { return len(w.all()) > 1 }, "the watcher of scope %q is told nothing", names[i])
+		x.eventually(func() bool { return len(w.all()) > 1 }, "the watcher of scope %q saw nothing", names[i])
 	}
 	x.settle()
 	for i, w := range watchers {
 		events := w.all()
 		if len(events) != 2 || string(events[1].Value) != strconv.Itoa(i) || events[1].Key.ID != names[i] {
-			x.errorf("the watcher of scope %q was told %q", names[i], w)
+			x.errorf("the watcher of scope %q saw %q, want one write", names[i], w)
 		}
 	}
 }
 
 func watchEnd(x *trial) {
 	w := x.watchOn(x.backend, scope, func(driver.Entry) {})
-	x.eventually(w.live, "the snapshot of a watch does not end")
+	x.eventually(w.live, "the snapshot of a watch did not end")
 	x.stop(w.task)
 	w = x.watchOn(x.backend, "another", func(driver.Entry) {})
-	x.eventually(w.live, "the snapshot of a watch does not end")
+	x.eventually(w.live, "the snapshot of a watch did not end")
 	x.set("a", "1")
 	x.stop(w.task)
 }

@@ -19,12 +19,12 @@ func putAndGet(x *trial) {
 		x.errorf("Put returned the new entry %+v", first)
 	}
 	if off := first.Time.Sub(before).Abs(); off > x.h.Patience {
-		x.errorf("the entry's time is %v, %v off", first.Time, off)
+		x.errorf("the entry's time is %v, which is off by %v", first.Time, off)
 	}
-	x.wantSame("what Get returns", x.wantValue(at("a"), "1"), first)
+	x.wantSame("the entry from Get", x.wantValue(at("a"), "1"), first)
 	old, second := x.put(at("a"), "2", driver.PutOptions{})
 	x.wantSame("the entry before the second write", old, first)
-	x.wantSame("what Get returns", x.wantValue(at("a"), "2"), second)
+	x.wantSame("the entry from Get", x.wantValue(at("a"), "2"), second)
 	for _, key := range []driver.Key{
 		at("b"), {Bucket: bucket, Scope: "other", ID: "a"}, {Bucket: "other", Scope: scope, ID: "a"}, {},
 	} {
@@ -45,10 +45,10 @@ func values(x *trial) {
 		x.must(err, "Put of %d bytes", len(value))
 		entry, ok := x.get(key)
 		if !ok || !bytes.Equal(entry.Value, before) || !bytes.Equal(value, before) {
-			x.errorf("a value of %d bytes is now one of %d (%v)", len(before), len(entry.Value), ok)
+			x.errorf("a value of %d bytes was returned with %d bytes, or changed (exists: %v)", len(before), len(entry.Value), ok)
 		}
 		if entry.Value == nil {
-			x.errorf("an empty value comes back as nil, which says that there is none")
+			x.errorf("an empty value was returned as nil, which means that there is no entry")
 		}
 		x.put(key, "other", driver.PutOptions{})
 		if !bytes.Equal(entry.Value, before) {
@@ -67,8 +67,8 @@ func deleteKey(x *trial) {
 	x.wantList(scope, "b")
 	for _, id := range []string{"a", "never"} {
 		old, new = x.delete(id)
-		x.wantSame("the entry before the deletion of nothing", old, driver.Entry{})
-		x.wantSame("the entry after the deletion of nothing", new, driver.Entry{})
+		x.wantSame("the entry before the deletion of a missing key", old, driver.Entry{})
+		x.wantSame("the entry after the deletion of a missing key", new, driver.Entry{})
 	}
 }
 
@@ -85,14 +85,14 @@ func noChange(x *trial) {
 	}
 	_, new = x.put(at("a"), "1", driver.PutOptions{Expires: expires})
 	x.wantSame("the entry after the same write with an expiry", new, second)
-	x.wantSame("what Get returns", x.wantValue(at("a"), "1"), second)
+	x.wantSame("the entry from Get", x.wantValue(at("a"), "1"), second)
 	x.delete("none")
 	x.set("b", "1")
-	x.eventually(func() bool { return len(w.last()) == 2 }, "a watcher was not told of a write: %s", w)
+	x.eventually(func() bool { return len(w.last()) == 2 }, "a watcher did not see a write: %s", w)
 	seen := make(map[uint64]bool)
 	for _, e := range w.all() {
 		if seen[e.Revision] || e.Deleted {
-			x.errorf("a watcher was told of a write that changed nothing: %s", w)
+			x.errorf("a watcher was called for a write that changed nothing: %s", w)
 		}
 		seen[e.Revision] = true
 	}
@@ -110,7 +110,7 @@ func revisionsGrow(x *trial) {
 		if i%5 == 0 {
 			x.delete("a")
 		}
-		if i%7 == 0 && i > 0 { // another bucket does not matter
+		if i%7 == 0 && i > 0 { // another bucket does not count
 			x.put(driver.Key{Bucket: "other"}, strconv.Itoa(i), driver.PutOptions{})
 		}
 	}
@@ -158,12 +158,12 @@ func readYourWrites(x *trial) {
 		_, written, err := all[i%3].KV.Put(x.ctx, at("a"), []byte(value), driver.PutOptions{})
 		x.must(err, "Put")
 		got, _ := x.getFrom(all[(i+1)%3], at("a"))
-		x.wantSame("a read after the write", got, written)
+		x.wantSame("the entry from Get after the write", got, written)
 		entries, err := all[(i+2)%3].KV.List(x.ctx, bucket, scope, nil, 10)
 		x.must(err, "List")
 		if len(entries) != 1 {
 			x.fatalf("%d entries are listed, want 1", len(entries))
 		}
-		x.wantSame("a list after the write", entries[0], written)
+		x.wantSame("the entry from List after the write", entries[0], written)
 	}
 }

@@ -54,19 +54,19 @@ func deadTexts(letters []driver.DeadLetter) []string {
 	return list
 }
 
-// bury publishes the messages and lets them die, one after the other.
+// bury publishes the messages and makes them dead letters, one after the other.
 func (x *trial) bury(subscription string, messages ...driver.Message) {
 	before := x.countDead(subscription)
 	x.publish(messages...)
 	x.buryHeld(subscription, before+len(messages))
 }
 
-// buryHeld lets what a subscription holds die, until it has so many dead letters.
+// buryHeld makes dead letters of what a subscription holds, until there are n of them.
 func (x *trial) buryHeld(subscription string, n int) {
 	c := x.consume(subscription, 1, func(_ context.Context, d *driver.Delivery) driver.Result {
 		return driver.Result{Outcome: driver.OutcomeDead, Error: "died of " + string(d.Data)}
 	})
-	x.eventually(func() bool { return x.countDead(subscription) >= n }, "there are no %d dead letters", n)
+	x.eventually(func() bool { return x.countDead(subscription) >= n }, "there are fewer than %d dead letters", n)
 	c.stop()
 }
 
@@ -77,7 +77,7 @@ func (x *trial) expectDead(subscription string, want ...string) []driver.DeadLet
 		x.errorf("dead letters are %q, want %q", got, want)
 	}
 	if n := x.countDead(subscription); n != len(letters) {
-		x.errorf("CountDead is %d, and Dead lists %d", n, len(letters))
+		x.errorf("CountDead returned %d, but Dead lists %d", n, len(letters))
 	}
 	return letters
 }
@@ -101,7 +101,7 @@ func deadFields(x *trial) {
 		x.pass(0.5)
 		return driver.Result{Outcome: driver.OutcomeRetry, Error: fmt.Sprint("failure ", n)}
 	})
-	x.eventually(func() bool { return x.countDead(sub) == 1 }, "no dead letter after the last retry")
+	x.eventually(func() bool { return x.countDead(sub) == 1 }, "there is no dead letter after the last retry")
 	letters := x.dead(sub)
 	if len(letters) != 1 {
 		x.fatalf("%d dead letters, want 1", len(letters))
@@ -109,10 +109,10 @@ func deadFields(x *trial) {
 	l := letters[0]
 	if l.Topic != want.Topic || l.ID != want.ID || l.Group != want.Group || l.Header != want.Header || !bytes.Equal(l.Data, want.Data) ||
 		!l.NotBefore.Equal(want.NotBefore) {
-		x.errorf("published %+v, dead letter %+v", want, l.Message)
+		x.errorf("the published message is %+v, that of the dead letter %+v", want, l.Message)
 	}
 	if l.DeadID == "" || !l.Enqueued.Equal(enqueued) || l.Died.Sub(begun) < x.units(0.5)-x.h.Unit/20 {
-		x.errorf("DeadID %q, Enqueued %v, want %v, Died %v, after %v", l.DeadID, l.Enqueued, enqueued, l.Died, begun)
+		x.errorf("DeadID is %q; Enqueued is %v, want %v; Died is %v, want later than %v", l.DeadID, l.Enqueued, enqueued, l.Died, begun)
 	}
 	if len(l.Attempts) != 3 {
 		x.fatalf("%d attempts, want 3: %+v", len(l.Attempts), l.Attempts)
@@ -121,15 +121,15 @@ func deadFields(x *trial) {
 		if text := fmt.Sprint("failure ", i+1); a.Error != text {
 			x.errorf("the error of attempt %d is %q, want %q", i+1, a.Error, text)
 		}
-		x.onTime(fmt.Sprintf("the end of attempt %d", i+1), a.Ended.Sub(a.Started), x.units(0.5))
+		x.onTime(fmt.Sprintf("the recorded end of attempt %d", i+1), a.Ended.Sub(a.Started), x.units(0.5))
 		if i > 0 {
-			x.onTime("the pause", a.Started.Sub(l.Attempts[i-1].Ended), x.units(1))
+			x.onTime("the recorded pause between attempts", a.Started.Sub(l.Attempts[i-1].Ended), x.units(1))
 		}
 	}
 }
 
-// deadCounts lets messages die, be redriven and discarded at the same time. Only the case takes any out, so that the
-// numbers can only grow between two looks.
+// deadCounts makes dead letters, redrives and discards them at the same time. Only the case itself removes any, so
+// the counts can only grow between two of its looks.
 func deadCounts(x *trial) {
 	x.bind(topic, sub, driver.SubscriptionConfig{Retry: x.retry(1, 0)})
 	n := max(x.h.Messages/4, 20)
@@ -159,7 +159,7 @@ func deadCounts(x *trial) {
 		letters := x.dead(sub)
 		after := x.countDead(sub)
 		if before > len(letters) || len(letters) > after {
-			x.fatalf("CountDead was %d, Dead listed %d, CountDead was %d then", before, len(letters), after)
+			x.fatalf("CountDead returned %d, then Dead listed %d, then CountDead returned %d", before, len(letters), after)
 		}
 		ids := deadIDs(letters)
 		some := len(ids) / 4
@@ -169,7 +169,7 @@ func deadCounts(x *trial) {
 		mu.Lock()
 		defer mu.Unlock()
 		return done+discarded >= n
-	}, "%d messages are neither done nor discarded", n)
+	}, "some of %d messages are neither done nor discarded", n)
 	x.settle()
 	mu.Lock()
 	defer mu.Unlock()
@@ -193,7 +193,7 @@ func deadPaging(x *trial) {
 		page, err := x.backend.Queue.(driver.DeadLetters).Dead(x.ctx, sub, after, 5)
 		x.must(err, "Dead")
 		if len(page) > 5 || pages > n {
-			x.fatalf("page %d of 5 holds %d", pages, len(page))
+			x.fatalf("page %d of size 5 holds %d dead letters", pages, len(page))
 		}
 		paged = append(paged, deadTexts(page)...)
 		if len(page) < 5 {
@@ -201,11 +201,11 @@ func deadPaging(x *trial) {
 		}
 		after = page[4].DeadID
 		if pages == 1 {
-			x.discard(1, after) // the page goes on behind it all the same
+			x.discard(1, after) // the next page begins after it all the same
 		}
 	}
 	if !slices.Equal(paged, want) {
-		x.errorf("pages hold %q, want %q", paged, want)
+		x.errorf("the pages hold %q, want %q", paged, want)
 	}
 }
 
@@ -239,11 +239,11 @@ func redriveHistory(x *trial) {
 		return driver.Result{Outcome: driver.OutcomeRetry, Error: fmt.Sprint("failure ", n)}
 	})
 	x.publish(texts("a")...)
-	x.eventually(func() bool { return x.countDead(sub) == 1 }, "no dead letter")
+	x.eventually(func() bool { return x.countDead(sub) == 1 }, "there is no dead letter")
 	first := x.expectDead(sub, "a")
 	x.redrive(1, deadIDs(first)...)
 	x.expect(&j, "a1 a2 a1 a2")
-	x.eventually(func() bool { return x.countDead(sub) == 1 }, "no dead letter after a redrive")
+	x.eventually(func() bool { return x.countDead(sub) == 1 }, "there is no dead letter after a redrive")
 	again := x.expectDead(sub, "a")[0]
 	var history []string
 	for _, a := range again.Attempts {
@@ -253,7 +253,7 @@ func redriveHistory(x *trial) {
 		x.errorf("the history is %q, want %q", history, want)
 	}
 	if !again.Enqueued.Equal(first[0].Enqueued) || again.Died.Before(first[0].Died) {
-		x.errorf("Enqueued was %v, is %v; Died was %v, is %v", first[0].Enqueued, again.Enqueued, first[0].Died, again.Died)
+		x.errorf("after a redrive Enqueued is %[2]v, want %[1]v; Died is %[4]v, want no earlier than %[3]v", first[0].Enqueued, again.Enqueued, first[0].Died, again.Died)
 	}
 }
 
@@ -262,7 +262,7 @@ func redriveIntoFull(x *trial) {
 	x.bury(sub, texts("a", "b")...)
 	x.publish(texts("c", "d")...)
 	x.redrive(2, deadIDs(x.dead(sub))...)
-	x.publishFull("4 of 2", texts("e")...)
+	x.publishFull("a message when 4 are pending and MaxPending is 2", texts("e")...)
 	x.expectDead(sub)
 	x.expectHeld(sub, "a", "b", "c", "d")
 }
@@ -329,12 +329,12 @@ func stats(x *trial) {
 			got, err = x.backend.Queue.(driver.StatsReader).Stats(x.ctx, sub)
 			x.must(err, "Stats")
 			return got == want
-		}, "%s: the numbers are not %+v", what, want)
+		}, "%s: Stats did not become %+v", what, want)
 	}
 	expect("empty", driver.SubscriptionStats{})
 	x.publish(append(numbered("g", 2), texts("a", "dies", "retries")...)...)
 	x.publish(x.delayed("", "delayed", 1000), x.delayed("g", "g/later", 1000))
-	expect("before it is consumed", driver.SubscriptionStats{Ready: 5, Delayed: 2})
+	expect("before the messages are consumed", driver.SubscriptionStats{Ready: 5, Delayed: 2})
 	gate := make(chan struct{})
 	x.consume(sub, 4, func(_ context.Context, d *driver.Delivery) driver.Result {
 		switch string(d.Data) {
@@ -356,5 +356,5 @@ func stats(x *trial) {
 	if want.Dead > 0 {
 		want.Dead++
 	}
-	expect("after them", want)
+	expect("after the handlers", want)
 }

@@ -20,7 +20,7 @@ func dedup(x *trial) {
 	x.publish(withID("id", "second"))
 	x.publish(withID("other", "other"))
 	x.expectHeld(sub, "first", "other")
-	x.publish(withID("id", "third")) // also after it is done
+	x.publish(withID("id", "third")) // even when it is done
 	x.publish(withID("", "end"))
 	x.expectHeld(sub, "end")
 }
@@ -54,7 +54,7 @@ func dedupWindow(x *trial) {
 func dedupWhenFull(x *trial) {
 	x.bind(topic, sub, driver.SubscriptionConfig{MaxPending: 2})
 	x.publish(withID("a", "a"), withID("b", "b"))
-	x.publishFull("the third of two", withID("c", "c"))
+	x.publishFull("a third message with MaxPending 2", withID("c", "c"))
 	x.publish(withID("a", "again"))
 	x.publish(withID("b", "again"), withID("a", "again"))
 	x.expectHeld(sub, "a", "b")
@@ -63,7 +63,7 @@ func dedupWhenFull(x *trial) {
 func refusedNotRemembered(x *trial) {
 	x.bind(topic, sub, driver.SubscriptionConfig{MaxPending: 1})
 	x.publish(withID("a", "a"))
-	x.publishFull("the second of one", withID("b", "b"))
+	x.publishFull("a second message with MaxPending 1", withID("b", "b"))
 	x.expectHeld(sub, "a")
 	x.publish(withID("b", "b"))
 	x.expectHeld(sub, "b")
@@ -89,11 +89,11 @@ func dedupRace(x *trial) {
 func fullRefusesAll(x *trial) {
 	x.bind(topic, "bounded", driver.SubscriptionConfig{MaxPending: 3})
 	x.bind(topic, "free", driver.SubscriptionConfig{})
-	x.publishFull("4 of 3", texts("w", "x", "y", "z")...)
+	x.publishFull("4 messages with MaxPending 3", texts("w", "x", "y", "z")...)
 	x.publish(texts("a", "b")...)
-	x.publishFull("2 where there is room for 1", texts("c", "d")...)
+	x.publishFull("2 messages with room for 1", texts("c", "d")...)
 	x.publish(texts("e")...)
-	x.publishFull("1 where there is no room", texts("f")...)
+	x.publishFull("1 message without room", texts("f")...)
 	x.expectHeld("bounded", "a", "b", "e")
 	x.expectHeld("free", "a", "b", "e")
 }
@@ -103,8 +103,8 @@ func atomicPublish(x *trial) {
 	x.bind("free", "free", driver.SubscriptionConfig{})
 	to := func(topic, text string) driver.Message { return driver.Message{Topic: topic, Data: []byte(text)} }
 	x.publish(to("bounded", "a"), to("free", "a"))
-	x.publishFull("the bounded topic last", to("free", "b"), to("bounded", "b"))
-	x.publishFull("the bounded topic first", to("bounded", "c"), to("free", "c"))
+	x.publishFull("one call with the bounded topic last", to("free", "b"), to("bounded", "b"))
+	x.publishFull("one call with the bounded topic first", to("bounded", "c"), to("free", "c"))
 	x.expectHeld("free", "a")
 	x.expectHeld("bounded", "a")
 }
@@ -112,7 +112,7 @@ func atomicPublish(x *trial) {
 func pendingCounts(x *trial) {
 	x.bind(topic, sub, driver.SubscriptionConfig{MaxPending: 3, Retry: x.retry(1, 3)})
 	x.publish(x.delayed("", "delayed", 1000), message("g", "runs"), message("g", "waits"))
-	x.publishFull("ready and delayed", texts("x")...)
+	x.publishFull("a message when 1 delayed and 2 ready ones are pending", texts("x")...)
 	var j journal
 	gates := make(chan driver.Result)
 	x.consume(sub, 4, func(_ context.Context, d *driver.Delivery) driver.Result {
@@ -133,24 +133,24 @@ func pendingCounts(x *trial) {
 		x.settle()
 	}
 	x.expect(&j, "runs1")
-	x.publishFull("running", texts("x")...)
+	x.publishFull("a message while one is running", texts("x")...)
 	next(retry)
-	x.publishFull("waiting for a retry", texts("x")...)
-	x.eventually(j.saw("runs", 2), "no retry, when the subscription is full")
-	x.publishFull("running again", texts("x")...)
+	x.publishFull("a message while one waits for a retry", texts("x")...)
+	x.eventually(j.saw("runs", 2), "there was no retry when the subscription was full")
+	x.publishFull("a message while one is running again", texts("x")...)
 	next(driver.Result{})
-	x.eventually(j.saw("waits", 1), "the next message of the group does not follow")
+	x.eventually(j.saw("waits", 1), "the next message of the group was not delivered")
 	x.eventually(func() bool {
 		err := x.backend.Queue.Publish(x.ctx, x.delayed("", "y", 1000))
 		if err != nil && !errors.Is(err, driver.ErrFull) {
 			x.fatalf("Publish: %v", err)
 		}
 		return err == nil
-	}, "there is no room after a message is done")
-	x.publishFull("full again", texts("x")...)
+	}, "Publish returns ErrFull although a message is done")
+	x.publishFull("a message after one has replaced the one that is done", texts("x")...)
 	next(driver.Result{Outcome: driver.OutcomeDead, Error: "dead"})
-	x.eventually(func() bool { return x.backend.Queue.Publish(x.ctx, x.delayed("", "z", 1000)) == nil }, "a dead letter takes room")
-	x.publishFull("full at last", texts("x")...)
+	x.eventually(func() bool { return x.backend.Queue.Publish(x.ctx, x.delayed("", "z", 1000)) == nil }, "Publish fails although a message has become a dead letter")
+	x.publishFull("a message after one has replaced the dead letter", texts("x")...)
 }
 
 func boundUnderLoad(x *trial) {
@@ -179,9 +179,9 @@ func boundUnderLoad(x *trial) {
 		}
 	}
 	if n := accepted.Load(); n != limit {
-		x.errorf("a bound of %d has accepted %d messages", limit, n)
+		x.errorf("with MaxPending %d, %d messages were accepted", limit, n)
 	}
 	if n := len(x.collect(sub, int(accepted.Load()))); n != limit {
-		x.errorf("a bound of %d has held %d messages", limit, n)
+		x.errorf("with MaxPending %d, %d messages were delivered", limit, n)
 	}
 }

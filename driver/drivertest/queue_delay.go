@@ -22,7 +22,7 @@ func notBefore(x *trial) {
 	x.publish(x.delayed("", "c", 3), x.delayed("", "a", 1))
 	x.publish(x.delayed("", "past", -1000), x.delayed("", "b", 2))
 	x.expect(&j, "past1")
-	x.eventually(func() bool { return j.len() >= 4 }, "delayed messages do not come")
+	x.eventually(func() bool { return j.len() >= 4 }, "delayed messages were not delivered")
 	for i, want := range []string{"past", "a", "b", "c"} {
 		s := j.all()[i]
 		if s.text != want {
@@ -43,7 +43,7 @@ func subscriptionDelay(x *trial) {
 	x.expect(&other, "plain1")
 	x.expectNone(&delays, "before the delay has passed")
 	x.publish(x.delayed("", "sooner", 1))
-	x.eventually(func() bool { return delays.len() >= 3 }, "delayed messages do not come: %s", &delays)
+	x.eventually(func() bool { return delays.len() >= 3 }, "some delayed messages were not delivered: %s", &delays)
 	for text, units := range map[string]float64{"plain": 2, "sooner": 2, "later": 4} {
 		if seen := delays.of(text); len(seen) != 1 {
 			x.errorf("%s was delivered %d times", text, len(seen))

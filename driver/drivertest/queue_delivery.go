@@ -40,13 +40,13 @@ func deliveryFields(x *trial) {
 		d := <-deliveries
 		got := d.Message
 		if got.Topic != want.Topic || got.ID != want.ID || got.Group != want.Group || got.Header != want.Header {
-			x.errorf("published %+v, delivered %+v", brief(want), brief(got))
+			x.errorf("the published message is %+v, the delivered one %+v", brief(want), brief(got))
 		}
 		if !got.NotBefore.Equal(want.NotBefore) {
 			x.errorf("%.40q: NotBefore was %v, is %v", want.Data, want.NotBefore, got.NotBefore)
 		}
 		if !bytes.Equal(got.Data, want.Data) || !bytes.Equal(want.Data, before) {
-			x.errorf("data of %d bytes was delivered as %d bytes, or was changed", len(before), len(got.Data))
+			x.errorf("data of %d bytes was delivered with %d bytes, or changed", len(before), len(got.Data))
 		}
 		if d.Lease == nil {
 			x.errorf("a delivery has no lease")
@@ -54,7 +54,7 @@ func deliveryFields(x *trial) {
 	}
 }
 
-// brief leaves out the data, which may be large.
+// brief omits the data, which may be large.
 func brief(m driver.Message) driver.Message {
 	m.Data = m.Data[:min(len(m.Data), 40)]
 	return m
@@ -68,11 +68,11 @@ func deliveryIdentity(x *trial) {
 	x.consume(sub, 1, func(_ context.Context, d *driver.Delivery) driver.Result {
 		j.note(d)
 		if first, ok := enqueued[string(d.Data)]; ok && !first.Equal(d.Enqueued) {
-			x.errorf("%s: Enqueued was %v, and on the next attempt %v", d.Data, first, d.Enqueued)
+			x.errorf("%s: Enqueued was %v, but %v in the next attempt", d.Data, first, d.Enqueued)
 		}
 		enqueued[string(d.Data)] = d.Enqueued
 		if off := d.Enqueued.Sub(published).Abs(); off > x.h.Patience {
-			x.errorf("Enqueued is %v, %v off", d.Enqueued, off)
+			x.errorf("Enqueued is %v, which is off by %v", d.Enqueued, off)
 		}
 		if d.Attempt == 1 {
 			return driver.Result{Outcome: driver.OutcomeRetry, Error: "again"}
@@ -84,12 +84,12 @@ func deliveryIdentity(x *trial) {
 	owner := make(map[uint64]string)
 	for _, s := range j.all() {
 		if other, ok := owner[s.sequence]; ok && other != s.text {
-			x.errorf("%s and %s have the same sequence", other, s.text)
+			x.errorf("%s and %s have the same Sequence", other, s.text)
 		}
 		owner[s.sequence] = s.text
 	}
 	if len(owner) != 3 {
-		x.errorf("3 messages have %d sequences in 2 attempts each", len(owner))
+		x.errorf("3 messages had %d different values of Sequence in 2 attempts each, want 3", len(owner))
 	}
 }
 
@@ -156,7 +156,7 @@ func severalTopics(x *trial) {
 		x.publish(driver.Message{Topic: name})
 		x.eventually(func() bool { return len(deliveries) > 0 }, "a message to %q was not delivered", name)
 		if got := <-deliveries; got != name {
-			x.errorf("a message to %q was delivered as one to %q", name, got)
+			x.errorf("a message to %q was delivered with the topic %q", name, got)
 		}
 	}
 }
@@ -164,11 +164,11 @@ func severalTopics(x *trial) {
 func bindAgain(x *trial) {
 	x.bind(topic, sub, driver.SubscriptionConfig{MaxPending: 1})
 	x.publish(texts("a")...)
-	x.publishFull("one of one", texts("b")...)
+	x.publishFull("a second message with MaxPending 1", texts("b")...)
 	x.bind(topic, sub, driver.SubscriptionConfig{MaxPending: 2})
 	x.publish(texts("c")...)
 	x.bind(topic, sub, driver.SubscriptionConfig{MaxPending: 2})
-	x.publishFull("two of two", texts("d")...)
+	x.publishFull("a third message with MaxPending 2", texts("d")...)
 	x.expectHeld(sub, "a", "c")
 }
 
@@ -194,7 +194,7 @@ func slots(x *trial) {
 		return driver.Result{}
 	})
 	x.publish(texts("a", "b", "c", "d", "e", "f", "g")...)
-	x.eventually(func() bool { return running.Load() >= 3 }, "3 slots do not run 3 handlers")
+	x.eventually(func() bool { return running.Load() >= 3 }, "3 slots did not run 3 handlers at once")
 	x.settle()
 	close(gate)
 	x.settle()
@@ -209,7 +209,7 @@ func slotsRefused(x *trial) {
 	defer cancel()
 	err := x.backend.Queue.Consume(ctx, sub, driver.ConsumeOptions{}, func(context.Context, *driver.Delivery) driver.Result { return driver.Result{} })
 	if err == nil || errors.Is(err, context.DeadlineExceeded) {
-		x.errorf("Consume without a slot returned %v", err)
+		x.errorf("Consume without a slot returned %v, want an error", err)
 	}
 }
 
@@ -218,7 +218,7 @@ func sliceStaysTheCallers(x *trial) {
 	messages := texts("a", "b")
 	x.publish(messages...)
 	if len(messages) != 2 || string(messages[0].Data) != "a" || string(messages[1].Data) != "b" {
-		x.errorf("Publish changed its messages: %+v", messages)
+		x.errorf("Publish changed the caller's messages: %+v", messages)
 	}
 	messages[0], messages[1] = message("", "c"), message("", "c")
 	x.expectHeld(sub, "a", "b")
@@ -235,20 +235,20 @@ func durableQueue(x *trial) {
 	var j journal
 	start := time.Now()
 	x.consume(sub, 1, j.done)
-	x.eventually(j.saw("later", 1), "the delayed message has not survived")
+	x.eventually(j.saw("later", 1), "the delayed message was lost in the restart")
 	if early := later.NotBefore.Sub(j.of("later")[0].at); early > x.h.Unit/20 {
-		x.errorf("the delayed message came %v too early, %v after the start", early, time.Since(start))
+		x.errorf("the delayed message was delivered %v too early, %v after the start", early, time.Since(start))
 	}
 	x.settle()
 	if got := j.len(); got != 5 {
-		x.errorf("5 messages were accepted, and %d delivered after a restart: %s", got, &j)
+		x.errorf("%d messages were delivered after a restart, want the 5 that were accepted: %s", got, &j)
 	}
 	last := -1
 	for _, s := range j.all() {
 		var n int
 		if _, err := fmt.Sscanf(s.text, "g/%d", &n); err == nil {
 			if n <= last {
-				x.errorf("g/%d came after g/%d", n, last)
+				x.errorf("g/%d was delivered after g/%d", n, last)
 			}
 			last = n
 		}

@@ -17,23 +17,23 @@ func drain(x *trial) {
 		j.note(d)
 		x.hold(gate)
 		if ctx.Err() != nil {
-			x.errorf("the drain has ended the context of a handler: %v", ctx.Err())
+			x.errorf("the drain ended the context of a handler: %v", ctx.Err())
 		}
 		return driver.Result{}
 	})
 	x.publish(texts("a", "b", "c", "d", "e", "f")...)
-	x.eventually(func() bool { return j.len() == 2 }, "2 slots do not run 2 handlers")
+	x.eventually(func() bool { return j.len() == 2 }, "2 slots did not run 2 handlers at once")
 	c.drain()
 	x.settle()
 	x.pass(1)
 	select {
 	case <-c.task.done:
-		x.errorf("Consume has returned before its handlers have")
+		x.errorf("Consume returned before its handlers")
 	default:
 	}
 	close(gate)
 	if !x.await(c.task.done) || c.err != nil {
-		x.fatalf("Consume has not returned nil after its drain: %v", c.err)
+		x.fatalf("Consume did not return nil after its drain: %v", c.err)
 	}
 	x.settle()
 	if n := j.len(); n != 2 {
@@ -52,28 +52,28 @@ func drainUnharmed(x *trial) {
 		x.hold(gate)
 		return driver.Result{}
 	})
-	x.eventually(func() bool { return first.len() == 2 }, "2 slots do not run 2 handlers")
+	x.eventually(func() bool { return first.len() == 2 }, "2 slots did not run 2 handlers at once")
 	c.drain()
 	x.settle()
 	close(gate)
 	c.stop()
 	x.consumeOn(all[1], sub, 1, rest.done)
-	x.eventually(func() bool { return rest.len() >= 8 }, "after a drain fewer than 8 messages are there: %s", &rest)
+	x.eventually(func() bool { return rest.len() >= 8 }, "after a drain fewer than 8 messages were delivered: %s", &rest)
 	x.settle()
 	last := ""
 	for _, s := range rest.all() {
 		if s.attempt != 1 {
-			x.errorf("%s was never handled, and comes as attempt %d", s.text, s.attempt)
+			x.errorf("%s had not reached a handler, but was delivered as attempt %d", s.text, s.attempt)
 		}
 		if s.text[0] == 'g' {
 			if s.text < last {
-				x.errorf("%s came after %s", s.text, last)
+				x.errorf("%s was delivered after %s", s.text, last)
 			}
 			last = s.text
 		}
 	}
 	if n := rest.len(); n != 8 {
-		x.errorf("%d messages came after the drain, want 8: %s", n, &rest)
+		x.errorf("%d messages were delivered after the drain, want 8: %s", n, &rest)
 	}
 }
 
@@ -108,13 +108,13 @@ func kill(x *trial) {
 	})
 	c.ends = true
 	x.publish(append(numbered("g", 2), texts("a")...)...)
-	x.eventually(func() bool { return first.len() == 2 }, "2 slots do not run 2 handlers")
+	x.eventually(func() bool { return first.len() == 2 }, "2 slots did not run 2 handlers at once")
 	x.stop(c.task)
 	if n := heeded.Load(); n != 2 {
-		x.errorf("the contexts of %d of 2 handlers have ended with Consume's", n)
+		x.errorf("%d of the contexts of 2 handlers ended with Consume's", n)
 	}
 	if !errors.Is(c.err, context.Canceled) {
-		x.errorf("Consume returned %v, which does not wrap the error of its context", c.err)
+		x.errorf("Consume returned %v, want an error that wraps the context's", c.err)
 	}
 	x.consumeOn(all[1], sub, 1, second.done)
 	x.expectSorted(&second, "a1 g/01 g/11")
@@ -127,7 +127,7 @@ func killIgnored(x *trial) {
 	gate := make(chan struct{})
 	c := x.consumeOn(all[0], sub, 1, func(_ context.Context, d *driver.Delivery) driver.Result {
 		first.note(d)
-		x.hold(gate) // whatever the context says
+		x.hold(gate) // even though the context has ended
 		return driver.Result{Outcome: driver.OutcomeDead, Error: "late"}
 	})
 	c.ends = true
@@ -138,14 +138,14 @@ func killIgnored(x *trial) {
 		second.note(d)
 		return driver.Result{}
 	})
-	x.eventually(second.saw("g/1", 1), "the message of a handler that does not return is lost: %s", &second)
+	x.eventually(second.saw("g/1", 1), "the message of a handler that does not return was lost: %s", &second)
 	close(gate)
 	x.settle()
 	if n := len(second.of("g/0")); n != 1 {
-		x.errorf("g/0 came %d times after its worker was lost", n)
+		x.errorf("g/0 was delivered %d times after its worker was lost, want 1", n)
 	}
 	if all := second.all(); all[0].text != "g/0" {
-		x.errorf("%s came first", all[0].text)
+		x.errorf("%s was delivered first, want g/0", all[0].text)
 	}
 }
 
@@ -164,11 +164,11 @@ func crashed(x *trial) {
 	x.crash(all[1])
 	c.task.cancel()
 	x.consumeOn(all[0], sub, 2, second.done)
-	x.eventually(func() bool { return second.len() >= 3 }, "after a crash only %s", &second)
+	x.eventually(func() bool { return second.len() >= 3 }, "after a crash only these were delivered: %s", &second)
 	x.settle()
 	for i, s := range second.all() {
 		if want := fmt.Sprint("g/", i); s.text != want {
-			x.errorf("%s came when %s was next", s.text, want)
+			x.errorf("%s was delivered when %s was next", s.text, want)
 		}
 	}
 }
@@ -193,7 +193,7 @@ func queueContext(x *trial) {
 	}
 	for method, err := range errs {
 		if !errors.Is(err, context.Canceled) {
-			x.errorf("%s with an ended context returned %v, which does not wrap its error", method, err)
+			x.errorf("%s with an ended context returned %v, want an error that wraps the context's", method, err)
 		}
 	}
 }
@@ -227,7 +227,7 @@ func queueClosed(x *trial) {
 func (x *trial) expectClosed(errs map[string]error) {
 	for method, err := range errs {
 		if !errors.Is(err, driver.ErrClosed) {
-			x.errorf("%s after Close returned %v, and not ErrClosed", method, err)
+			x.errorf("%s after Close returned %v, want ErrClosed", method, err)
 		}
 	}
 }
@@ -240,7 +240,7 @@ func queueCloseBusy(x *trial) {
 		select {
 		case <-ctx.Done():
 			return release
-		case <-x.over: // released, it would come again at once
+		case <-x.over: // if released, it would be delivered again at once
 			return driver.Result{}
 		}
 	})
@@ -249,7 +249,7 @@ func queueCloseBusy(x *trial) {
 	idle := x.consume("idle", 1, func(context.Context, *driver.Delivery) driver.Result { return driver.Result{} })
 	idle.ends = true
 	x.publish(texts("a", "b", "c", "d", "e", "f")...)
-	x.eventually(func() bool { return running.Load() > 0 }, "no handler runs")
+	x.eventually(func() bool { return running.Load() > 0 }, "no handler was started")
 	ctx, cancel := context.WithTimeout(x.ctx, x.units(2))
 	defer cancel()
 	closed := make(chan struct{})
@@ -257,14 +257,14 @@ func queueCloseBusy(x *trial) {
 	x.forget(b)
 	x.background("Close", func(context.Context) {
 		defer close(closed)
-		_ = b.Close(ctx) // it may complain, but it ends
+		_ = b.Close(ctx) // it may return an error, but it returns
 	})
 	if !x.await(closed) {
-		x.fatalf("Close does not return after its context has ended")
+		x.fatalf("Close did not return after its context had ended")
 	}
 	for _, c := range []*consumer{c, idle} {
 		if !x.await(c.task.done) {
-			x.fatalf("Consume does not return after Close")
+			x.fatalf("Consume did not return after Close")
 		}
 		if c.err != nil && !errors.Is(c.err, driver.ErrClosed) {
 			x.errorf("Consume returned %v after Close", c.err)

@@ -49,11 +49,11 @@ func (x *trial) publish(messages ...driver.Message) {
 	x.must(x.backend.Queue.Publish(x.ctx, messages...), "Publish")
 }
 
-// publishFull publishes what must be refused.
+// publishFull publishes messages that must be refused with ErrFull.
 func (x *trial) publishFull(what string, messages ...driver.Message) {
 	err := x.backend.Queue.Publish(x.ctx, messages...)
 	if !errors.Is(err, driver.ErrFull) {
-		x.errorf("%s: Publish returned %v, and not ErrFull", what, err)
+		x.errorf("publishing %s: Publish returned %v, want ErrFull", what, err)
 	}
 }
 
@@ -63,7 +63,7 @@ type consumer struct {
 	task  *task
 	drain func() // closes Drain
 	err   error  // once the task is done
-	ends  bool   // it is to end with an error
+	ends  bool   // whether Consume must return an error
 }
 
 // consume consumes a subscription with the first instance until the case is over.
@@ -77,7 +77,7 @@ func (x *trial) consumeOn(b *driver.Backend, subscription string, slots int, han
 	c.task = x.background("Consume", func(ctx context.Context) {
 		c.err = b.Queue.Consume(ctx, subscription, driver.ConsumeOptions{Slots: slots, Drain: drain}, handle)
 	})
-	x.cleanup(func() { // before the one of the task, which ends the context
+	x.cleanup(func() { // runs before the cleanup of the task, which ends the context
 		c.drain()
 		if !x.await(c.task.done) {
 			x.errorf("Consume has not returned %v after its drain", x.h.Patience)
@@ -104,7 +104,7 @@ type sighting struct {
 	at       time.Time
 }
 
-// journal is what handlers saw, in their order.
+// journal records what handlers saw, in order.
 type journal struct {
 	mu   sync.Mutex
 	list []sighting
@@ -117,7 +117,7 @@ func (j *journal) note(d *driver.Delivery) {
 	j.list = append(j.list, sighting{string(d.Data), d.Attempt, d.Sequence, time.Now()})
 }
 
-// done is a handler that notes what it gets.
+// done is a handler that notes its deliveries and returns OutcomeDone.
 func (j *journal) done(_ context.Context, d *driver.Delivery) driver.Result {
 	j.note(d)
 	return driver.Result{}
@@ -131,7 +131,7 @@ func (j *journal) all() []sighting {
 
 func (j *journal) len() int { return len(j.all()) }
 
-// String lists the texts with the numbers of the attempts, as "a1 b1 a2".
+// String lists the texts with the numbers of the attempts, such as "a1 b1 a2".
 func (j *journal) String() string {
 	var words []string
 	for _, s := range j.all() {
@@ -140,7 +140,7 @@ func (j *journal) String() string {
 	return strings.Join(words, " ")
 }
 
-// saw returns a condition: the text was delivered n times at least.
+// saw returns a condition: the text was delivered at least n times.
 func (j *journal) saw(text string, n int) func() bool {
 	return func() bool { return len(j.of(text)) >= n }
 }
@@ -150,30 +150,31 @@ func (j *journal) of(text string) []sighting {
 	return slices.DeleteFunc(j.all(), func(s sighting) bool { return s.text != text })
 }
 
-// expect waits for as many deliveries as words, and for nothing more to come, and compares them: "a1 b1 a2".
+// expect waits for as many deliveries as want has words, such as "a1 b1 a2", and compares them. It also checks that
+// no others follow.
 func (x *trial) expect(j *journal, want string) {
 	n := len(strings.Fields(want))
-	x.eventually(func() bool { return j.len() >= n }, "got %d deliveries, want %q", n, want)
+	x.eventually(func() bool { return j.len() >= n }, "fewer than %d deliveries: got %q, want %q", n, j, want)
 	x.settle()
 	if got := j.String(); got != want {
 		x.fatalf("got %q, want %q", got, want)
 	}
 }
 
-// expectSorted is expect where there is no order among the deliveries.
+// expectSorted is expect for deliveries in any order.
 func (x *trial) expectSorted(j *journal, want string) {
 	n := len(strings.Fields(want))
-	x.eventually(func() bool { return j.len() >= n }, "fewer deliveries than %q", want)
+	x.eventually(func() bool { return j.len() >= n }, "fewer than %d deliveries: got %q, want %q in any order", n, j, want)
 	x.settle()
 	got, wanted := strings.Fields(j.String()), strings.Fields(want)
 	slices.Sort(got)
 	slices.Sort(wanted)
 	if !slices.Equal(got, wanted) {
-		x.fatalf("got %q, want %q, in any order", got, wanted)
+		x.fatalf("got %q, want %q in any order", got, wanted)
 	}
 }
 
-// expectNone checks that nothing was delivered, and nothing is about to be.
+// expectNone checks that nothing was delivered or is about to be.
 func (x *trial) expectNone(j *journal, what string) {
 	x.settle()
 	if got := j.String(); got != "" {
@@ -181,11 +182,11 @@ func (x *trial) expectNone(j *journal, what string) {
 	}
 }
 
-// count consumes what a subscription holds and returns the texts, sorted.
+// collect consumes what a subscription holds, at least n messages, and returns the texts, sorted.
 func (x *trial) collect(subscription string, n int) []string {
 	var j journal
 	c := x.consume(subscription, 4, j.done)
-	x.eventually(func() bool { return j.len() >= n }, "subscription %.40q delivers fewer than %d messages", subscription, n)
+	x.eventually(func() bool { return j.len() >= n }, "subscription %.40q delivered fewer than %d messages", subscription, n)
 	x.settle()
 	c.stop()
 	var list []string
@@ -196,7 +197,7 @@ func (x *trial) collect(subscription string, n int) []string {
 	return list
 }
 
-// expectHeld consumes what a subscription holds and compares it.
+// expectHeld consumes what a subscription holds and compares it with what it should hold.
 func (x *trial) expectHeld(subscription string, want ...string) {
 	slices.Sort(want)
 	if got := x.collect(subscription, len(want)); !slices.Equal(got, want) {

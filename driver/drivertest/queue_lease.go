@@ -30,7 +30,7 @@ func visibility(x *trial) {
 	all := j.all()
 	pause := all[1].at.Sub(all[0].at)
 	if low, high := x.units(3)-x.h.Unit/10, x.units(3)+2*x.h.Lateness; pause < low || pause > high {
-		x.errorf("the second attempt came %v after the first, want %v to %v: the bound and the pause", pause, low, high)
+		x.errorf("the second attempt came %v after the first, want %v to %v, which is the bound and the pause", pause, low, high)
 	}
 }
 
@@ -56,15 +56,15 @@ func expiredTold(x *trial) {
 	x.expect(&told, "slow1")
 	close(drain)
 	if !x.await(t.done) {
-		x.errorf("Consume does not return after its drain")
+		x.errorf("Consume did not return after its drain")
 	}
 }
 
-// stuck runs a message into its bound, whatever its context says, and returns when the next attempt is done.
+// stuck has a handler that ignores its context outlive the bound, and returns when the next attempt is done.
 func stuck(x *trial, j *journal, late driver.Outcome) {
 	x.bind(topic, sub, driver.SubscriptionConfig{Visibility: x.units(1), Retry: x.retry(1, 1)})
 	gate, second := make(chan struct{}), make(chan struct{})
-	open := sync.OnceFunc(func() { close(gate) }) // once, also where a driver delivers an attempt twice
+	open := sync.OnceFunc(func() { close(gate) }) // once, even if a driver delivers an attempt twice
 	x.consume(sub, 2, func(_ context.Context, d *driver.Delivery) driver.Result {
 		j.note(d)
 		switch {
@@ -79,13 +79,13 @@ func stuck(x *trial, j *journal, late driver.Outcome) {
 		return driver.Result{}
 	})
 	x.publish(numbered("g", 2)...)
-	x.eventually(j.saw("g/0", 2), "the message of a stuck handler did not come again")
+	x.eventually(j.saw("g/0", 2), "the message of a stuck handler was not delivered again")
 	x.settle()
 	if got := j.of("g/1"); len(got) > 0 {
 		x.fatalf("g/1 was delivered before g/0 was done")
 	}
 	close(second)
-	x.eventually(j.saw("g/1", 1), "g/1 did not follow: %s", j)
+	x.eventually(j.saw("g/1", 1), "g/1 was not delivered after g/0: %s", j)
 	x.settle()
 }
 
@@ -118,11 +118,11 @@ func extend(x *trial) {
 			}
 			deadline, ok := ctx.Deadline()
 			if left := time.Until(deadline); !ok || (left-x.units(1)).Abs() > x.h.Lateness {
-				x.errorf("an extension by %v has moved the deadline to %v from now (%v)", x.units(1), left, ok)
+				x.errorf("an extension by %v moved the deadline to %v from now (has deadline: %v)", x.units(1), left, ok)
 			}
 		}
 		if ctx.Err() != nil {
-			x.errorf("the context of an extended delivery has ended: %v", ctx.Err())
+			x.errorf("the context of an extended delivery ended: %v", ctx.Err())
 		}
 		if string(d.Data) == "expires" {
 			x.hold(ctx.Done())
@@ -155,9 +155,9 @@ func extendLate(x *trial) {
 	})
 	x.publish(texts("a")...)
 	x.expect(&j, "a1 a2")
-	x.eventually(func() bool { return len(answers) == 1 }, "Extend does not return")
+	x.eventually(func() bool { return len(answers) == 1 }, "Extend did not return")
 	if err := <-answers; !errors.Is(err, driver.ErrLeaseLost) {
-		x.errorf("Extend after the bound, while another attempt runs, returned %v, and not ErrLeaseLost", err)
+		x.errorf("Extend after the bound, while another attempt was running, returned %v, want ErrLeaseLost", err)
 	}
 }
 
@@ -171,11 +171,11 @@ func noBound(x *trial) {
 			x.errorf("a delivery without a bound has a deadline")
 		}
 		if err := d.Lease.Extend(ctx, x.units(0.5)); err != nil {
-			x.errorf("Extend without a bound: %v", err)
+			x.errorf("Extend without a bound returned %v", err)
 		}
 		x.hold(gate)
 		if ctx.Err() != nil {
-			x.errorf("the context of a delivery without a bound has ended: %v", ctx.Err())
+			x.errorf("the context of a delivery without a bound ended: %v", ctx.Err())
 		}
 		return driver.Result{}
 	})
@@ -207,7 +207,7 @@ func contextDeadline(x *trial) {
 		return func(ctx context.Context, _ *driver.Delivery) driver.Result {
 			deadline, ok := ctx.Deadline()
 			if left := time.Until(deadline); !ok || (left-want).Abs() > x.h.Lateness {
-				deadlines <- fmt.Errorf("the deadline is %v from now (%v), want %v", left, ok, want)
+				deadlines <- fmt.Errorf("the deadline is %v from now (has deadline: %v), want %v", left, ok, want)
 			} else {
 				deadlines <- nil
 			}
@@ -232,7 +232,7 @@ func contextDeadline(x *trial) {
 		_ = x.backend.Queue.Consume(ctx, sub, options, handle(x.units(2)))
 	})
 	x.publish(texts("b")...)
-	check("where Consume ends earlier")
+	check("with an earlier deadline of Consume")
 	close(drain)
 	x.stop(t)
 }
@@ -257,13 +257,13 @@ func contextDerived(x *trial) {
 			defer cancel()
 			x.hold(derived.Done())
 			if derived.Err() == nil || ctx.Err() == nil {
-				x.errorf("errors are %v and %v", derived.Err(), ctx.Err())
+				x.errorf("the errors of the contexts are %v and %v", derived.Err(), ctx.Err())
 			}
 			ended <- time.Since(start)
 			return driver.Result{}
 		})
 		x.publish(texts("a")...)
-		x.eventually(func() bool { return len(ended) > 0 }, "a derived context does not end with the lease")
+		x.eventually(func() bool { return len(ended) > 0 }, "a derived context did not end with the lease")
 		x.onTime("the end of a derived context", <-ended, x.units(1))
 		c.stop()
 	}
@@ -289,10 +289,10 @@ func contextValues(x *trial) {
 	x.publish(texts("a")...)
 	x.eventually(func() bool { return len(values) > 0 }, "nothing was delivered")
 	if got := <-values; got != "value" {
-		x.errorf("a handler's context has the value %v of Consume's", got)
+		x.errorf("a handler's context has the value %v, want that of Consume's context", got)
 	}
 	close(drain)
 	if !x.await(t.done) {
-		x.errorf("Consume does not return after its drain")
+		x.errorf("Consume did not return after its drain")
 	}
 }

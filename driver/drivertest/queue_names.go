@@ -9,7 +9,7 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// strangeNames are legal, all different, and hard to encode.
+// strangeNames returns names that are legal, all different, and hard to encode.
 func strangeNames() []string {
 	return []string{
 		"", " ", "  ", "a", "A", "a ", " a", "a.b", "a..b", ".", "..", "a.", "/", "//", "a/b", "a//b", "/a", "a/",
@@ -21,7 +21,7 @@ func strangeNames() []string {
 	}
 }
 
-// joinedNames are pairs that become the same, or one a part of the other, when they are joined carelessly.
+// joinedNames returns pairs that become equal, or one a part of the other, when they are joined carelessly.
 func joinedNames() [][2]string {
 	var pairs [][2]string
 	for _, separator := range []string{"", "/", ".", ":", "-", "_", "\x00", "|", " ", "=", "%"} {
@@ -38,7 +38,7 @@ func joinedNames() [][2]string {
 	})
 }
 
-// longName is one of several that differ only at the end.
+// longName returns a name that differs from other long names only at the end.
 func longName(last string) string { return strings.Repeat("long name ", 6554)[:64<<10-1] + last }
 
 func strangeTopics(x *trial) {
@@ -51,7 +51,7 @@ func strangeTopics(x *trial) {
 	}
 	for i, name := range names {
 		if got := x.collect(fmt.Sprint("s", i), 1); len(got) != 1 || got[0] != fmt.Sprint(i) {
-			x.errorf("what is bound to topic %q got the messages %q, want only number %d", name, got, i)
+			x.errorf("the subscription of topic %q got the messages %q, want only number %d", name, got, i)
 		}
 	}
 }
@@ -85,8 +85,8 @@ func strangeGroups(x *trial) {
 	for _, name := range names {
 		x.publish(message(name, ""), message(name, ""))
 	}
-	// All heads run at once: were two of the groups one, one of them would wait.
-	x.eventually(func() bool { return len(started) >= len(names) }, "some of %d groups are one: their heads do not run at once", len(names))
+	// The first messages of all groups run at once. If two groups were the same, one of them would wait.
+	x.eventually(func() bool { return len(started) >= len(names) }, "some of %d groups are treated as the same group: their first messages do not run at once", len(names))
 	x.settle()
 	if len(started) > len(names) {
 		x.errorf("two messages of a group run at once")
@@ -101,7 +101,7 @@ func strangeGroups(x *trial) {
 		}
 	}
 	close(gate)
-	x.eventually(func() bool { return len(started) == len(names) }, "followers are missing")
+	x.eventually(func() bool { return len(started) == len(names) }, "the second messages of groups were not delivered")
 }
 
 func strangeIDs(x *trial) {
@@ -122,7 +122,7 @@ func strangeIDs(x *trial) {
 	x.expectHeld(sub, want...)
 }
 
-// queueJoinedNames uses pairs as topic and subscription, as topic and id, and as topic and group.
+// queueJoinedNames uses the pairs as topic and subscription, as topic and id, and as topic and group.
 func queueJoinedNames(x *trial) {
 	pairs := joinedNames()
 	want := make(map[string][]string) // by subscription
@@ -164,6 +164,6 @@ func queueLongNames(x *trial) {
 			want = append(want, string(m.Data))
 		}
 	}
-	x.publish(texts("plain")...) // whatever was refused, the driver goes on
+	x.publish(texts("plain")...) // the driver still works, even if it refused names
 	x.expectHeld(sub, append(want, "plain")...)
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// orderCheck is a handler's view of the order: per group, which message is next, and whether one runs.
+// orderCheck checks the order from within handlers. It knows for each group which message is next and whether one is
+// running.
 type orderCheck struct {
 	x       *trial
 	mu      sync.Mutex
@@ -20,7 +21,8 @@ type orderCheck struct {
 	total   int // of messages that are done
 }
 
-// begin notes that number n of the group starts, and end that it has ended, for good or not.
+// begin notes that message n of the group has started, and end that it has ended; done says that it will not be
+// retried.
 func (o *orderCheck) begin(group string, n int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -98,7 +100,7 @@ func groupOrder(x *trial) {
 		}
 		x.must(b.Queue.Publish(x.ctx, batch...), "Publish")
 	}
-	x.eventually(func() bool { return o.done() >= groups*each }, "not all of %d messages in %d groups are done", groups*each, groups)
+	x.eventually(func() bool { return o.done() >= groups*each }, "some of %d messages in %d groups are not done", groups*each, groups)
 }
 
 func groupsIndependent(x *trial) {
@@ -115,7 +117,7 @@ func groupsIndependent(x *trial) {
 	x.publish(numbered("a", 2)...)
 	x.eventually(j.saw("a/0", 1), "a/0 was not delivered")
 	x.publish(append(numbered("b", 2), message("", "none"))...)
-	x.eventually(func() bool { return j.len() >= 4 }, "other groups wait for a handler of one: only %s", &j)
+	x.eventually(func() bool { return j.len() >= 4 }, "other groups wait for a handler of one group: only these were delivered: %s", &j)
 	x.settle()
 	if len(j.of("a/1")) > 0 {
 		x.errorf("a/1 was delivered while a/0 ran")
@@ -135,16 +137,16 @@ func failingHoldsItsGroup(x *trial) {
 		return driver.Result{}
 	})
 	x.publish(append(numbered("a", 2), append(numbered("b", 2), message("", "none"))...)...)
-	x.eventually(func() bool { return j.len() >= 4 }, "the others wait for a failing message: only %s", &j)
+	x.eventually(func() bool { return j.len() >= 4 }, "other messages wait for a failing one: only these were delivered: %s", &j)
 	x.settle()
 	got := strings.Fields(j.String())
 	slices.Sort(got)
 	if want := []string{"a/01", "b/01", "b/11", "none1"}; !slices.Equal(got, want) {
 		x.fatalf("before the retry of a/0 %q were delivered, want %q", got, want)
 	}
-	x.eventually(func() bool { return j.len() >= 6 }, "a/0 or a/1 did not follow: %s", &j)
+	x.eventually(func() bool { return j.len() >= 6 }, "a/0 or a/1 was not delivered: %s", &j)
 	if all := j.all(); all[4].text != "a/0" || all[5].text != "a/1" {
-		x.errorf("the retry and its follower came as %s and %s", all[4].text, all[5].text)
+		x.errorf("the last deliveries are %s and %s, want a/0 and a/1", all[4].text, all[5].text)
 	}
 }
 
@@ -166,9 +168,9 @@ func ungroupedConcurrent(x *trial) {
 		return driver.Result{}
 	})
 	x.publish(texts("fails", "a", "b", "c", "after")...)
-	x.eventually(func() bool { return j.len() >= 5 }, "messages without a group wait for each other: only %s", &j)
+	x.eventually(func() bool { return j.len() >= 5 }, "messages without a group wait for each other: only these were delivered: %s", &j)
 	close(gate)
-	x.eventually(j.saw("fails", 2), "the failed message did not come again")
+	x.eventually(j.saw("fails", 2), "the failed message was not delivered again")
 }
 
 func orderedSubscription(x *trial) {
@@ -193,7 +195,7 @@ func orderedSubscription(x *trial) {
 	for i := range n {
 		x.publish(texts(fmt.Sprint(i))...)
 	}
-	x.eventually(func() bool { return o.done() >= n }, "not all of %d messages are done", n)
+	x.eventually(func() bool { return o.done() >= n }, "some of %d messages are not done", n)
 }
 
 func orderedAndGrouped(x *trial) {
@@ -208,13 +210,13 @@ func orderedAndGrouped(x *trial) {
 		return driver.Result{}
 	})
 	x.publish(message("", "none/0"), message("", "none/1"), message("g", "g/0"))
-	x.eventually(func() bool { return j.len() >= 2 }, "a group waits for the messages without one: only %s", &j)
+	x.eventually(func() bool { return j.len() >= 2 }, "a group waits for messages without a group: only these were delivered: %s", &j)
 	x.settle()
 	if len(j.of("none/1")) > 0 || len(j.of("g/0")) != 1 {
-		x.errorf("while none/0 runs, these came: %s", &j)
+		x.errorf("while none/0 was running, these were delivered: %s", &j)
 	}
 	close(gate)
-	x.eventually(j.saw("none/1", 1), "none/1 did not follow")
+	x.eventually(j.saw("none/1", 1), "none/1 was not delivered")
 }
 
 func orderPerSubscription(x *trial) {

@@ -7,7 +7,7 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// failing returns a handler that notes what it gets and returns the results in turn, and OutcomeDone after them.
+// failing returns a handler that notes its deliveries and returns the results in turn, and then OutcomeDone.
 func (x *trial) failing(j *journal, results ...driver.Result) driver.Handler {
 	n := 0
 	return func(_ context.Context, d *driver.Delivery) driver.Result {

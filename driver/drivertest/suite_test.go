@@ -13,7 +13,8 @@ import (
 	"github.com/motia-go/motia/driver/drivertest"
 )
 
-// shared opens drivers in memory that several instances share, and that outlive each of them, as a server's store.
+// shared opens in-memory stores that several instances share and that outlive each of them, like the store of a
+// server.
 func shared() func(testing.TB, string) *driver.Backend {
 	var mu sync.Mutex
 	stores := make(map[string]*driver.Backend)
@@ -68,10 +69,10 @@ func TestCasesAreListed(t *testing.T) {
 		}
 		// Subtests must be found under the name that documentation uses.
 		if strings.ContainsAny(c.Name, " \t") || strings.Count(c.Name, "/") != 1 {
-			t.Errorf("case %q has a name that no subtest has", c.Name)
+			t.Errorf("case %q has a name that does not work as the name of a subtest", c.Name)
 		}
 		if !strings.HasSuffix(c.Rule, ".") || rules[c.Rule] && !strings.Contains(c.Name, "long-") && !strings.Contains(c.Name, "closed") {
-			t.Errorf("the rule of %s is no sentence, or that of another case: %s", c.Name, c.Rule)
+			t.Errorf("the rule of %s is not a sentence, or is the rule of another case: %s", c.Name, c.Rule)
 		}
 		names[c.Name], rules[c.Rule] = true, true
 	}

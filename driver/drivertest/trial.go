@@ -21,7 +21,7 @@ type trial struct {
 	store   string
 	backend *driver.Backend // the first instance
 	ctx     context.Context
-	over    chan struct{} // closed when the case has ended: whatever handlers wait for, they wait no longer
+	over    chan struct{} // closed when the case has ended, so that no handler waits any longer
 
 	mu         sync.Mutex
 	report     func(violation string) // nil after the end
@@ -41,7 +41,7 @@ func newTrial(tb testing.TB, h Harness, report func(violation string)) *trial {
 	}
 }
 
-// end stops what the case has started, last things first.
+// end stops what the case has started, in reverse order.
 func (x *trial) end() {
 	close(x.over)
 	for len(x.cleanups) > 0 {
@@ -55,13 +55,13 @@ func (x *trial) end() {
 	x.report = nil
 }
 
-// cleanup registers what the end of the case calls. The case's own goroutine calls it.
+// cleanup registers a function to be called when the case ends. Only the case's own goroutine calls it.
 func (x *trial) cleanup(f func()) { x.cleanups = append(x.cleanups, f) }
 
-// enough violations of one case are reported.
+// enough is how many violations of one case are reported.
 const enough = 20
 
-// errorf reports a violation. Any goroutine may call it.
+// errorf reports a violation. It may be called on any goroutine.
 func (x *trial) errorf(format string, args ...any) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -72,11 +72,11 @@ func (x *trial) errorf(format string, args ...any) {
 	case x.violations <= enough:
 		x.report(fmt.Sprintf(format, args...))
 	case x.violations == enough+1:
-		x.report("and more")
+		x.report("further violations are not reported")
 	}
 }
 
-// fatalf reports a violation and ends the goroutine, which is the case's own.
+// fatalf reports a violation and ends the goroutine, which must be the case's own.
 func (x *trial) fatalf(format string, args ...any) {
 	x.errorf(format, args...)
 	runtime.Goexit()
@@ -97,7 +97,7 @@ func (x *trial) open() *driver.Backend {
 	return b
 }
 
-// close closes an instance, unless that was done or it has crashed.
+// close closes an instance, unless it is already closed or has crashed.
 func (x *trial) close(b *driver.Backend) {
 	if !slices.Contains(x.opened, b) {
 		return
@@ -113,7 +113,7 @@ func (x *trial) close(b *driver.Backend) {
 	}
 }
 
-// forget leaves the end of an instance to the case.
+// forget makes the case responsible for the end of an instance.
 func (x *trial) forget(b *driver.Backend) {
 	x.opened = slices.DeleteFunc(x.opened, func(other *driver.Backend) bool { return other == b })
 }
@@ -124,7 +124,8 @@ func (x *trial) crash(b *driver.Backend) {
 	x.h.Crash(b)
 }
 
-// instances returns n instances of the store: several where the driver is distributed, else the one n times.
+// instances returns n instances of the store: separate ones if the driver is distributed, otherwise the same one n
+// times.
 func (x *trial) instances(n int) []*driver.Backend {
 	list := []*driver.Backend{x.backend}
 	for len(list) < n {
@@ -137,7 +138,7 @@ func (x *trial) instances(n int) []*driver.Backend {
 	return list
 }
 
-// settle returns when all that can happen now has happened.
+// settle returns when everything that can happen now has happened.
 func (x *trial) settle() { x.h.settle() }
 
 // units is a length of time.
@@ -146,7 +147,7 @@ func (x *trial) units(n float64) time.Duration { return time.Duration(n * float6
 // pass lets time pass.
 func (x *trial) pass(units float64) { time.Sleep(x.units(units)) }
 
-// eventually waits until the condition is true, and ends the case when the patience is at its end.
+// eventually waits until the condition is true. It fails and ends the case when the patience is exhausted.
 func (x *trial) eventually(condition func() bool, format string, args ...any) {
 	deadline := time.Now().Add(x.h.Patience)
 	for pause := x.h.Unit / 100; ; pause = min(pause*5/4, x.h.Unit/10) {
@@ -163,7 +164,7 @@ func (x *trial) eventually(condition func() bool, format string, args ...any) {
 	}
 }
 
-// await waits for a channel to be closed, and reports whether it was within the patience.
+// await waits for a channel to be closed, and reports whether that happened within the patience.
 func (x *trial) await(c <-chan struct{}) bool {
 	timer := time.NewTimer(x.h.Patience)
 	defer timer.Stop()
@@ -192,7 +193,7 @@ func (x *trial) together(n int, f func(i int)) {
 	group.Wait()
 }
 
-// background runs f on a goroutine, which the end of the case waits for. Cancelling its context ends it.
+// background runs f on a goroutine until the case ends. At its end the case cancels the context of f and waits for f.
 func (x *trial) background(what string, f func(ctx context.Context)) *task {
 	ctx, cancel := context.WithCancel(x.ctx)
 	t := &task{cancel: cancel, done: make(chan struct{})}
@@ -223,16 +224,16 @@ func (x *trial) stop(t *task) {
 	}
 }
 
-// onTime checks a length of time between two events against the one that it was to be.
+// onTime checks that a length of time is what it should be, or a little more.
 func (x *trial) onTime(what string, got, want time.Duration) {
 	early := x.h.Unit / 20 // clocks of other machines differ a little, and some count milliseconds
 	if x.h.virtual() {
 		early = 0
 	}
 	if got < want-early {
-		x.errorf("%s came after %v, which is before %v have passed", what, got, want)
+		x.errorf("%s came after %v, want at least %v", what, got, want)
 	}
 	if got > want+x.h.Lateness {
-		x.errorf("%s came after %v, which is later than %v and the %v that it may be late", what, got, want, x.h.Lateness)
+		x.errorf("%s came after %v, want %v and at most %v more", what, got, want, x.h.Lateness)
 	}
 }
