@@ -15,6 +15,7 @@ import (
 
 	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/inflight"
+	"github.com/motia-go/motia/internal/logctx"
 	"github.com/motia-go/motia/internal/membus"
 	"github.com/motia-go/motia/internal/memkv"
 	"github.com/motia-go/motia/internal/memqueue"
@@ -127,8 +128,8 @@ func New(opts *Options) *App {
 		o.Logger = slog.Default()
 	}
 	a.logHandler = o.Logger.Handler()
-	if h, ok := a.logHandler.(*contextLogHandler); ok { // it would add the attributes a second time
-		a.logHandler = h.derived
+	if h, ok := a.logHandler.(*logctx.Handler); ok { // it would add the attributes a second time
+		a.logHandler = h.Plain()
 	}
 	a.log = slog.New(LogHandler(a.logHandler))
 	if a.validator == nil {

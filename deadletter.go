@@ -5,11 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/deadletters"
 	"github.com/motia-go/motia/internal/jsontext"
 	"github.com/motia-go/motia/internal/trace"
 	"github.com/motia-go/motia/internal/wrap"
@@ -65,56 +66,55 @@ func (a *App) DeadLetters() DeadLetters { return DeadLetters{a} }
 // List returns the dead letters that the query selects, ordered by trigger, which is the same order each time, and
 // oldest first. For the next page pass the ID of the last one as After.
 func (d DeadLetters) List(ctx context.Context, q DeadLetterQuery) ([]DeadLetter, error) {
-	limit := q.Limit
-	if limit <= 0 {
-		limit = defaultDeadLetterLimit
-	}
-	afterSubscription, after, err := splitDeadLetterID(q.After)
+	list, bindings, err := d.of(q.Step)
 	if err != nil {
 		return nil, err
 	}
-	found := []DeadLetter{} // as JSON, none of them is [] and not null
-	err = d.each(ctx, q.Step, func(store driver.DeadLetters, b *binding) error {
-		from := ""
-		switch strings.Compare(b.subscription, afterSubscription) {
-		case -1:
-			return nil
-		case 0:
-			from = after
-		}
-		if len(found) == limit {
-			return nil
-		}
-		page, err := store.Dead(ctx, b.subscription, from, limit-len(found))
-		for i := range page {
-			found = append(found, b.deadLetter(&page[i]))
-		}
-		return err
-	})
-	return found, err
+	if q.Limit <= 0 {
+		q.Limit = defaultDeadLetterLimit
+	}
+	page, err := list.Page(ctx, q.After, q.Limit)
+	if errors.Is(err, deadletters.ErrMalformedID) {
+		err = fmt.Errorf("%w: malformed id %q", ErrDeadLetterNotFound, q.After)
+	}
+	letters := make([]DeadLetter, len(page)) // as JSON, none of them is [] and not null
+	for i := range page {
+		letters[i] = bindings[page[i].Subscription].deadLetter(&page[i])
+	}
+	return letters, err
 }
 
 // Count returns how many there are: as many as List would return page by page.
 func (d DeadLetters) Count(ctx context.Context, q DeadLetterQuery) (int, error) {
-	total := 0
-	err := d.each(ctx, q.Step, func(store driver.DeadLetters, b *binding) error {
-		n, err := store.CountDead(ctx, b.subscription)
-		total += n
-		return err
-	})
-	return total, err
+	list, _, err := d.of(q.Step)
+	if err != nil {
+		return 0, err
+	}
+	return list.Count(ctx)
 }
 
 // Redrive gives the dead letters back to their steps, with all attempts before them and their history kept. It returns
 // [ErrDeadLetterNotFound] for ids that do not exist; the others are redriven.
 func (d DeadLetters) Redrive(ctx context.Context, ids ...string) error {
-	return d.move(ctx, ids, driver.DeadLetters.Redrive)
+	return d.move(ctx, driver.DeadLetters.Redrive, ids)
 }
 
-// Discard removes the dead letters for good. It returns [ErrDeadLetterNotFound] for ids that do not exist; the others are
-// removed.
+// Discard removes the dead letters permanently. It returns [ErrDeadLetterNotFound] for ids that do not exist; the others
+// are removed.
 func (d DeadLetters) Discard(ctx context.Context, ids ...string) error {
-	return d.move(ctx, ids, driver.DeadLetters.Discard)
+	return d.move(ctx, driver.DeadLetters.Discard, ids)
+}
+
+func (d DeadLetters) move(ctx context.Context, move deadletters.Mover, ids []string) error {
+	list, _, err := d.of("")
+	if err != nil {
+		return err
+	}
+	wanted, found, err := list.Move(ctx, move, ids...)
+	if err == nil && found < wanted {
+		return fmt.Errorf("%w: %d of %d", ErrDeadLetterNotFound, wanted-found, wanted)
+	}
+	return err
 }
 
 // RedriveAll redrives the dead letters that exist when it is called, oldest first for each trigger, and
@@ -128,93 +128,44 @@ func (d DeadLetters) DiscardAll(ctx context.Context, q DeadLetterQuery) (int, er
 	return d.moveAll(ctx, q.Step, driver.DeadLetters.Discard)
 }
 
-// mover is driver.DeadLetters.Redrive or Discard.
-type mover func(store driver.DeadLetters, ctx context.Context, subscription string, ids ...string) (int, error)
-
-func (d DeadLetters) move(ctx context.Context, ids []string, move mover) error {
-	wanted := make(map[string]bool, len(ids))
-	bySubscription := make(map[string][]string) // in the order given
-	for _, id := range ids {
-		wanted[id] = true
-		if subscription, rest, err := splitDeadLetterID(id); err == nil {
-			bySubscription[subscription] = append(bySubscription[subscription], rest)
-		}
+func (d DeadLetters) moveAll(ctx context.Context, step string, move deadletters.Mover) (int, error) {
+	list, _, err := d.of(step)
+	if err != nil {
+		return 0, err
 	}
-	missing := len(wanted)
-	err := d.each(ctx, "", func(store driver.DeadLetters, b *binding) error {
-		if len(bySubscription[b.subscription]) == 0 {
-			return nil
-		}
-		n, err := move(store, ctx, b.subscription, bySubscription[b.subscription]...)
-		missing -= n
-		return err
-	})
-	if err == nil && missing > 0 {
-		return fmt.Errorf("%w: %d of %d", ErrDeadLetterNotFound, missing, len(wanted))
-	}
-	return err
+	return list.MoveAll(ctx, move)
 }
 
-// letterPage is how many dead letters are read at once.
-const letterPage = 512
-
-func (d DeadLetters) moveAll(ctx context.Context, step string, move mover) (int, error) {
-	total := 0
-	err := d.each(ctx, step, func(store driver.DeadLetters, b *binding) error {
-		// Collected first: one that dies again meanwhile must not be met a second time.
-		var ids []string
-		after := ""
-		for {
-			page, err := store.Dead(ctx, b.subscription, after, letterPage)
-			if err != nil {
-				return err
-			}
-			for _, letter := range page {
-				ids = append(ids, letter.DeadID)
-			}
-			if len(page) < letterPage {
-				break
-			}
-			after = ids[len(ids)-1]
-		}
-		if len(ids) == 0 {
-			return nil
-		}
-		n, err := move(store, ctx, b.subscription, ids...)
-		total += n
-		return err
-	})
-	return total, err
-}
-
-// each visits the subscriptions of the step, or of all steps, ordered.
-func (d DeadLetters) each(ctx context.Context, step string, visit func(driver.DeadLetters, *binding) error) error {
+// of returns the dead letters of the step, or of all steps, and the bindings by their subscriptions.
+func (d DeadLetters) of(step string) (deadletters.List, map[string]*binding, error) {
 	store, ok := d.app.backend.Queue.(driver.DeadLetters)
 	if !ok {
-		return errors.New("motia: the backend does not administer dead letters")
+		return deadletters.List{}, nil, errors.New("motia: the backend does not administer dead letters")
 	}
 	d.app.mu.Lock()
-	bindings := slices.Clone(d.app.bindings)
-	d.app.mu.Unlock()
-	slices.SortFunc(bindings, func(a, b *binding) int { return strings.Compare(a.subscription, b.subscription) })
-	for _, b := range bindings {
-		if b.trigger.kind == TriggerHTTP || step != "" && b.step.config.Name != step {
-			continue
-		}
-		if err := visit(store, b); err != nil {
-			return wrap.Errorf(d.app.closed(err), "dead letters of step %q", b.step.config.Name)
+	defer d.app.mu.Unlock()
+	bindings := make(map[string]*binding)
+	for _, b := range d.app.bindings {
+		if b.trigger.kind != TriggerHTTP && (step == "" || b.step.config.Name == step) {
+			bindings[b.subscription] = b
 		}
 	}
-	return nil
+	return deadletters.List{
+		Store:         store,
+		Subscriptions: slices.Sorted(maps.Keys(bindings)),
+		Explain: func(subscription string, err error) error {
+			return wrap.Errorf(d.app.closed(err), "dead letters of step %q", bindings[subscription].step.config.Name)
+		},
+	}, bindings, nil
 }
 
-func (b *binding) deadLetter(letter *driver.DeadLetter) DeadLetter {
+func (b *binding) deadLetter(letter *deadletters.Letter) DeadLetter {
 	out := DeadLetter{
-		ID:             b.subscription + ":" + letter.DeadID,
+		ID:             letter.ID,
 		Step:           b.step.config.Name,
 		Trigger:        b.trigger.kind,
 		Topic:          b.trigger.topic,
-		MessageID:      letter.ID,
+		MessageID:      letter.Message.ID,
 		MessageGroupID: letter.Group,
 		Payload:        letter.Data,
 		Header:         letter.Header,
@@ -232,16 +183,4 @@ func (b *binding) deadLetter(letter *driver.DeadLetter) DeadLetter {
 		out.Attempts[i] = DeadLetterAttempt{StartedAt: a.Started, EndedAt: a.Ended, Error: a.Error}
 	}
 	return out
-}
-
-// splitDeadLetterID takes the ID of a dead letter apart. Subscriptions are escaped and hold no colon.
-func splitDeadLetterID(id string) (subscription, rest string, err error) {
-	if id == "" {
-		return "", "", nil
-	}
-	subscription, rest, ok := strings.Cut(id, ":")
-	if !ok {
-		return "", "", fmt.Errorf("%w: malformed id %q", ErrDeadLetterNotFound, id)
-	}
-	return subscription, rest, nil
 }

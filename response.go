@@ -1,18 +1,17 @@
 package motia
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/motia-go/motia/internal/jsontext"
 	"github.com/motia-go/motia/internal/payload"
+	"github.com/motia-go/motia/internal/sse"
 	"github.com/motia-go/motia/internal/wrap"
 )
 
@@ -87,44 +86,24 @@ type ServerSentEvent struct {
 // Send writes a server-sent event and flushes it. The first one sets the Content-Type and the status 200, unless the
 // response was started before.
 func (s *ResponseStream) Send(event ServerSentEvent) error {
-	if strings.ContainsAny(event.ID, "\r\n\x00") || strings.ContainsAny(event.Event, "\r\n") {
-		return errors.New("motia: id or type of a server-sent event contains a line break")
-	}
-	var b bytes.Buffer
-	field := func(name, value string) {
-		b.WriteString(name)
-		b.WriteString(": ")
-		b.WriteString(value)
-		b.WriteByte('\n')
-	}
-	text := func(data string) {
-		for line := range strings.SplitSeq(lineBreaks.Replace(data), "\n") {
-			field("data", line)
-		}
-	}
-	if event.ID != "" {
-		field("id", event.ID)
-	}
-	if event.Event != "" {
-		field("event", event.Event)
-	}
-	if event.Retry > 0 {
-		field("retry", strconv.FormatInt(event.Retry.Milliseconds(), 10))
-	}
+	out := sse.Event{ID: event.ID, Type: event.Event, Retry: event.Retry, HasData: event.Data != nil}
 	switch data := event.Data.(type) {
 	case nil:
 	case string:
-		text(data)
+		out.Data = data
 	case []byte:
-		text(string(data))
+		out.Data = string(data)
 	default:
 		encoded, err := jsontext.Marshal(data)
 		if err != nil {
 			return wrap.Errorf(err, "server-sent event")
 		}
-		field("data", string(encoded))
+		out.Data = string(encoded)
 	}
-	b.WriteByte('\n')
+	text, err := out.Append(nil)
+	if err != nil {
+		return wrap.Errorf(err, "server-sent event")
+	}
 	if !s.started {
 		h := s.Header()
 		if h.Get("Content-Type") == "" {
@@ -134,12 +113,9 @@ func (s *ResponseStream) Send(event ServerSentEvent) error {
 			h.Set("Cache-Control", "no-cache")
 		}
 	}
-	_, err := s.Write(b.Bytes())
+	_, err = s.Write(text)
 	return err
 }
-
-// lineBreaks are the three line ends of an event stream.
-var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
 func (s *ResponseStream) flush() error {
 	err := http.NewResponseController(s.w).Flush()
