@@ -125,6 +125,9 @@
 //
 //   - The default backend keeps everything in memory: what was not handled ends with the process. A durable
 //     [driver.Backend] keeps what was accepted. (queue/durable, kv/durable, kv/changes-durable)
+//   - A new version of the program finds the messages of a trigger by the trigger's name, see [Named], or else by the
+//     name of the step and what the trigger says, see [Trigger]. (TestANamedTriggerKeepsItsMessagesAcrossVersions,
+//     TestAConditionMayComeAndGoWithoutALossToTheQueue)
 //   - A shutdown takes nothing new, lets running handlers finish, and gives back the messages of those it has
 //     to cut off, without counting the attempt. (TestShutdownLetsRunningHandlersFinishAndStartsNoMore,
 //     TestHandlersThatTakeTooLongAreCancelledAndTheirMessagesGivenBack; queue/drain, queue/drain-unharmed,

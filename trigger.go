@@ -123,7 +123,8 @@ func newTrigger(t Trigger, opts []TriggerOption) Trigger {
 // Named gives the trigger a name, which identifies its queue in place of the step's name and what the trigger says. So
 // messages that wait while a new version of the program is deployed reach the trigger even if the new version renames
 // the step, moves the trigger to another one, or changes its conditions, schedule, key, group or item. The topic, scope
-// or stream stays a part of the identity: messages of another one are not meant for the trigger.
+// or stream stays a part of the identity: messages of another one are not meant for the trigger. While both versions
+// run, a message reaches one of them.
 //
 // A name is unique among the triggers of its kind in an App, and must be so among all apps that share a backend. To
 // name an existing trigger, to change its name or to take it away starts a new queue; messages in the old one stay
