@@ -11,8 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/go-playground/validator/v10"
-
 	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/inflight"
 	"github.com/motia-go/motia/internal/logctx"
@@ -41,9 +39,9 @@ type Options struct {
 	Middleware []func(http.Handler) http.Handler
 	// StepMiddleware wraps every handler, outermost first, for every kind of trigger.
 	StepMiddleware []StepMiddleware
-	// Validator checks payloads by their `validate` tags. Default: [NewValidator]. To add rules, register them on one
-	// from there.
-	Validator *validator.Validate
+	// Validator checks the payloads of all triggers before handlers see them. Default: [NewValidator] without arguments, which
+	// reads `validate` tags.
+	Validator Validator
 	// MaxBodySize bounds the bodies of HTTP requests, in bytes. Default: 1 MiB.
 	MaxBodySize int64
 	// MaxValueSize bounds a state value and a stream item, in bytes of JSON. Default: 1 MiB.
@@ -71,7 +69,7 @@ type App struct {
 	location        *time.Location
 	middleware      []func(http.Handler) http.Handler
 	stepMiddleware  []StepMiddleware
-	validator       *validator.Validate
+	validator       payload.Validator
 	maxBodySize     int64
 	maxValueSize    int
 	shutdownTimeout time.Duration
@@ -114,7 +112,6 @@ func New(opts *Options) *App {
 		location:        cmp.Or(o.Location, time.UTC),
 		middleware:      append([]func(http.Handler) http.Handler(nil), o.Middleware...),
 		stepMiddleware:  append([]StepMiddleware(nil), o.StepMiddleware...),
-		validator:       o.Validator,
 		maxBodySize:     cmp.Or(o.MaxBodySize, defaultMaxBodySize),
 		maxValueSize:    cmp.Or(o.MaxValueSize, defaultMaxValueSize),
 		shutdownTimeout: cmp.Or(o.ShutdownTimeout, defaultShutdownTimeout),
@@ -132,12 +129,10 @@ func New(opts *Options) *App {
 		a.logHandler = h.Plain()
 	}
 	a.log = slog.New(LogHandler(a.logHandler))
-	if a.validator == nil {
-		a.validator = NewValidator()
-	}
 	a.tracked.Store(&map[string]bool{})
 	a.declareStreams(o)
 	a.checkOptions(o)
+	a.setValidator(o.Validator)
 	handler, err := wrapHTTP(a.middleware, http.HandlerFunc(a.serveRoutes))
 	if err != nil {
 		a.optionMistakes = append(a.optionMistakes, wrap.Errorf(err, "Options.Middleware"))
@@ -181,11 +176,6 @@ func (a *App) checkOptions(o Options) {
 func (a *App) tracks(bucket string) bool {
 	return a.shared || (*a.tracked.Load())[bucket]
 }
-
-// NewValidator returns a validator as [Options.Validator] wants it: it names fields as JSON does, so that errors make
-// sense to those who sent the payload, and applies `required` to structs as well. Register custom rules on it before
-// [New].
-func NewValidator() *validator.Validate { return payload.NewValidator() }
 
 // MemoryOptions configure [InMemory]. The zero value consists of defaults.
 type MemoryOptions struct {

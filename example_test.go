@@ -2,6 +2,7 @@ package motia_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log"
@@ -58,6 +59,22 @@ func request(app http.Handler, method, path, body string) {
 		log.Fatal(err)
 	}
 	fmt.Println(strings.TrimSpace(fmt.Sprint(answer.Code, " ", string(text))))
+}
+
+// requestProblem sends a request to the app and prints the status and what is wrong with the fields of the body.
+func requestProblem(app http.Handler, method, path, body string) {
+	answer := httptest.NewRecorder()
+	app.ServeHTTP(answer, httptest.NewRequest(method, path, strings.NewReader(body)))
+	var problem motia.Problem
+	if answer.Body.Len() > 0 {
+		if err := json.Unmarshal(answer.Body.Bytes(), &problem); err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Println(answer.Code)
+	for _, e := range problem.Errors {
+		fmt.Println(e.Field, e.Message)
+	}
 }
 
 // A service with one HTTP step and one queue step.

@@ -19,13 +19,6 @@ type Problem struct {
 	Errors  []FieldError `json:"errors,omitempty"`
 }
 
-// FieldError says what is wrong with one field of a payload.
-type FieldError struct {
-	Field   string `json:"field"`   // JSON path, for example items[0].qty; empty for the whole payload
-	Rule    string `json:"rule"`    // the rule of the `validate` tag; "type" for a value of the wrong type, "json" for text that is not JSON
-	Message string `json:"message"` // for people, for example "must be greater than 0"
-}
-
 // retryAfter is what clients are told to wait for room in a queue or for the next server, in seconds.
 const retryAfter = "1"
 
@@ -46,19 +39,11 @@ func problemOf(err error) Problem {
 		}
 		return p
 	case errors.As(err, &input):
-		return Problem{Status: http.StatusBadRequest, Detail: input.Error(), Errors: fieldErrors(input)}
+		return Problem{Status: http.StatusBadRequest, Detail: input.Error(), Errors: toFieldErrors(input.Fields)}
 	case errors.Is(err, ErrQueueFull):
 		return Problem{Status: http.StatusServiceUnavailable, Detail: "queue is full"}
 	}
 	return Problem{Status: http.StatusInternalServerError}
-}
-
-func fieldErrors(err *payload.Error) []FieldError {
-	var fields []FieldError
-	for _, f := range err.Fields {
-		fields = append(fields, FieldError(f))
-	}
-	return fields
 }
 
 func writeProblem(w http.ResponseWriter, r *http.Request, p Problem, traceID string) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-playground/validator/v10"
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
@@ -39,7 +40,7 @@ type Receipt struct {
 
 // httpWork returns requests to a handler by hand and to an app.
 func httpWork(tb testing.TB, route, path string) (floor, app work) {
-	validate := motia.NewValidator()
+	validate, shared := benchValidator()
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+route, func(w http.ResponseWriter, r *http.Request) {
 		var order Order
@@ -64,7 +65,7 @@ func httpWork(tb testing.TB, route, path string) (floor, app work) {
 		order := &in.Request.Body
 		return motia.Response{Status: http.StatusCreated, Body: Receipt{order.ID, order.Total, len(order.Items)}}, nil
 	})
-	served, _ := newApp(tb, &motia.Options{Validator: validate}, step)
+	served, _ := newApp(tb, &motia.Options{Validator: shared}, step)
 	return httpRequests(tb, mux, path), httpRequests(tb, served, path)
 }
 
@@ -107,3 +108,12 @@ func (w *httpDiscard) reset() {
 func (w *httpDiscard) Header() http.Header         { return w.header }
 func (w *httpDiscard) WriteHeader(status int)      { w.status = status }
 func (w *httpDiscard) Write(p []byte) (int, error) { return w.body.Write(p) }
+
+// benchValidator returns a validator for the floor, and the same as a validator of an app.
+func benchValidator() (validate *validator.Validate, shared motia.Validator) {
+	shared = motia.NewValidator(func(own *validator.Validate) error {
+		validate = own
+		return nil
+	})
+	return validate, shared
+}

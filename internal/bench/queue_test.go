@@ -106,7 +106,7 @@ func queueWork[T any](tb testing.TB) (floor, motia work) {
 // test ends.
 func queueFloor[T any](tb testing.TB, count int, handle func(T)) chan<- []byte {
 	in := make(chan []byte, queueBuffer)
-	validate := motia.NewValidator()
+	validate, _ := benchValidator()
 	var workers sync.WaitGroup
 	for range count {
 		workers.Go(func() {

@@ -142,7 +142,7 @@ func TestGoodTagsPass(t *testing.T) {
 }
 
 func TestTheValidatorWorksAfterABadTag(t *testing.T) {
-	v := payload.NewValidator()
+	v := payload.NewTags()
 	if payload.Check[badParam](v) == nil {
 		t.Fatal("no error")
 	}

@@ -137,22 +137,43 @@ func TestARuleThatDoesNotSuitWhatTheSenderChoseIsAnErrorNotAPanic(t *testing.T) 
 		Value any `json:"value" validate:"min=1"`
 	}
 	e := failure[anything](t, payload.Invalid, `{"value":true}`)
-	wantFields(t, e, payload.FieldError{Message: "cannot be validated: Bad field type bool"})
+	wantFields(t, e, unsuitable("value"))
+	if e.Err.Error() != "Bad field type bool" {
+		t.Errorf("got %v", e.Err)
+	}
 	e = failure[anything](t, payload.Invalid, `{"value":""}`)
 	wantFields(t, e, payload.FieldError{Field: "value", Rule: "min", Message: "must have at least 1 character"})
 	failure[anything](t, payload.Invalid, `{}`)
+
+	type list struct {
+		ID   string `json:"id" validate:"required"`
+		Tags []any  `json:"tags" validate:"unique"`
+	}
+	type lists struct {
+		ByName map[string][]list `json:"byName" validate:"dive,dive"`
+	}
+	wantFields(t, failure[list](t, payload.Invalid, `{"tags":[{}]}`), unsuitable("tags"))
+	wantFields(t, failure[lists](t, payload.Invalid, `{"byName":{"a":[{"id":"x"},{"id":"y","tags":[[]]}]}}`), unsuitable("byName[a][1].tags"))
+	wantFields(t, failure[*lists](t, payload.Invalid, `{"byName":{"a":[{"tags":[[]]}]}}`), unsuitable("")) // cannot be told
+	wantFields(t, failure[struct {
+		paging
+		Any any `json:"any" validate:"min=1"`
+	}](t, payload.Invalid, `{"any":true}`), unsuitable("any"))
+}
+
+func unsuitable(field string) payload.FieldError {
+	return payload.FieldError{Field: field, Rule: "type", Message: "has or contains a value that its rules do not apply to"}
 }
 
 func TestAPanicInARegisteredRuleIsNotBlamedOnThePayload(t *testing.T) {
-	v := payload.NewValidator()
-	if err := v.RegisterValidation("explodes", func(fl validator.FieldLevel) bool {
-		if fl.Field().String() == "boom" {
-			panic(fmt.Errorf("bug"))
-		}
-		return true
-	}); err != nil {
-		t.Fatal(err)
-	}
+	v := payload.NewTags(func(v *validator.Validate) error {
+		return v.RegisterValidation("explodes", func(fl validator.FieldLevel) bool {
+			if fl.Field().String() == "boom" {
+				panic(fmt.Errorf("bug"))
+			}
+			return true
+		})
+	})
 	type bomb struct {
 		Fuse string `json:"fuse" validate:"explodes"`
 	}
@@ -170,11 +191,10 @@ func TestAPanicInARegisteredRuleIsNotBlamedOnThePayload(t *testing.T) {
 }
 
 func TestRegisteredRulesAndAliasesWork(t *testing.T) {
-	v := payload.NewValidator()
-	v.RegisterAlias("quantity", "gte=1,lte=5")
-	if err := v.RegisterValidation("even", func(fl validator.FieldLevel) bool { return fl.Field().Int()%2 == 0 }); err != nil {
-		t.Fatal(err)
-	}
+	v := payload.NewTags(func(v *validator.Validate) error {
+		v.RegisterAlias("quantity", "gte=1,lte=5")
+		return v.RegisterValidation("even", func(fl validator.FieldLevel) bool { return fl.Field().Int()%2 == 0 })
+	})
 	type pairs struct {
 		Count int `json:"count" validate:"quantity,even"`
 	}

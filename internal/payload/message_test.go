@@ -82,7 +82,7 @@ func TestMessagesSpeakOfWhatTheFieldIs(t *testing.T) {
 		{Field: "with", Rule: "required_with", Message: "is required here"},
 		{Field: "without", Rule: "excluded_without", Message: "must not be set here"},
 		{Field: "either", Rule: "ipv4|ipv6", Message: "does not satisfy ipv4|ipv6"},
-		{Field: "eqField", Rule: "eqfield", Message: "does not satisfy eqfield=EqString"},
+		{Field: "eqField", Rule: "eqfield", Message: "must be equal to eqString"},
 		{Field: "cron", Rule: "cron", Message: "does not satisfy cron"},
 		{Field: "struct", Rule: "required", Message: "is required"},
 		{Field: "interface", Rule: "eq", Message: "must be 1"},

@@ -16,7 +16,7 @@
 // may reuse the buffer it decoded from as soon as the call returns, also when the value holds a [json.RawMessage].
 //
 // A [Codec] is made once per type, when a step is registered. It finds mistakes in the tags then, and finds out whether
-// the type has any; a type without them never meets the validator.
+// the type has any; a type without them is never validated. In place of the tags, a [Func] of the user can validate.
 package payload
 
 import (
@@ -25,37 +25,35 @@ import (
 	"reflect"
 	"unicode/utf8"
 
-	"github.com/go-playground/validator/v10"
-
 	"github.com/motia-go/motia/internal/jsontext"
 )
 
 // A Codec decodes and validates values of one type. It is made by [For] and is safe for concurrent use.
 type Codec[T any] struct {
-	checker checker
-	strict  *shape // nil for nearly all types
+	check  func(value any) error // given a pointer; nil if there is nothing to validate
+	strict *shape                // nil for nearly all types
 }
 
-// For makes the codec of T. The validator is one made by [NewValidator], shared by all codecs of a program because it
-// caches what it learns about types; nil makes a new one.
+// For makes the codec of T. All codecs of a program should share one validator, since [Tags] cache what they learn about
+// types; nil makes new ones.
 //
 // The error says everything that is wrong with T: types and json tags that cannot be decoded, or not in the same way on
 // every Go release; and in validate tags an unknown rule, a parameter that is not a number, a rule that does not suit the
-// type of its field. The validator itself would panic on the first payload that gets as far as such a tag.
-func For[T any](v *validator.Validate) (*Codec[T], error) {
+// type of its field. Otherwise the first payload that gets as far as such a tag would make the tags' validator panic.
+func For[T any](v Validator) (*Codec[T], error) {
 	if v == nil {
-		v = NewValidator()
+		v = NewTags()
 	}
 	t := reflect.TypeFor[T]()
-	plan := planFor(t)
-	if err := errors.Join(checkType(t), checkTags(v, t, plan)); err != nil {
+	check, mistake := v.checks(t)
+	if err := errors.Join(checkType(t), mistake); err != nil {
 		return nil, err
 	}
-	return &Codec[T]{checker: checker{validate: v, plan: plan}, strict: shapeOf(t)}, nil
+	return &Codec[T]{check: check, strict: shapeOf(t)}, nil
 }
 
-// Check reports what [For] would: whether T and its validate tags make sense to v.
-func Check[T any](v *validator.Validate) error {
+// Check reports what [For] would: what is wrong with T and, if v reads them, with its validate tags.
+func Check[T any](v Validator) error {
 	_, err := For[T](v)
 	return err
 }
@@ -83,18 +81,18 @@ func (c *Codec[T]) DecodeInto(data []byte, into *T) error {
 
 // Validate validates a value that was decoded elsewhere. The error is a [*Error] of kind [Invalid].
 //
-// A nil pointer is valid: the tags of the struct it does not point to have nothing to speak about.
+// To the tags a nil pointer is valid: those of the struct that it does not point to do not apply.
 func (c *Codec[T]) Validate(value *T) error {
-	if c.checker.plan.mode == validateNothing {
+	if c.check == nil {
 		return nil
 	}
 	// The pointer goes into the interface as it is; the value itself would be copied to the heap.
-	return c.checker.check(value)
+	return c.check(value)
 }
 
-// Validates reports whether the codec has anything to validate. Only tags count: rules registered with the validator
-// for a struct as a whole run when some field that T reaches has a validate tag, and not otherwise.
-func (c *Codec[T]) Validates() bool { return c.checker.plan.mode != validateNothing }
+// Validates reports whether the codec has anything to validate. Only tags count for [Tags]: a rule registered for a struct
+// as a whole runs when some field that T reaches has a validate tag, and not otherwise.
+func (c *Codec[T]) Validates() bool { return c.check != nil }
 
 // Unmarshal decodes data without validation: [json.Unmarshal] with the errors of this package, and stricter in one
 // respect, that data must be UTF-8 throughout. The argument into must be a non-nil pointer.

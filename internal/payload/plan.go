@@ -18,6 +18,7 @@ const (
 // A plan says how to validate values of a type. It is made once per codec.
 type plan struct {
 	mode   mode
+	typ    reflect.Type  // of the values
 	tag    string        // of validateVar
 	root   reflect.Type  // the struct that paths start with, nil if they start with an index or key
 	tagged []taggedField // every rule the validator can come across
@@ -52,7 +53,7 @@ func planFor(t reflect.Type) plan {
 
 	w := walker{seen: map[reflect.Type]bool{}}
 	w.visit(elem)
-	p := plan{tagged: w.tagged}
+	p := plan{typ: t, tagged: w.tagged}
 	switch {
 	case !w.needed:
 	case elem == t:
