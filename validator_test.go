@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 )
 
 // validatorFunc is a Validator without tags.
@@ -36,9 +37,9 @@ func checkParcel(value any) []motia.FieldError {
 }
 
 // validatorApp is a running app with a route and a topic for parcels.
-func validatorApp(t *testing.T, v motia.Validator) (app *motia.App, log *logRecorder, handled *[]validatorParcel) {
+func validatorApp(t *testing.T, v motia.Validator) (app *motia.App, log *testkit.Log, handled *[]validatorParcel) {
 	handled = new([]validatorParcel)
-	app, log = newApp(t, &motia.Options{Validator: v},
+	app, log = testkit.NewApp(t, &motia.Options{Validator: v},
 		httpStep("POST", "/parcels", func(in *motia.HTTPInput[validatorParcel], _ *motia.FlowContext[any, validatorParcel]) (motia.Response, error) {
 			*handled = append(*handled, in.Request.Body)
 			return motia.Response{Status: 201}, nil
@@ -47,7 +48,7 @@ func validatorApp(t *testing.T, v motia.Validator) (app *motia.App, log *logReco
 			*handled = append(*handled, parcel)
 			return nil
 		}))
-	start(t, app)
+	testkit.Start(t, app)
 	return app, log, handled
 }
 
@@ -87,7 +88,7 @@ func TestAPanicOfAValidatorIsNotBlamedOnTheSender(t *testing.T) {
 		require.Equal(t, "panic: address book is lost", letters[0].Attempts[0].Error)
 		require.Empty(t, *handled)
 		for _, message := range []string{"step failed", "message is dead-lettered"} {
-			records := log.records(t, message)
+			records := log.Records(t, message)
 			require.Len(t, records, 1, message)
 			require.Contains(t, records[0]["stack"], "checkParcel")
 		}
