@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,50 +15,6 @@ import (
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/internal/testkit"
 )
-
-// servePipes is a listener within the process: its connections live in the bubble of the test.
-type servePipes struct {
-	connections chan net.Conn
-	closed      chan struct{}
-	once        sync.Once
-}
-
-func newServePipes() *servePipes {
-	return &servePipes{connections: make(chan net.Conn), closed: make(chan struct{})}
-}
-
-func (p *servePipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.connections:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *servePipes) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-func (p *servePipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
-
-// client returns a client whose connections end with the test.
-func (p *servePipes) client(t *testing.T) *http.Client {
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		server, client := net.Pipe()
-		select {
-		case p.connections <- server:
-			return client, nil
-		case <-p.closed:
-			return nil, net.ErrClosed
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}}
-	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport}
-}
 
 type serveResult struct {
 	status int
@@ -100,8 +55,8 @@ func TestServeLetsARunningRequestFinish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var cause error
 		app, _ := testkit.NewApp(t, nil, serveSlow(20*time.Second, &cause))
-		pipes := newServePipes()
-		client := pipes.client(t)
+		pipes := testkit.NewPipes()
+		client := pipes.Client(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- app.Serve(ctx, pipes) }()
@@ -110,7 +65,7 @@ func TestServeLetsARunningRequestFinish(t *testing.T) {
 		begin := time.Now()
 		cancel()
 		synctest.Wait()
-		require.ErrorIs(t, (<-serveGet(client, "/x")).err, net.ErrClosed, "it listens no more")
+		require.ErrorIs(t, (<-serveGet(client, "/x")).err, testkit.ErrRefused, "it listens no more")
 		require.Equal(t, serveResult{200, "finished", nil}, <-result)
 		require.NoError(t, <-done)
 		require.NoError(t, cause)
@@ -123,11 +78,11 @@ func TestServeCutsOffARequestThatOutstaysTheShutdownTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var cause error
 		app, _ := testkit.NewApp(t, &motia.Options{ShutdownTimeout: 5 * time.Second}, serveSlow(time.Hour, &cause))
-		pipes := newServePipes()
+		pipes := testkit.NewPipes()
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- app.Serve(ctx, pipes) }()
-		result := serveGet(pipes.client(t), "/x")
+		result := serveGet(pipes.Client(t), "/x")
 		synctest.Wait()
 		begin := time.Now()
 		cancel()
@@ -171,7 +126,7 @@ func TestARequestToAForeignServerIsCutOffToo(t *testing.T) {
 func TestServeEndsWhenItsListenerFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, _ := testkit.NewApp(t, nil, httpAnswer(motia.Response{}, nil))
-		pipes := newServePipes()
+		pipes := testkit.NewPipes()
 		require.NoError(t, pipes.Close())
 		err := app.Serve(t.Context(), pipes)
 		require.ErrorIs(t, err, net.ErrClosed)
@@ -182,7 +137,7 @@ func TestServeEndsWhenItsListenerFails(t *testing.T) {
 func TestServeClosesTheListenerItCannotUse(t *testing.T) {
 	app, _ := testkit.NewApp(t, nil)
 	require.NoError(t, testkit.Start(t, app)())
-	pipes := newServePipes()
+	pipes := testkit.NewPipes()
 	require.ErrorIs(t, app.Serve(t.Context(), pipes), motia.ErrShutdown)
 	_, err := pipes.Accept()
 	require.ErrorIs(t, err, net.ErrClosed)

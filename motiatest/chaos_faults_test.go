@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/testkit"
 	"github.com/motia-go/motia/motiatest"
 )
 
@@ -44,23 +44,12 @@ func chaosPass(d time.Duration) {
 
 // chaosLog is what handlers saw.
 type chaosLog struct {
-	mu    sync.Mutex
-	lines []string
+	testkit.List[string]
 }
 
-func (l *chaosLog) add(format string, args ...any) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lines = append(l.lines, fmt.Sprintf(format, args...))
-}
+func (l *chaosLog) add(format string, args ...any) { l.Add(fmt.Sprintf(format, args...)) }
 
-func (l *chaosLog) all() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Clone(l.lines)
-}
-
-func (l *chaosLog) String() string { return strings.Join(l.all(), " ") }
+func (l *chaosLog) String() string { return strings.Join(l.All(), " ") }
 
 func chaosMessage(group, text string) driver.Message {
 	return driver.Message{Topic: "t", Group: group, Data: []byte(text)}
@@ -192,9 +181,9 @@ func TestReorderingLetsOtherGroupsOvertakeAndKeepsEachInOrder(t *testing.T) {
 			want = append(want, fmt.Sprintf("%s/%d", group, i/10))
 		}
 		chaosPass(time.Hour)
-		require.ElementsMatch(t, want, log.all())
-		require.NotEqual(t, want, log.all())
-		for _, line := range log.all() {
+		require.ElementsMatch(t, want, log.All())
+		require.NotEqual(t, want, log.All())
+		for _, line := range log.All() {
 			group, number, _ := strings.Cut(line, "/")
 			require.Equal(t, strconv.Itoa(next[group]), number, "group %s: %s", group, &log)
 			next[group]++
@@ -264,16 +253,16 @@ func TestSubscribersLearnLateAndInOrderAndNotLessThanTheLastValue(t *testing.T) 
 		}
 		require.Equal(t, start, time.Now(), "writers do not wait")
 		synctest.Wait()
-		require.Less(t, len(sent.all()), 100, "not all of it is known at once")
+		require.Less(t, len(sent.All()), 100, "not all of it is known at once")
 		chaosPass(time.Second)
-		require.Len(t, sent.all(), 100, "nothing is later than a second")
-		for i, line := range sent.all() {
+		require.Len(t, sent.All(), 100, "nothing is later than a second")
+		for i, line := range sent.All() {
 			require.Equal(t, strconv.Itoa(i), line)
 		}
-		require.Less(t, len(watched.all()), 100, "overwritten values were left out")
-		require.Equal(t, "101:99", watched.all()[len(watched.all())-1])
+		require.Less(t, len(watched.All()), 100, "overwritten values were left out")
+		require.Equal(t, "101:99", watched.All()[len(watched.All())-1])
 		last := 0
-		for _, line := range watched.all()[2:] {
+		for _, line := range watched.All()[2:] {
 			revision, _, _ := strings.Cut(line, ":")
 			n, err := strconv.Atoi(revision)
 			require.NoError(t, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 	"github.com/motia-go/motia/streamclient"
 )
 
@@ -29,7 +30,7 @@ func TestASubscriptionWhoseConnectionsAreCutMissesNothing(t *testing.T) {
 	client := streamclient.New(server.URL+"/streams", &streamclient.Options{MaxDelay: time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
 	remote := subscribe(t, client, "g")
 	require.Equal(t, "sync notes/g/", next(t, remote)) // else the first connection may be lost before, and a later snapshot comes first
-	local, err := Notes.Subscribe(app.Context(t.Context()), "g", motia.Buffer(10_000))
+	local, err := testkit.Notes.Subscribe(app.Context(t.Context()), "g", motia.Buffer(10_000))
 	require.NoError(t, err)
 	defer local.Close()
 
@@ -47,11 +48,11 @@ func TestASubscriptionWhoseConnectionsAreCutMissesNothing(t *testing.T) {
 						var err error
 						switch random.IntN(4) {
 						case 0:
-							_, _, err = Notes.Delete(ctx, "g", id)
+							_, _, err = testkit.Notes.Delete(ctx, "g", id)
 						case 1:
-							err = Notes.Send(ctx, "g", id, "ping", n)
+							err = testkit.Notes.Send(ctx, "g", id, "ping", n)
 						default:
-							_, err = Notes.Set(ctx, "g", id, Note{N: round*writes + n + 1})
+							_, err = testkit.Notes.Set(ctx, "g", id, testkit.Note{N: round*writes + n + 1})
 						}
 						if err != nil {
 							t.Error(err)
@@ -64,9 +65,9 @@ func TestASubscriptionWhoseConnectionsAreCutMissesNothing(t *testing.T) {
 			}
 			writing.Wait()
 		}
-		set(t, app, "g", "done", 1)
+		testkit.SetNote(t, app, "g", "done", 1)
 	})
-	collect := func(next func() (motia.StreamInput[Note], error)) (texts []string) {
+	collect := func(next func() (motia.StreamInput[testkit.Note], error)) (texts []string) {
 		for {
 			event, err := next()
 			if err != nil {
@@ -82,8 +83,12 @@ func TestASubscriptionWhoseConnectionsAreCutMissesNothing(t *testing.T) {
 		}
 	}
 	var want, got []string
-	wg.Go(func() { want = collect(func() (motia.StreamInput[Note], error) { return local.Next(t.Context()) }) })
-	wg.Go(func() { got = collect(func() (motia.StreamInput[Note], error) { return remote.Next(t.Context()) }) })
+	wg.Go(func() {
+		want = collect(func() (motia.StreamInput[testkit.Note], error) { return local.Next(t.Context()) })
+	})
+	wg.Go(func() {
+		got = collect(func() (motia.StreamInput[testkit.Note], error) { return remote.Next(t.Context()) })
+	})
 	wg.Wait()
 	require.Equal(t, want, got)
 	require.Greater(t, len(got), rounds*writes)

@@ -2,7 +2,6 @@ package streamclient_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,19 +16,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 	"github.com/motia-go/motia/streamclient"
 )
 
-type Note struct {
-	Text string `json:"text"`
-	N    int    `json:"n"`
-}
-
-const Notes motia.StreamName[Note] = "notes"
-
 // network is a network in memory, which works within a bubble, with a server at any address.
 type network struct {
-	accepted chan net.Conn
+	pipes *testkit.Pipes
 
 	mu       sync.Mutex
 	handler  http.Handler
@@ -42,8 +35,7 @@ type network struct {
 // newNetwork serves until the test ends.
 func newNetwork(t testing.TB, handler http.Handler) *network {
 	t.Helper()
-	n := &network{accepted: make(chan net.Conn), handler: handler}
-	listener := &pipeListener{n, make(chan struct{}), sync.Once{}}
+	n := &network{pipes: testkit.NewPipes(), handler: handler}
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n.mu.Lock()
 		n.requests = append(n.requests, r)
@@ -52,7 +44,7 @@ func newNetwork(t testing.TB, handler http.Handler) *network {
 		handler.ServeHTTP(w, r)
 	})}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	go func() { served <- server.Serve(n.pipes) }()
 	t.Cleanup(func() {
 		require.NoError(t, server.Close())
 		require.ErrorIs(t, <-served, http.ErrServerClosed)
@@ -60,46 +52,21 @@ func newNetwork(t testing.TB, handler http.Handler) *network {
 	return n
 }
 
-type pipeListener struct {
-	*network
-	done chan struct{}
-	once sync.Once
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case conn := <-l.accepted:
-		return conn, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error {
-	l.once.Do(func() { close(l.done) })
-	return nil
-}
-
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
-
-func (n *network) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+func (n *network) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	n.mu.Lock()
 	n.times = append(n.times, time.Now())
 	refusing := n.refusing
 	n.mu.Unlock()
 	if refusing {
-		return nil, errors.New("connection refused")
+		return nil, testkit.ErrRefused
 	}
-	client, server := net.Pipe()
-	select {
-	case n.accepted <- server:
+	client, err := n.pipes.Dial(ctx, network, address)
+	if err == nil {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		n.conns = append(n.conns, client)
-		return client, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
 	}
+	return client, err
 }
 
 // cut ends all connections.
@@ -160,39 +127,23 @@ func (n *network) client(t testing.TB, opts streamclient.Options) *streamclient.
 // newApp returns an app with the stream "notes" and its handler below /streams. It is shut down when the test ends.
 func newApp(t testing.TB, opts motia.Options, config motia.StreamConfig) (*motia.App, http.Handler) {
 	t.Helper()
-	config.Name = string(Notes)
+	config.Name = string(testkit.Notes)
 	opts.Streams = []motia.StreamConfig{config}
-	opts.Logger = slog.New(slog.DiscardHandler)
-	app := motia.New(&opts)
-	require.NoError(t, app.Register())
-	t.Cleanup(func() { shutDown(t, app) })
+	app, _ := testkit.NewApp(t, &opts)
+	t.Cleanup(func() { testkit.ShutDown(t, app) })
 	return app, http.StripPrefix("/streams", app.StreamHandler())
 }
 
-func shutDown(t testing.TB, app *motia.App) {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := app.Run(ctx); !errors.Is(err, motia.ErrShutdown) {
-		require.NoError(t, err)
-	}
-}
-
-func set(t testing.TB, app *motia.App, group, id string, n int) {
+func subscribe(t testing.TB, client *streamclient.Client, group string, opts ...streamclient.Option) *streamclient.Subscription[testkit.Note] {
 	t.Helper()
-	_, err := Notes.Set(app.Context(t.Context()), group, id, Note{N: n})
-	require.NoError(t, err)
-}
-
-func subscribe(t testing.TB, client *streamclient.Client, group string, opts ...streamclient.Option) *streamclient.Subscription[Note] {
-	t.Helper()
-	sub, err := streamclient.Subscribe(t.Context(), client, Notes, group, opts...)
+	sub, err := streamclient.Subscribe(t.Context(), client, testkit.Notes, group, opts...)
 	require.NoError(t, err)
 	t.Cleanup(sub.Close)
 	return sub
 }
 
 // next returns the next event in a few words.
-func next(t testing.TB, sub *streamclient.Subscription[Note]) string {
+func next(t testing.TB, sub *streamclient.Subscription[testkit.Note]) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
@@ -202,7 +153,7 @@ func next(t testing.TB, sub *streamclient.Subscription[Note]) string {
 }
 
 // quiet checks that no event comes. For bubbles.
-func quiet(t testing.TB, sub *streamclient.Subscription[Note]) {
+func quiet(t testing.TB, sub *streamclient.Subscription[testkit.Note]) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -210,7 +161,7 @@ func quiet(t testing.TB, sub *streamclient.Subscription[Note]) {
 	require.ErrorIs(t, err, context.DeadlineExceeded, "%+v", event)
 }
 
-func text(in motia.StreamInput[Note]) string {
+func text(in motia.StreamInput[testkit.Note]) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s/%s/%s", in.Event.Type, in.Stream, in.GroupID, in.ItemID)
 	switch in.Event.Type {

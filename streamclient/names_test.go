@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 	"github.com/motia-go/motia/streamclient"
 )
 
@@ -22,12 +23,12 @@ func TestNamesReachTheServerThroughAServeMuxOrAreAnError(t *testing.T) {
 		mux.Handle("/streams/", handler)
 		client := newNetwork(t, mux).client(t, streamclient.Options{})
 		for i, name := range []string{".", "..", "a/b", "...", " ", "%2E"} {
-			set(t, app, name, name, i)
-			require.Equal(t, text(motia.StreamInput[Note]{Stream: "notes", GroupID: name, ItemID: name, Event: motia.StreamEvent[Note]{
-				Type: motia.EventSync, Items: []motia.StreamItem[Note]{{ID: name, Data: Note{N: i}}},
+			testkit.SetNote(t, app, name, name, i)
+			require.Equal(t, text(motia.StreamInput[testkit.Note]{Stream: "notes", GroupID: name, ItemID: name, Event: motia.StreamEvent[testkit.Note]{
+				Type: motia.EventSync, Items: []motia.StreamItem[testkit.Note]{{ID: name, Data: testkit.Note{N: i}}},
 			}}), next(t, subscribe(t, client, name, streamclient.ForItem(name))))
 		}
-		_, err := streamclient.Subscribe(t.Context(), client, Notes, "", streamclient.ForItem("x"))
+		_, err := streamclient.Subscribe(t.Context(), client, testkit.Notes, "", streamclient.ForItem("x"))
 		require.EqualError(t, err, `streamclient: subscribe to stream "notes": server redirects to another path`)
 	})
 }
@@ -47,7 +48,7 @@ func TestATokenInTheQueryIsNeitherLoggedNorInErrors(t *testing.T) {
 		n.refuse(true)
 		n.cut()
 		time.Sleep(time.Minute)
-		_, err := streamclient.Subscribe(t.Context(), client, Notes, "g")
+		_, err := streamclient.Subscribe(t.Context(), client, testkit.Notes, "g")
 		require.ErrorContains(t, err, "connection refused")
 		require.NotContains(t, err.Error(), "secret")
 		sub.Close() // nobody writes to the log any more

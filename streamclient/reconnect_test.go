@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 	"github.com/motia-go/motia/streamclient"
 )
 
@@ -27,8 +27,8 @@ func TestAfterALostConnectionWhatWasMissedFollows(t *testing.T) {
 		for round := range 5 {
 			n.cut()
 			for k := range 3 {
-				set(t, app, "g", "a", 10*round+k+1)
-				set(t, app, "g", "b", 10*round+k+1)
+				testkit.SetNote(t, app, "g", "a", 10*round+k+1)
+				testkit.SetNote(t, app, "g", "b", 10*round+k+1)
 			}
 			for k := range 3 {
 				kind := "update"
@@ -42,7 +42,7 @@ func TestAfterALostConnectionWhatWasMissedFollows(t *testing.T) {
 		}
 		n.cut()
 		quiet(t, group) // nothing was missed
-		set(t, app, "g", "c", 1)
+		testkit.SetNote(t, app, "g", "c", 1)
 		require.Equal(t, "create notes/g/c 1", next(t, group))
 	})
 }
@@ -61,11 +61,11 @@ func TestWhatCannotBeMadeUpForIsAResync(t *testing.T) {
 				for round := range 3 {
 					n.cut()
 					for k := range 4 {
-						set(t, app, "g", "a", 10*round+k+1)
+						testkit.SetNote(t, app, "g", "a", 10*round+k+1)
 					}
 					require.Equal(t, fmt.Sprintf("resync notes/g/ a=%d", 10*round+4), next(t, sub))
 				}
-				set(t, app, "g", "a", 100)
+				testkit.SetNote(t, app, "g", "a", 100)
 				require.Equal(t, "update notes/g/a 100", next(t, sub))
 			})
 		})
@@ -78,10 +78,10 @@ func TestASubscriptionSurvivesARestartOfTheServer(t *testing.T) {
 		n := newNetwork(t, handler)
 		sub := subscribe(t, n.client(t, streamclient.Options{}), "g")
 		require.Equal(t, "sync notes/g/", next(t, sub))
-		shutDown(t, app) // it answers 503 from now on
+		testkit.ShutDown(t, app) // it answers 503 from now on
 		time.Sleep(10 * time.Minute)
 		fresh, handler := newApp(t, motia.Options{}, motia.StreamConfig{})
-		set(t, fresh, "g", "a", 1)
+		testkit.SetNote(t, fresh, "g", "a", 1)
 		n.serve(handler)
 		require.Equal(t, "resync notes/g/ a=1", next(t, sub))
 	})
@@ -288,7 +288,7 @@ func TestAServerThatFallsSilentIsGivenUp(t *testing.T) {
 		time.Sleep(3*time.Minute + 3*time.Second)
 		require.Len(t, n.attempts(began), 3)
 		began = time.Now()
-		_, err := streamclient.Subscribe(t.Context(), n.client(t, streamclient.Options{Silence: time.Minute}), Notes, "h")
+		_, err := streamclient.Subscribe(t.Context(), n.client(t, streamclient.Options{Silence: time.Minute}), testkit.Notes, "h")
 		require.EqualError(t, err, `streamclient: subscribe to stream "notes": server is silent`)
 		require.Equal(t, time.Minute, time.Since(began))
 	})
@@ -338,7 +338,7 @@ func TestAProgramThatReadsSlowlyEndsInTheStoredState(t *testing.T) {
 			for range 20 * (round % 4) {
 				last++
 				id := fmt.Sprint("i", last%(1+round))
-				set(t, app, "g", id, last)
+				testkit.SetNote(t, app, "g", id, last)
 				want[id] = last
 				if last%7 == 0 {
 					synctest.Wait()
@@ -348,7 +348,7 @@ func TestAProgramThatReadsSlowlyEndsInTheStoredState(t *testing.T) {
 			time.Sleep(5 * time.Second)
 		}
 		last++
-		set(t, app, "g", "last", last)
+		testkit.SetNote(t, app, "g", "last", last)
 		want["last"] = last
 		for state["last"] != last {
 			read()
@@ -384,28 +384,11 @@ func TestAnEventThatCannotBeReadEndsTheSubscription(t *testing.T) {
 
 func TestALostConnectionIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log safeBuffer
+		var log testkit.Log
 		n := newNetwork(t, says(emptySync))
 		sub := subscribe(t, n.client(t, streamclient.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}), "g")
 		require.Equal(t, "sync notes/g/", next(t, sub))
 		synctest.Wait()
 		require.Contains(t, log.String(), `level=WARN msg="stream connection is lost" url=http://app.test/streams/notes/g error=EOF next_attempt_in=`)
 	})
-}
-
-type safeBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }

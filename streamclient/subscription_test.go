@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/testkit"
 	"github.com/motia-go/motia/streamclient"
 )
 
@@ -30,26 +31,26 @@ func TestASubscriptionGetsWhatOneInProcessGets(t *testing.T) {
 				if item != "" {
 					opts, inProcess = append(opts, streamclient.ForItem(item)), append(inProcess, motia.ForItem(item))
 				}
-				set(t, app, group, "i", 1)
+				testkit.SetNote(t, app, group, "i", 1)
 				remote := subscribe(t, client, group, opts...)
-				local, err := Notes.Subscribe(ctx, group, inProcess...)
+				local, err := testkit.Notes.Subscribe(ctx, group, inProcess...)
 				require.NoError(t, err)
 				for _, id := range []string{"i", "i/j?k", "j"} {
-					set(t, app, group, id, 2)
-					set(t, app, group, id, 3)
+					testkit.SetNote(t, app, group, id, 2)
+					testkit.SetNote(t, app, group, id, 3)
 					synctest.Wait()
-					require.NoError(t, Notes.Send(ctx, group, id, "ping", map[string]int{"a": 1}))
+					require.NoError(t, testkit.Notes.Send(ctx, group, id, "ping", map[string]int{"a": 1}))
 					synctest.Wait()
-					_, _, err = Notes.Delete(ctx, group, id)
+					_, _, err = testkit.Notes.Delete(ctx, group, id)
 					require.NoError(t, err)
 				}
-				require.NoError(t, Notes.Send(ctx, group, "", "typing", nil))
+				require.NoError(t, testkit.Notes.Send(ctx, group, "", "typing", nil))
 				synctest.Wait()
 				last := "i"
 				if item != "" {
 					last = item
 				}
-				set(t, app, group, last, 4)
+				testkit.SetNote(t, app, group, last, 4)
 				for seen := 0; ; seen++ {
 					want, err := local.Next(ctx)
 					require.NoError(t, err)
@@ -66,7 +67,7 @@ func TestASubscriptionGetsWhatOneInProcessGets(t *testing.T) {
 				quiet(t, remote)
 				remote.Close()
 				local.Close()
-				_, _, err = Notes.Delete(ctx, group, last)
+				_, _, err = testkit.Notes.Delete(ctx, group, last)
 				require.NoError(t, err)
 			}
 		}
@@ -77,7 +78,7 @@ func TestTheTypeOfItemsCanBeNamedInPlaceOfTheStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, handler := newApp(t, motia.Options{}, motia.StreamConfig{})
 		client := newNetwork(t, handler).client(t, streamclient.Options{})
-		set(t, app, "g", "a", 1)
+		testkit.SetNote(t, app, "g", "a", 1)
 		sub, err := streamclient.Subscribe[json.RawMessage](t.Context(), client, "notes", "g")
 		require.NoError(t, err)
 		defer sub.Close()
@@ -113,7 +114,7 @@ func TestTheFirstRefusalIsReturned(t *testing.T) {
 			"undeclared":    {"ann", "others", "ann", 404, `streamclient: subscribe to stream "others": server answers 404 Not Found: stream is not declared`},
 		} {
 			client := n.client(t, streamclient.Options{Token: c.token})
-			_, err := streamclient.Subscribe[Note](t.Context(), client, motia.StreamName[Note](c.stream), c.group)
+			_, err := streamclient.Subscribe[testkit.Note](t.Context(), client, motia.StreamName[testkit.Note](c.stream), c.group)
 			var refused *streamclient.Error
 			require.ErrorAs(t, err, &refused, name)
 			require.Equal(t, c.status, refused.Status, name)
@@ -147,7 +148,7 @@ func TestAnAnswerThatIsNoStreamIsAnError(t *testing.T) {
 				w.WriteHeader(c.status)
 				_, _ = w.Write([]byte(c.body))
 			}))
-			_, err := streamclient.Subscribe(t.Context(), client, Notes, "g")
+			_, err := streamclient.Subscribe(t.Context(), client, testkit.Notes, "g")
 			require.EqualError(t, err, `streamclient: subscribe to stream "notes": `+c.want, name)
 			var refused *streamclient.Error
 			require.ErrorAs(t, err, &refused)
@@ -155,7 +156,7 @@ func TestAnAnswerThatIsNoStreamIsAnError(t *testing.T) {
 		}
 		n.refuse(true)
 		began := time.Now()
-		_, err := streamclient.Subscribe(t.Context(), client, Notes, "g")
+		_, err := streamclient.Subscribe(t.Context(), client, testkit.Notes, "g")
 		require.ErrorContains(t, err, "connection refused")
 		require.Zero(t, time.Since(began), "the first attempt is the only one")
 	})
@@ -165,18 +166,18 @@ func TestMistakesAreReportedBySubscribe(t *testing.T) {
 	for name, c := range map[string]struct {
 		address string
 		opts    *streamclient.Options
-		stream  motia.StreamName[Note]
+		stream  motia.StreamName[testkit.Note]
 		item    []streamclient.Option
 		want    string
 	}{
-		"no URL":         {"", nil, Notes, nil, `"" is not an absolute http or https URL`},
-		"no host":        {"http:///streams", nil, Notes, nil, "not an absolute"},
-		"another scheme": {"ws://app.test/", nil, Notes, nil, "not an absolute"},
-		"bad URL":        {"http://a b/", nil, Notes, nil, "invalid character"},
-		"negative":       {"http://app.test", &streamclient.Options{Silence: -1}, Notes, nil, "negative"},
+		"no URL":         {"", nil, testkit.Notes, nil, `"" is not an absolute http or https URL`},
+		"no host":        {"http:///streams", nil, testkit.Notes, nil, "not an absolute"},
+		"another scheme": {"ws://app.test/", nil, testkit.Notes, nil, "not an absolute"},
+		"bad URL":        {"http://a b/", nil, testkit.Notes, nil, "invalid character"},
+		"negative":       {"http://app.test", &streamclient.Options{Silence: -1}, testkit.Notes, nil, "negative"},
 		"no stream":      {"http://app.test", nil, "", nil, "name is empty"},
-		"empty item":     {"http://app.test", nil, Notes, []streamclient.Option{streamclient.ForItem("")}, "item is empty"},
-		"two items":      {"http://app.test", nil, Notes, []streamclient.Option{streamclient.ForItem("a"), nil, streamclient.ForItem("b")}, "item is given twice"},
+		"empty item":     {"http://app.test", nil, testkit.Notes, []streamclient.Option{streamclient.ForItem("")}, "item is empty"},
+		"two items":      {"http://app.test", nil, testkit.Notes, []streamclient.Option{streamclient.ForItem("a"), nil, streamclient.ForItem("b")}, "item is given twice"},
 	} {
 		_, err := streamclient.Subscribe(t.Context(), streamclient.New(c.address, c.opts), c.stream, "g", c.item...)
 		require.ErrorContains(t, err, c.want, name)
@@ -193,7 +194,7 @@ func TestARequestCarriesWhatTheOptionsSay(t *testing.T) {
 			Token:      "secret", Header: header, Silence: 2 * time.Hour,
 		})
 		header.Set("X-Tenant", "changed later")
-		sub, err := streamclient.Subscribe(t.Context(), client, Notes, "a/b", streamclient.ForItem("ü"))
+		sub, err := streamclient.Subscribe(t.Context(), client, testkit.Notes, "a/b", streamclient.ForItem("ü"))
 		require.NoError(t, err)
 		defer sub.Close()
 		r := n.asked()[0]
@@ -216,9 +217,9 @@ func TestASubscriptionEndsWithItsContextOrClose(t *testing.T) {
 		cause := errors.New("enough")
 		for _, connected := range []bool{true, false} {
 			for _, read := range []bool{true, false} { // else the snapshot waits to be taken
-				open := func() (*streamclient.Subscription[Note], context.CancelCauseFunc) {
+				open := func() (*streamclient.Subscription[testkit.Note], context.CancelCauseFunc) {
 					ctx, cancel := context.WithCancelCause(t.Context())
-					sub, err := streamclient.Subscribe(ctx, client, Notes, "g")
+					sub, err := streamclient.Subscribe(ctx, client, testkit.Notes, "g")
 					require.NoError(t, err)
 					if read {
 						require.Equal(t, "sync notes/g/", next(t, sub))
@@ -265,7 +266,7 @@ func TestASubscriptionEndsWithItsContextOrClose(t *testing.T) {
 		defer cancel(nil)
 		n.serve(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { cancel(cause) }))
 		for range 2 {
-			_, err := streamclient.Subscribe(ctx, client, Notes, "g")
+			_, err := streamclient.Subscribe(ctx, client, testkit.Notes, "g")
 			require.ErrorIs(t, err, cause)
 		}
 	}) // which fails if a goroutine is left
@@ -300,7 +301,7 @@ func TestCloseReturnsWhenNothingIsLeft(t *testing.T) {
 			return &http.Response{StatusCode: 200, Header: header, Body: slowBody{r.Context(), &closed}, Request: r}, nil
 		})
 		client := streamclient.New("http://app.test", &streamclient.Options{HTTPClient: &http.Client{Transport: transport}})
-		sub, err := streamclient.Subscribe(t.Context(), client, Notes, "g")
+		sub, err := streamclient.Subscribe(t.Context(), client, testkit.Notes, "g")
 		require.NoError(t, err)
 		sub.Close()
 		require.True(t, closed.Load())
@@ -314,17 +315,17 @@ func TestTheContextOfNextDoesNotEndTheSubscription(t *testing.T) {
 		sub := subscribe(t, n.client(t, streamclient.Options{}), "g")
 		require.Equal(t, "sync notes/g/", next(t, sub))
 		quiet(t, sub)
-		set(t, app, "g", "a", 1)
+		testkit.SetNote(t, app, "g", "a", 1)
 		require.Equal(t, "create notes/g/a 1", next(t, sub))
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		set(t, app, "g", "a", 2)
+		testkit.SetNote(t, app, "g", "a", 2)
 		for event, err := range sub.Events(ctx) {
 			require.NoError(t, err)
 			require.Equal(t, "update notes/g/a 2", text(event))
 			cancel()
 		}
-		set(t, app, "g", "a", 3)
+		testkit.SetNote(t, app, "g", "a", 3)
 		require.Equal(t, "update notes/g/a 3", next(t, sub))
 		require.Len(t, n.asked(), 1)
 	})
@@ -343,7 +344,7 @@ func TestAnItemThatDoesNotDecodeComesWithAnErrorAndTheSubscriptionGoesOn(t *test
 		app, handler := newApp(t, motia.Options{}, motia.StreamConfig{})
 		inv, _ := motia.FromContext(app.Context(t.Context()))
 		notes := inv.Streams.Get("notes")
-		for id, value := range map[string]any{"a": "text", "b": Note{N: 1}} {
+		for id, value := range map[string]any{"a": "text", "b": testkit.Note{N: 1}} {
 			_, err := notes.Set("g", id, value)
 			require.NoError(t, err)
 		}
@@ -358,7 +359,7 @@ func TestAnItemThatDoesNotDecodeComesWithAnErrorAndTheSubscriptionGoesOn(t *test
 				require.NoError(t, err)
 			case 2:
 				requireItemError(t, err, "b", `motia: item "b" of stream "notes", group "g": wrong type: value must be an object, not a number`)
-				set(t, app, "g", "a", 2)
+				testkit.SetNote(t, app, "g", "a", 2)
 			case 3:
 				require.NoError(t, err)
 				sub.Close()

@@ -36,16 +36,9 @@ func sseServe(t testing.TB, app *motia.App, configure ...func(*http.Server)) *ss
 	t.Cleanup(func() {
 		require.NoError(t, s.server.Close())
 		require.ErrorIs(t, <-served, http.ErrServerClosed)
-		sseShutDown(app)
+		testkit.ShutDown(t, app)
 	})
 	return s
-}
-
-// sseShutDown ends what an app keeps for clients that may come back.
-func sseShutDown(app *motia.App) {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	_ = app.Run(ctx) // a test that cares has run it itself
 }
 
 func sseHTTPClient(t testing.TB, pipes *testkit.Pipes) *http.Client {

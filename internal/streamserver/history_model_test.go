@@ -110,7 +110,7 @@ func TestAClientThatLosesItsConnectionAgainAndAgainMissesNothing(t *testing.T) {
 			app := sseApp(t, limited(motia.StreamLimits{Buffer: 10_000}), motia.StreamConfig{History: history})
 			server := httptest.NewServer(app.StreamHandler())
 			defer server.Close()
-			defer sseShutDown(app)
+			defer testkit.ShutDown(t, app)
 			url := server.URL + "/notes/g"
 
 			cutter, witness := newSSECutter(), newSSECutter()

@@ -15,7 +15,7 @@ import (
 // The snapshot that a WebSocket client got is older than the history: a client that began with it could not come back.
 func TestASnapshotFromBeforeTheHistoryIsNotShared(t *testing.T) {
 	app := sseApp(t, motia.Options{}, motia.StreamConfig{})
-	t.Cleanup(func() { sseShutDown(app) })
+	t.Cleanup(func() { testkit.ShutDown(t, app) })
 	server := httptest.NewServer(app.StreamHandler())
 	t.Cleanup(server.Close)
 	testkit.SetNote(t, app, "g", "a", 1)

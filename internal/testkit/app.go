@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -43,6 +44,16 @@ func Start(t testing.TB, app *motia.App) (stop func() error) {
 	})
 	t.Cleanup(func() { _ = stop() }) // tests that care call stop themselves
 	return stop
+}
+
+// ShutDown ends what an app that has not run keeps for clients that may come back.
+func ShutDown(t testing.TB, app *motia.App) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := app.Run(ctx); !errors.Is(err, motia.ErrShutdown) { // which says that it has run
+		require.NoError(t, err)
+	}
 }
 
 // Log keeps log records as lines of JSON.

@@ -21,6 +21,9 @@ type Pipes struct {
 	once   sync.Once
 }
 
+// ErrRefused is why nobody can dial a network that is closed.
+var ErrRefused = errors.New("connection refused")
+
 // NewPipes returns a network that accepts connections until it is closed.
 func NewPipes() *Pipes {
 	return &Pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
@@ -55,7 +58,7 @@ func (p *Pipes) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	case p.conns <- server:
 		return client, nil
 	case <-p.closed:
-		return nil, errors.New("connection refused")
+		return nil, ErrRefused
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -8,50 +8,27 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/motia-go/motia/internal/testkit"
 	"github.com/motia-go/motia/internal/webserver"
 )
-
-// pipes is a listener within the process: its connections live in the bubble of the test.
-type pipes struct {
-	connections chan net.Conn
-	closed      chan struct{}
-	once        sync.Once
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.connections:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
 
 // running is a server at work.
 type running struct {
 	*webserver.Server
 	t        *testing.T
-	listener *pipes
+	listener *testkit.Pipes
 	served   chan error // the result of Serve
 	log      bytes.Buffer
 }
 
 func serve(t *testing.T, ctx context.Context, handler http.HandlerFunc) *running {
-	r := &running{t: t, listener: &pipes{connections: make(chan net.Conn), closed: make(chan struct{})}, served: make(chan error, 1)}
+	r := &running{t: t, listener: testkit.NewPipes(), served: make(chan error, 1)}
 	r.Server = webserver.New(webserver.Config{Handler: handler, Context: ctx, Log: slog.NewTextHandler(&r.log, nil)})
 	go func() { r.served <- r.Serve(r.listener) }()
 	return r
@@ -59,9 +36,9 @@ func serve(t *testing.T, ctx context.Context, handler http.HandlerFunc) *running
 
 // connect returns the client's end of a new connection.
 func (r *running) connect() net.Conn {
-	server, client := net.Pipe()
-	r.listener.connections <- server
-	return client
+	conn, err := r.listener.Dial(r.t.Context(), "", "")
+	require.NoError(r.t, err)
+	return conn
 }
 
 // get sends a request on a connection, and its answer, or nil where there is none.
@@ -153,7 +130,7 @@ func TestADrainedServerClosesAListenerThatItServesTooLate(t *testing.T) {
 	server := webserver.New(webserver.Config{Log: slog.DiscardHandler})
 	server.Drain()
 	server.Close(true)
-	listener := &pipes{closed: make(chan struct{})}
+	listener := testkit.NewPipes()
 	require.NoError(t, server.Serve(listener))
 	_, err := listener.Accept()
 	require.ErrorIs(t, err, net.ErrClosed)
