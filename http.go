@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -162,8 +161,8 @@ func (b *binding) readInput(c call, w http.ResponseWriter, r *http.Request) (str
 	if !b.hasPayload || r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return c.setHTTP(w, r, b.pathParams(r), nil, false)
 	}
-	if err := checkMediaType(r.Header["Content-Type"]); err != nil {
-		return new(ResponseStream), err
+	if err := payload.CheckMediaType(r.Header["Content-Type"]); err != nil {
+		return new(ResponseStream), HTTPError(http.StatusUnsupportedMediaType, err)
 	}
 	buf := b.app.buffers.Get()
 	defer b.app.buffers.Put(buf)
@@ -185,21 +184,6 @@ func bodyError(err error) error {
 		return HTTPError(http.StatusRequestEntityTooLarge, &payload.TooLargeError{Limit: limit.Limit})
 	}
 	return HTTPError(http.StatusBadRequest, errors.New("body could not be read"))
-}
-
-// checkMediaType accepts JSON, also by its structured suffix (RFC 6839), and a body without a type.
-func checkMediaType(contentType []string) error {
-	if len(contentType) == 0 || len(contentType) == 1 && (contentType[0] == "application/json" || contentType[0] == "") {
-		return nil
-	}
-	if len(contentType) > 1 {
-		return HTTPError(http.StatusUnsupportedMediaType, errors.New("more than one content type"))
-	}
-	media, _, err := mime.ParseMediaType(contentType[0])
-	if err == nil && (media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")) {
-		return nil
-	}
-	return HTTPError(http.StatusUnsupportedMediaType, fmt.Errorf("content type %q is not JSON; send application/json", contentType[0]))
 }
 
 func (b *binding) pathParams(r *http.Request) map[string]string {

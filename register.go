@@ -367,17 +367,7 @@ func (a *App) Validate() (notes []string, err error) {
 	for _, t := range found.Unconsumed {
 		mistakes = append(mistakes, &UnconsumedTopicError{Step: t.Step, Topic: t.Topic})
 	}
-	for _, t := range found.Unfed {
-		notes = append(notes, fmt.Sprintf("topic %q of step %q is enqueued by no step", t.Topic, t.Step))
-	}
-	for _, steps := range found.Loops {
-		verb := "enqueue to each other"
-		if len(steps) == 1 {
-			verb = "enqueues to itself"
-		}
-		notes = append(notes, fmt.Sprintf("loop without an exit: %s %s", quoteAll(steps), verb))
-	}
-	return notes, errors.Join(mistakes...)
+	return found.Notes(), errors.Join(mistakes...)
 }
 
 // validationNotes is everything that Validate has to say, as text.

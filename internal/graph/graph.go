@@ -2,8 +2,10 @@
 package graph
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -32,6 +34,26 @@ type Findings struct {
 	Unfed []Topic
 	// Loops are the sets of steps that messages get into and cannot leave, each sorted, and sorted by their first step.
 	Loops [][]string
+}
+
+// Notes says in words what need not be a mistake: the unfed topics and the loops.
+func (f Findings) Notes() []string {
+	var notes []string
+	for _, t := range f.Unfed {
+		notes = append(notes, fmt.Sprintf("topic %q of step %q is enqueued by no step", t.Topic, t.Step))
+	}
+	for _, steps := range f.Loops {
+		verb := "enqueue to each other"
+		if len(steps) == 1 {
+			verb = "enqueues to itself"
+		}
+		names := make([]string, len(steps))
+		for i, name := range steps {
+			names[i] = strconv.Quote(name)
+		}
+		notes = append(notes, fmt.Sprintf("loop without an exit: %s %s", strings.Join(names, ", "), verb))
+	}
+	return notes
 }
 
 // Topic is a topic of a step.
