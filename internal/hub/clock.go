@@ -14,7 +14,7 @@ func (st *Stream) stamp(t time.Time) time.Time {
 }
 
 // millisLocked returns the milliseconds for an event of an item that happened at t: later than those of the item's
-// previous event, since clients ignore events that are not.
+// previous event, since clients ignore events that are not later.
 func (h *hub) millisLocked(id string, t time.Time) int64 {
 	item, known := h.items[id]
 	if !known {
@@ -26,12 +26,12 @@ func (h *hub) millisLocked(id string, t time.Time) int64 {
 	} else {
 		h.gone = item.millis
 	}
-	h.latest = max(h.latest, item.millis) // a sync of the group that comes after it must not be older
+	h.latest = max(h.latest, item.millis) // a later sync of the group must not be older
 	h.stream.issue(item.millis)
 	return item.millis
 }
 
-// issue notes that clients may see the milliseconds.
+// issue records that clients may have seen the milliseconds.
 func (st *Stream) issue(millis int64) {
 	for {
 		issued := st.issued.Load()

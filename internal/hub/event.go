@@ -11,17 +11,17 @@ import (
 	"github.com/motia-go/motia/internal/wire"
 )
 
-// The types of an [Event] that is a snapshot. The others are those of [wire.StreamEvent].
+// The types of an [Event] that is a snapshot. The other types are those of [wire.StreamEvent].
 const (
-	Sync   = "sync"   // what is there when a subscriber begins
-	Resync = "resync" // what is there now, for a subscriber that has missed events
+	Sync   = "sync"   // the state when a subscriber begins
+	Resync = "resync" // the state now, for a subscriber that has missed events
 )
 
-// Event is an event of a group. All subscribers share it, so it must not be changed; a snapshot may belong to one of
-// them. Its encoded forms are made when first needed, once for all clients.
+// Event is an event of a group. All subscribers share it, so it must not be changed; a snapshot may be for a single
+// subscriber. Its encoded forms are made once for all clients, when first needed.
 type Event struct {
 	Type    string
-	Item    string          // empty for the whole group, or where that is the id of the item
+	Item    string          // empty for the whole group, or if the item's id is empty
 	Time    time.Time       // increases strictly with the events of the stream
 	Data    json.RawMessage // the item, before a delete and after other changes
 	Name    string          // of a sent event
@@ -30,7 +30,7 @@ type Event struct {
 
 	hub     *hub
 	millis  int64 // the time for network clients: increases strictly with the events of an item
-	revived bool  // the item was null before, which is missing for the room protocol
+	revived bool  // the item was null before, which counts as missing in the room protocol
 
 	roomOnce, sseOnce sync.Once
 	roomText, sseText []byte
@@ -47,7 +47,7 @@ func (e *Event) sort() {
 	slices.SortFunc(e.Items, func(a, b Item) int { return strings.Compare(a.ID, b.ID) })
 }
 
-// RoomFrame returns the event as a frame of the room protocol; nil if the protocol has nothing to say of it.
+// RoomFrame returns the event as a frame of the room protocol, or nil if the protocol has no frame for it.
 func (e *Event) RoomFrame() []byte {
 	e.roomOnce.Do(func() { e.roomText = e.encodeRoom() })
 	return e.roomText
@@ -97,8 +97,9 @@ func (e *Event) encodeRoom() []byte {
 	return out.Append(make([]byte, 0, 160+len(e.Data)+len(e.Payload)))
 }
 
-// replaces reports whether the event turns what is there into something else, so that a client that gets a later one does
-// not need it. In the room protocol an update from or to null is a create or a delete, which its clients do need.
+// replaces reports whether the event replaces an item by another value, so that a client that gets a later event of
+// the item does not need it. In the room protocol an update from or to null is a create or a delete, which its
+// clients do need.
 func (e *Event) replaces() bool {
 	return e.Type == wire.StreamUpdate && !e.revived && !room.IsNull(e.Data)
 }

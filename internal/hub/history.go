@@ -9,21 +9,21 @@ import (
 	"time"
 )
 
-// History bounds the events that a group keeps for clients that lose their connection and come back.
+// History limits the events that a group keeps for clients that lose their connection and come back.
 type History struct {
-	Events int           // none unless it is positive
-	Age    time.Duration // of the events, and of a hub that lingers without subscribers
+	Events int           // if it is not positive, none are kept
+	Age    time.Duration // of the events, and how long a hub lingers without subscribers
 }
 
-// history is the latest events of a hub. The hub's lock guards it, but for epoch, which never changes.
+// history holds the latest events of a hub. It is guarded by the hub's lock, except epoch, which never changes.
 type history struct {
 	History
-	epoch  string // tells the ids of this hub from those of hubs in other processes or at other times
-	since  int64  // every event after this time is there, in Unix nanoseconds
+	epoch  string // distinguishes the ids of this hub from those of hubs in other processes or at other times
+	since  int64  // in Unix nanoseconds; every event after this time is in events
 	events []*Event
 }
 
-// keepHistoryLocked begins to keep the history, if there is none.
+// keepHistoryLocked begins to keep the history, if it is not kept already.
 func (h *hub) keepHistoryLocked() {
 	if h.history == nil {
 		h.lingers.Store(true)
@@ -37,7 +37,7 @@ func (y *history) add(event *Event) {
 	y.trim(event.Time)
 }
 
-// trim drops what is too much or too old.
+// trim drops events that are too many or too old.
 func (y *history) trim(now time.Time) {
 	drop := max(0, len(y.events)-max(0, y.Events))
 	for drop < len(y.events) && now.Sub(y.events[drop].Time) > y.Age {
@@ -62,7 +62,7 @@ func (h *hub) missedLocked(s *Subscriber, after string) ([]*Event, bool) {
 	}
 	epoch, at, _ := strings.Cut(after, "-")
 	last, err := strconv.ParseInt(at, 36, 64)
-	if err != nil || epoch != h.history.epoch || last > h.stream.last.Load() { // or an id that was never given out
+	if err != nil || epoch != h.history.epoch || last > h.stream.last.Load() { // also for an id that was never sent
 		return nil, false
 	}
 	h.history.trim(time.Now())

@@ -14,35 +14,35 @@ import (
 	"github.com/motia-go/motia/internal/wrap"
 )
 
-// hub follows one group of a stream through one watch of the backend and hands its events to all subscribers.
+// hub follows one group of a stream through one watch of the backend and passes its events to all subscribers.
 type hub struct {
 	stream *Stream
 	group  string
-	refs   int                // subscribers, and those being made; guarded by stream.mu
+	refs   int                // subscribers, including those being added; guarded by stream.mu
 	ready  chan struct{}      // closed when items is complete, or the hub has ended
-	stop   context.CancelFunc // ends run
+	stop   context.CancelFunc // stops run
 
-	lingers atomic.Bool // somebody may come back for the history
-	linger  *time.Timer // until the hub stops; guarded by stream.mu
+	lingers atomic.Bool // a client may come back for the history
+	linger  *time.Timer // stops the hub; guarded by stream.mu
 
 	mu     sync.Mutex
 	live   bool  // ready is closed
-	failed error // why the hub has ended; nil while it serves
+	failed error // why the hub has ended; nil while it runs
 	items  map[string]hubItem
 	all    []*Subscriber            // of the whole group
 	byItem map[string][]*Subscriber // of one item
 
 	// The following are for clients on the network.
 	latest   int64    // milliseconds of the latest event
-	gone     int64    // milliseconds of the latest event of an item that does not exist now
+	gone     int64    // milliseconds of the latest event of any item that no longer exists
 	synced   *Event   // the snapshot of the group as a Sync; nil when it is out of date
-	resynced *Event   // the same as a Resync
-	history  *history // nil until somebody may come back for it
-	members  *members // nil where the stream has no presence
-	listed   *Event   // the list of the members; nil when it is out of date
+	resynced *Event   // the same snapshot as a Resync
+	history  *history // nil until a client may come back for it
+	members  *members // nil if the stream has no presence
+	listed   *Event   // the event that lists the members; nil when it is out of date
 }
 
-// hubItem is an item as the hub knows it.
+// hubItem is the current state of an item.
 type hubItem struct {
 	data   json.RawMessage
 	millis int64 // of its latest event
@@ -64,7 +64,7 @@ func newHub(stream *Stream, group string) *hub {
 	return h
 }
 
-// run feeds the hub until it is stopped.
+// run follows the group until the hub is stopped.
 func (h *hub) run(ctx context.Context) {
 	err := h.feed(ctx)
 	if ctx.Err() == nil {
@@ -125,7 +125,7 @@ func (h *hub) admit(s *Subscriber) error {
 		h.mu.Unlock()
 		return h.failed
 	}
-	if s.seat != nil && s.seat.hub != nil && s.seat.hub != h { // its hub has failed, and is about to end the client
+	if s.seat != nil && s.seat.hub != nil && s.seat.hub != h { // the hub of the seat has failed, and is about to end the client
 		h.mu.Unlock()
 		return driver.ErrClosed
 	}
@@ -150,7 +150,7 @@ func (h *hub) liveLocked() {
 	}
 }
 
-// changed receives the entries of the watch: the snapshot, the zero Entry, the changes.
+// changed is called for the entries of the watch: the snapshot, the zero Entry, the changes.
 func (h *hub) changed(e driver.Entry) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -186,11 +186,11 @@ func (h *hub) changed(e driver.Entry) {
 	}
 }
 
-// sent receives sent events.
+// sent is called for events from the bus.
 func (h *hub) sent(data []byte) {
 	e, err := wire.DecodeStreamEvent(data)
 	if err != nil {
-		h.stream.Log.Error("sent stream event is not valid", "stream", h.stream.Name, "group", h.group, "error", err)
+		h.stream.Log.Error("invalid stream event received", "stream", h.stream.Name, "group", h.group, "error", err)
 		return
 	}
 	h.mu.Lock()
@@ -230,7 +230,7 @@ func (h *hub) addLocked(s *Subscriber) {
 	h.byItem[*s.item] = append(h.byItem[*s.item], s)
 }
 
-// remove takes the subscriber out, and reports whether it was in.
+// remove removes and ends the subscriber, and reports whether it was still subscribed.
 func (h *hub) remove(s *Subscriber, err error) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -241,7 +241,7 @@ func (h *hub) remove(s *Subscriber, err error) bool {
 	return true
 }
 
-// removeLocked takes the subscriber out, moving the last one to its place, and ends it.
+// removeLocked removes the subscriber, moving the last one to its place, and ends it.
 func (h *hub) removeLocked(s *Subscriber, err error) {
 	list := h.all
 	if s.item != nil {

@@ -5,29 +5,30 @@ import (
 	"sync"
 )
 
-// Outbox is what waits to be written to one client on the network. It is bounded: when it is full, updates that later ones
-// have superseded are left out. If that does not make enough room, the groups that overflow are resynchronised, once the
-// client has read what was taken before. The exported fields are set before its first use.
+// Outbox holds the events that wait to be written to one client on the network. It is bounded: when it is full,
+// updates that later ones supersede are dropped. If that does not make enough room, the groups that overflow are
+// resynchronised when the client has read what was taken before. The exported fields must be set before the first
+// use.
 type Outbox struct {
 	// Limit is how many events may wait.
 	Limit int
-	// Wake is called when there is something to take and nobody is taking. It must not wait: a lock is held.
+	// Wake is called when there is something to take and nobody is taking. It must not block, since a lock is held.
 	Wake func()
-	// Cut is called when the outbox fails while somebody is taking, who may be waiting for the client. It must not wait
-	// either.
+	// Cut is called when the outbox fails while a goroutine is taking, which may be waiting for the client. It must
+	// not block either.
 	Cut func()
 
 	mu      sync.Mutex
 	queue   []Parcel
-	taking  bool // somebody takes until there is nothing left
+	taking  bool // a goroutine is taking until nothing is left
 	lagging []*Seat
-	failed  error // why nothing comes any more
+	failed  error // why the outbox has ended
 }
 
 // Parcel is an event for a client.
 type Parcel struct {
 	Event *Event
-	seat  *Seat // in the group that the event comes from; nil for an answer to the client alone
+	seat  *Seat // in the group of the event; nil for an answer to this client only
 }
 
 func (b *Outbox) addLocked(t *Seat, events ...*Event) {
@@ -41,10 +42,10 @@ func (b *Outbox) addLocked(t *Seat, events ...*Event) {
 	b.wakeLocked()
 }
 
-// Answer sends a frame of the room protocol to this client alone, and reports whether there is room for it.
+// Answer sends a frame of the room protocol to this client only, and reports whether there was room for it.
 func (b *Outbox) Answer(frame []byte) bool {
 	event := &Event{roomText: frame}
-	event.roomOnce.Do(func() {}) // it is encoded already
+	event.roomOnce.Do(func() {}) // it is already encoded
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.failed != nil || len(b.queue) >= 2*b.Limit {
@@ -55,7 +56,8 @@ func (b *Outbox) Answer(frame []byte) bool {
 	return true
 }
 
-// Fail ends the outbox with an error, which whoever takes gets. What waits is dropped. Only the first call counts.
+// Fail ends the outbox with an error, which Take returns from then on. Waiting events are dropped. Only the first
+// call counts.
 func (b *Outbox) Fail(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -69,7 +71,7 @@ func (b *Outbox) Fail(err error) {
 	}
 }
 
-// wakeLocked makes sure that somebody takes.
+// wakeLocked makes sure that a goroutine is taking.
 func (b *Outbox) wakeLocked() {
 	if !b.taking {
 		b.taking = true
@@ -77,8 +79,8 @@ func (b *Outbox) wakeLocked() {
 	}
 }
 
-// coalesceLocked drops the updates that later ones in the queue supersede, and reports whether that made room for a while:
-// it looks at the whole queue, so it must not be done for every event.
+// coalesceLocked drops updates that later ones in the queue supersede, and reports whether that made room for more
+// than a few events. It scans the whole queue, so it must not run for every event.
 func (b *Outbox) coalesceLocked() bool {
 	type item struct {
 		hub *hub
@@ -105,14 +107,14 @@ func (b *Outbox) coalesceLocked() bool {
 	return dropped > b.Limit/8
 }
 
-// lagLocked drops what waits for the seat: it will be resynchronised.
+// lagLocked drops the events that wait for the seat, which will be resynchronised.
 func (b *Outbox) lagLocked(t *Seat) {
 	t.lagging = true
 	b.lagging = append(b.lagging, t)
 	b.clearLocked(t)
 }
 
-// Forget drops what waits for a seat that the client has left.
+// Forget drops the events that wait for a seat that the client has left.
 func (b *Outbox) Forget(t *Seat) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -131,8 +133,9 @@ func (b *Outbox) clearLocked(t *Seat) {
 	b.queue = kept
 }
 
-// Take returns what is to be written next, at the call of Wake and then until it returns nil: then nothing waits, and Wake
-// is called when something does again. The batch belongs to the caller until the next call, which gets it back.
+// Take returns the events to write next. After a call of Wake, call it until it returns nil: then nothing waits, and
+// Wake will be called when something does. The batch belongs to the caller until it is passed to the next call, which
+// reuses it.
 func (b *Outbox) Take(batch []Parcel) ([]Parcel, error) {
 	clear(batch)
 	for {
@@ -141,7 +144,7 @@ func (b *Outbox) Take(batch []Parcel) ([]Parcel, error) {
 		case b.failed != nil:
 			b.mu.Unlock()
 			return nil, b.failed
-		case len(b.lagging) > 0: // first, since other groups may never let the queue become empty
+		case len(b.lagging) > 0: // first, since the events of other groups may keep the queue from ever becoming empty
 			seats := b.lagging
 			b.lagging = nil
 			b.mu.Unlock()

@@ -13,8 +13,8 @@ import (
 	"github.com/motia-go/motia/internal/wire"
 )
 
-// Whatever is written and sent, and however a client reads, joins and leaves: it ends with what is stored, sent events are
-// missing only where a resync says so, and what waits for it is bounded.
+// Whatever is written and sent, and however a client reads, joins and leaves, it ends with what is stored. Sent
+// events are missing only before a resync, and the number of waiting events is bounded.
 func TestWhatAnOutboxGivesAlwaysMakesWhatIsStored(t *testing.T) {
 	var syncs, coalesced int
 	for seed := range uint64(100) {
@@ -83,8 +83,8 @@ func TestWhatAnOutboxGivesAlwaysMakesWhatIsStored(t *testing.T) {
 	require.Greater(t, coalesced, 50)
 }
 
-// The same with everything at once, so that the race detector sees it. The client reads once for several writes:
-// if it read as fast as it can, it could keep up and would never be resynchronised.
+// The same concurrently, for the race detector. The client reads once for several writes: if it read as fast as it
+// can, it would keep up and never be resynchronised.
 func TestAnOutboxMayBeFilledAndEmptiedAtTheSameTime(t *testing.T) {
 	groups := []*outboxGroup{newOutboxGroup("a"), newOutboxGroup("b")}
 	client := newOutboxClient(t, 4)
@@ -216,9 +216,9 @@ func TestAClientThatAsksAgainAndAgainWithoutReadingFillsNothing(t *testing.T) {
 	g := newOutboxGroup("g")
 	client := newOutboxClient(t, 8)
 	client.join(g, "")
-	client.take() // but does not come back for more
+	client.take() // but does not take more
 	for range 1000 {
-		g.write("a", false) // so that each snapshot is another
+		g.write("a", false) // so that the snapshots differ
 		client.join(g, "a")
 		require.NoError(t, client.rooms[0].sub.Again(t.Context()))
 		client.leave(1)

@@ -48,7 +48,7 @@ func (g *outboxGroup) send() {
 	g.sent([]byte(fmt.Sprintf(`{"event":"e","time":"2026-01-02T15:04:05Z","payload":%d}`, g.sends)))
 }
 
-// outboxRoom is what a client makes of what it gets for one subscription.
+// outboxRoom is the state that a client builds from the events of one subscription.
 type outboxRoom struct {
 	group *outboxGroup
 	item  string // empty for the group
@@ -147,7 +147,7 @@ func (c *outboxClient) receive(r *outboxRoom, e *Event) {
 		r.sends, r.gap = n, false
 		return
 	}
-	// What the frame says, and what clients that trust it do with it.
+	// What the frame says, and what a client that trusts it does with it.
 	var frame struct{ Event struct{ Type string } }
 	text := e.RoomFrame()
 	if text != nil {
@@ -168,7 +168,7 @@ func (c *outboxClient) receive(r *outboxRoom, e *Event) {
 	}
 }
 
-// check compares, after everything was taken.
+// check compares the rooms with what is stored, after everything was taken.
 func (c *outboxClient) check() {
 	for _, r := range c.rooms {
 		want := make(map[string]string)

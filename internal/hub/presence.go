@@ -18,13 +18,15 @@ import (
 )
 
 const (
-	// presenceBeat is how often a process says that its clients are still there.
+	// presenceBeat is how often a process renews the presence of its clients.
 	presenceBeat = 15 * time.Second
-	// presenceTTL is how long that counts: after it, the clients of a process that has died are gone.
+	// presenceTTL is how long a renewal lasts: after that, the clients of a process that has died are no longer
+	// present.
 	presenceTTL = 45 * time.Second
 )
 
-// Enter makes a connection of a member present in the group until exit is called. The member is a JSON object with an id.
+// Enter makes a connection of a member present in the group until exit is called. The member is a JSON object with an
+// id.
 func (st *Stream) Enter(group string, member json.RawMessage) (exit func()) {
 	var mu sync.Mutex
 	left := false
@@ -32,7 +34,7 @@ func (st *Stream) Enter(group string, member json.RawMessage) (exit func()) {
 	key := driver.Key{Bucket: wire.PresenceBucket(st.Name), Scope: group, ID: rand.Text()}
 	put := func(options driver.PutOptions) {
 		if _, _, err := st.KV.Put(ctx, key, member, options); err != nil {
-			st.Log.ErrorContext(ctx, "presence is not stored", "stream", st.Name, "group", group, "error", err)
+			st.Log.ErrorContext(ctx, "cannot store presence", "stream", st.Name, "group", group, "error", err)
 		}
 	}
 	var beat *time.Timer
@@ -57,9 +59,9 @@ func (st *Stream) Enter(group string, member json.RawMessage) (exit func()) {
 	}
 }
 
-// members are those present in the group of a hub. The hub's lock guards them.
+// members are the members present in the group of a hub, guarded by the hub's lock.
 type members struct {
-	ready       chan struct{} // closed when they are complete
+	ready       chan struct{} // closed when connections is complete
 	connections map[string]attendance
 	counts      map[string]int // of connections, by member
 }
@@ -78,7 +80,7 @@ func newMembers() *members {
 // followMembers keeps the members of the hub up to date until ctx ends.
 func (h *hub) followMembers(ctx context.Context) {
 	st := h.stream
-	st.feeds.Go(func() { // the backend need not tell of those that expire
+	st.feeds.Go(func() { // the backend need not report entries that expire
 		beat := time.NewTicker(presenceBeat)
 		defer beat.Stop()
 		for {
@@ -99,7 +101,7 @@ func (h *hub) followMembers(ctx context.Context) {
 	}
 }
 
-// memberChanged receives the entries of the watch.
+// memberChanged is called for the entries of the watch.
 func (h *hub) memberChanged(e driver.Entry) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -123,14 +125,14 @@ func (h *hub) memberChanged(e driver.Entry) {
 	m.connections[e.Key.ID] = attendance{member.ID, e.Value, e.Expires}
 	h.listed = nil
 	if known {
-		return // it goes on
+		return // renewed
 	}
 	if m.counts[member.ID]++; m.counts[member.ID] == 1 {
 		h.sendLocked(h.presenceLocked("presence:join", e.Value))
 	}
 }
 
-// memberLostLocked forgets a connection.
+// memberLostLocked removes a connection.
 func (h *hub) memberLostLocked(connection string) {
 	m := h.members
 	lost, known := m.connections[connection]
@@ -155,7 +157,7 @@ func (h *hub) expireMembers(now time.Time) {
 	}
 }
 
-// listLocked returns the event that lists the members, which clients share until something happens.
+// listLocked returns the event that lists the members. Clients share it until the next event.
 func (m *members) listLocked(h *hub) *Event {
 	if h.listed != nil {
 		return h.listed
@@ -168,7 +170,7 @@ func (m *members) listLocked(h *hub) *Event {
 			list = append(list, a.member)
 		}
 	}
-	text, _ := jsontext.Marshal(list) // it was decoded before
+	text, _ := jsontext.Marshal(list) // cannot fail: its parts were decoded before
 	h.listed = h.presenceLocked("presence:list", text)
 	return h.listed
 }

@@ -1,22 +1,23 @@
 package hub
 
-// Seat is the place of a client on the network in a group, for all its subscribers there: of the whole group and of single
-// items. What they have in common comes to the client once. The exported fields are set before the first [Stream.Join].
+// Seat is the place of a client on the network in a group. Its subscribers, of the whole group or of single items,
+// share it, so that the client gets an event for several of them only once. The exported fields must be set before
+// the first [Stream.Join].
 type Seat struct {
 	Box     *Outbox
-	Returns bool   // the client may come back, so that the hub keeps the history of the group, if the stream has one
-	After   string // the id of the last event that the client has seen, if it was here before
+	Returns bool   // the client may come back, so the hub keeps the history of the group, if the stream has one
+	After   string // the id of the last event that the client has seen, if it was connected before
 
 	// Guarded by the lock of the hub.
-	hub         *hub // fixed once there is a subscriber
+	hub         *hub // does not change once there is a subscriber
 	subscribers []*Subscriber
 
 	// Guarded by the lock of the outbox.
-	last    *Event // the latest event, which other subscribers of this seat may get too
+	last    *Event // the latest event, which other subscribers of this seat may offer again
 	lagging bool   // misses events until it is resynchronised
 }
 
-// offer takes an event of the hub, whose lock is held. It never waits.
+// offer adds an event of the hub to the outbox. It never blocks. The lock of the hub is held.
 func (t *Seat) offer(event *Event) {
 	b := t.Box
 	b.mu.Lock()
@@ -28,8 +29,8 @@ func (t *Seat) offer(event *Event) {
 	b.addLocked(t, event)
 }
 
-// begin takes the events that a subscription begins with, all or none: a client may ask for them again and again without
-// reading, and is resynchronised then. The lock of the hub is held.
+// begin adds the events that a subscription begins with, all or none: a client that asks for them again and again
+// without reading is resynchronised instead. The lock of the hub is held.
 func (t *Seat) begin(events []*Event) {
 	b := t.Box
 	b.mu.Lock()
@@ -39,7 +40,7 @@ func (t *Seat) begin(events []*Event) {
 	}
 }
 
-// resync gives the client what is there now in place of what it missed.
+// resync sends the client the current state instead of the events that it missed.
 func (t *Seat) resync() {
 	h := t.hub
 	h.mu.Lock()

@@ -2,12 +2,13 @@ package hub
 
 import "time"
 
-// firstLocked returns what s begins with: what is there, or what it missed since it was here before.
+// firstLocked returns the events that s begins with: the current state, or what the client missed since it was last
+// connected.
 func (h *hub) firstLocked(s *Subscriber) []*Event {
 	if s.seat == nil {
 		return []*Event{h.snapshotLocked(s, Sync)}
 	}
-	if s.seat.hub == nil { // else others may be reading it
+	if s.seat.hub == nil { // otherwise others may be reading it
 		s.seat.hub = h
 	}
 	if s.seat.Returns && h.stream.History.Events > 0 {
@@ -23,12 +24,12 @@ func (h *hub) firstLocked(s *Subscriber) []*Event {
 	return append(missed, h.membersLocked(s)...)
 }
 
-// stateLocked returns what a client on the network has to know: the items, and who is there.
+// stateLocked returns the current state for a client on the network: the items, and the members.
 func (h *hub) stateLocked(s *Subscriber, kind string) []*Event {
 	return append([]*Event{h.snapshotLocked(s, kind)}, h.membersLocked(s)...)
 }
 
-// membersLocked returns the list of the members for those who follow the group, where the stream has presence.
+// membersLocked returns the list of the members if the stream has presence and s follows the whole group.
 func (h *hub) membersLocked(s *Subscriber) []*Event {
 	if h.members == nil || s.item != nil {
 		return nil
@@ -36,9 +37,9 @@ func (h *hub) membersLocked(s *Subscriber) []*Event {
 	return []*Event{h.members.listLocked(h)}
 }
 
-// snapshotLocked returns the items for s as a Sync or a Resync. For a subscriber within the process they are not sorted
-// yet: that takes time, and needs no lock. Clients on the network share the snapshot of a group until something happens in
-// it.
+// snapshotLocked returns the items for s as a Sync or a Resync. For a subscriber within the process they are not
+// sorted yet, since that takes time and needs no lock. Clients on the network share the snapshot of a group until its
+// next event.
 func (h *hub) snapshotLocked(s *Subscriber, kind string) *Event {
 	var shared **Event
 	switch {

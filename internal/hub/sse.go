@@ -24,8 +24,8 @@ type sseData struct {
 
 func (e *Event) encodeSSE() []byte {
 	data := sseData{Timestamp: e.millis, ID: e.Item, Name: e.Name, Data: e.Data, Payload: e.Payload, Items: e.Items}
-	text, err := jsontext.Marshal(data) // which also makes one line of it
-	if err != nil {                     // another program has stored what is not JSON
+	text, err := jsontext.Marshal(data) // which also puts it on one line
+	if err != nil {                     // another program has stored something that is not JSON
 		e.hub.stream.Log.Error("stream item is not valid JSON", "stream", e.hub.stream.Name, "group", e.hub.group, "item", e.Item, "error", err)
 		return nil
 	}

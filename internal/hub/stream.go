@@ -1,9 +1,9 @@
-// Package hub hands what happens in a stream to those who follow it. Each group that somebody follows has a hub, which
-// knows the group's items through one watch of the backend, whatever the number of its subscribers. A subscriber first
-// gets a snapshot of the items and then every later event. Nothing waits for a subscriber: one that is too slow misses
-// events, and gets a new snapshot in their place.
+// Package hub delivers the events of a stream to its subscribers. Each group with subscribers has a hub, which keeps
+// the group's items up to date through one watch of the backend, whatever the number of subscribers. A subscriber
+// first gets a snapshot of the items and then every later event. Nothing waits for a subscriber: one that is too slow
+// misses events, and gets a new snapshot instead.
 //
-// A subscriber within the process reads from a buffer of its own, see [Stream.Subscribe]. A client on the network has one
+// A subscriber within the process reads from its own buffer, see [Stream.Subscribe]. A client on the network has one
 // [Outbox] for everything that it follows, and a [Seat] in each group, see [Stream.Join].
 package hub
 
@@ -26,32 +26,32 @@ type Config struct {
 	Bus      driver.Bus
 	Log      *slog.Logger
 	History  History
-	Presence bool // follow the members of the groups, see Stream.Enter
+	Presence bool // whether to follow the members of the groups, see Stream.Enter
 }
 
-// Stream is the hubs of one stream: one for each group that has subscribers.
+// Stream holds the hubs of one stream: one for each group that has subscribers.
 type Stream struct {
 	Config
 	last   atomic.Int64   // Unix nanoseconds of the latest event
-	issued atomic.Int64   // the greatest milliseconds that a client may have seen: later hubs begin there
+	issued atomic.Int64   // the latest milliseconds that a client may have seen: later hubs begin there
 	feeds  sync.WaitGroup // the goroutines of all hubs
 
 	mu     sync.Mutex
-	closed error // why there are no more subscribers; nil before Close
+	closed error // why subscribing fails; nil before Close
 	hubs   map[string]*hub
 	idle   int // hubs that linger without subscribers
 }
 
-// maxIdleHubs is how many groups of a stream are followed for clients that may come back. Clients can think of any number
-// of groups, so there has to be a limit.
+// maxIdleHubs is how many groups of a stream without subscribers are followed, for clients that may come back.
+// Clients can invent any number of groups, so there has to be a limit.
 const maxIdleHubs = 1000
 
-// New returns a stream that nobody follows yet.
+// New returns a stream without subscribers.
 func New(config Config) *Stream {
 	return &Stream{Config: config, hubs: make(map[string]*hub)}
 }
 
-// Subscribe follows the group, or one item of it if item is not nil, through a buffer for this many events.
+// Subscribe follows the group, or one item of it if item is not nil, through a buffer for that many events.
 func (st *Stream) Subscribe(ctx context.Context, group string, item *string, buffer int) (*Subscriber, error) {
 	s := &Subscriber{item: item, events: make(chan *Event, buffer)}
 	if err := st.subscribe(ctx, group, s); err != nil {
@@ -112,8 +112,8 @@ func (st *Stream) acquire(group string) (*hub, error) {
 	return h, nil
 }
 
-// release gives back what acquire gave. When nobody holds the hub any more it stops: at once, or if somebody may come
-// back for its history, once that is too old.
+// release releases a hub that acquire returned. When nobody holds the hub, it stops: at once, or if a client may come
+// back for its history, when the history is too old.
 func (h *hub) release() {
 	h.stream.mu.Lock()
 	defer h.stream.mu.Unlock()
@@ -135,7 +135,7 @@ func (h *hub) release() {
 	})
 }
 
-// wakeLocked makes a hub that lingers without subscribers an ordinary one again. The lock is the stream's.
+// wakeLocked makes a hub without subscribers no longer linger. The lock is the stream's.
 func (h *hub) wakeLocked() {
 	if h.linger != nil {
 		h.linger.Stop()
@@ -144,7 +144,7 @@ func (h *hub) wakeLocked() {
 	}
 }
 
-// stopLocked ends a hub that nobody needs. The next subscriber starts a new one. The lock is the stream's.
+// stopLocked stops a hub. The next subscriber starts a new one. The lock is the stream's.
 func (h *hub) stopLocked() {
 	if h.stream.hubs[h.group] == h {
 		delete(h.stream.hubs, h.group)
@@ -152,7 +152,8 @@ func (h *hub) stopLocked() {
 	h.stop()
 }
 
-// Close ends all subscribers with the error, as [Subscriber.Finish] does, and every later attempt to subscribe fails with it.
+// Close ends all subscribers with the error, as [Subscriber.Finish] does. Later calls of Subscribe and Join return
+// it.
 func (st *Stream) Close(err error) {
 	st.mu.Lock()
 	if st.closed == nil {

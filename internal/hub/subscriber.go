@@ -8,13 +8,13 @@ import (
 	"github.com/motia-go/motia/internal/wire"
 )
 
-// Subscriber is who gets the events of a group or an item: through a buffer of its own within the process, or through
-// its seat for a client on the network.
+// Subscriber receives the events of a group or an item: within the process through its own buffer, for a client on
+// the network through its seat.
 type Subscriber struct {
 	hub    *hub
 	item   *string // nil for the whole group
 	index  int     // in the hub's slice
-	seat   *Seat   // nil within the process
+	seat   *Seat   // nil for a subscriber within the process
 	closed bool    // guarded by hub.mu
 
 	// The following are for a subscriber within the process.
@@ -24,19 +24,20 @@ type Subscriber struct {
 	rest    *remainder // nil until a context that was given to Next has ended; it belongs to the reader
 }
 
-// ending is the end of a subscriber. Like remainder it is kept apart since a process may have many that are idle.
+// ending is the end of a subscriber. Like remainder it is allocated separately, since a process may have many idle
+// subscribers.
 type ending struct {
-	hasten func() // ends the wait of Finish; nil without one
+	hasten func() // ends the wait of Finish; nil if there is none
 	err    error  // why events was closed
 }
 
-// remainder is what Next returns before the end of a context.
+// remainder counts what Next still returns after a context has ended.
 type remainder struct {
 	ctx  context.Context
-	left int // events
+	left int // number of events
 }
 
-// sendLocked never waits: a subscriber whose buffer is full gets a resync when it has read the buffer.
+// sendLocked never blocks: a subscriber whose buffer is full gets a resync when it has read the buffer.
 func (s *Subscriber) sendLocked(event *Event) {
 	if s.seat != nil {
 		s.seat.offer(event)
@@ -51,7 +52,7 @@ func (s *Subscriber) sendLocked(event *Event) {
 	default:
 	}
 	s.lagging.Store(true)
-	// It may have emptied its buffer just before that, and be waiting now without knowing that it lags.
+	// The subscriber may have emptied its buffer just before that, and now wait without knowing that it lags.
 	select {
 	case s.events <- event:
 		s.lagging.Store(false)
@@ -59,10 +60,10 @@ func (s *Subscriber) sendLocked(event *Event) {
 	}
 }
 
-// Next returns the next event: from the buffer, or a resync if events were missed, or else it waits for one. If done is not
-// nil it waits for done too, and then returns the cause of ctx's end, after what is in the buffer by then. After the last
-// event it returns the error that was given to Close. It is for subscribers made by [Stream.Subscribe], and for one
-// goroutine at a time.
+// Next returns the next event: from the buffer, or a resync if events were missed; otherwise it waits for one. If
+// done is not nil, the end of done also ends the wait: Next then returns the events that are in the buffer by then,
+// and after them the cause of ctx's end. After the last event it returns the error that was given to Close. It is for
+// subscribers made by [Stream.Subscribe], and for one goroutine at a time.
 func (s *Subscriber) Next(ctx context.Context, done <-chan struct{}) (*Event, error) {
 	if done != nil {
 		select {
@@ -91,10 +92,10 @@ func (s *Subscriber) Next(ctx context.Context, done <-chan struct{}) (*Event, er
 	}
 }
 
-// nextOfLast is Next when done is closed: it returns what there is, and the cause of ctx's end when everything has been
-// read that was there when it was first called. Otherwise somebody who is slower than the writers would never see the end.
+// nextOfLast is Next when done is closed: it returns the events that were in the buffer when it was first called, and
+// then the cause of ctx's end. Without that limit a reader that is slower than the writers would never see the end.
 func (s *Subscriber) nextOfLast(ctx context.Context) (*Event, error) {
-	// The channels of ended contexts are no key: those that nobody has waited for have one in common.
+	// Done channels cannot serve as keys: ended contexts that nobody has waited for share one.
 	key := reflect.ValueOf(ctx).Comparable()
 	if s.rest == nil || !key || s.rest.ctx != ctx {
 		s.rest = &remainder{left: len(s.events)}
@@ -117,7 +118,7 @@ func (s *Subscriber) nextOfLast(ctx context.Context) (*Event, error) {
 		}
 	}
 	s.rest = nil
-	if len(s.events) == 0 { // it may be closed, for another reason
+	if len(s.events) == 0 { // it may have been closed for another reason
 		select {
 		case event, ok := <-s.events:
 			return s.received(event, ok)
@@ -131,20 +132,20 @@ func (s *Subscriber) received(event *Event, ok bool) (*Event, error) {
 	if ok {
 		return event, nil
 	}
-	if snapshot := s.resync(); snapshot != nil { // it was lagging at the end
+	if snapshot := s.resync(); snapshot != nil { // it was lagging when it ended
 		return snapshot, nil
 	}
 	return nil, s.end.err
 }
 
-// resync returns what is there now, in place of what the subscriber missed; nil if it has missed nothing, or has to read
-// its buffer first.
+// resync returns the current state instead of the events that the subscriber missed. It returns nil if the subscriber
+// missed nothing, or has to read its buffer first.
 func (s *Subscriber) resync() *Event {
 	if !s.lagging.Load() {
 		return nil
 	}
 	s.hub.mu.Lock()
-	if !s.lagging.Load() || len(s.events) > 0 { // what is in the buffer is part of the snapshot
+	if !s.lagging.Load() || len(s.events) > 0 { // the snapshot would include what is in the buffer
 		s.hub.mu.Unlock()
 		return nil
 	}
@@ -155,7 +156,7 @@ func (s *Subscriber) resync() *Event {
 	return snapshot
 }
 
-// Again sends a client on the network the state once more, for a further subscription in the same room.
+// Again sends a client on the network the current state again, for another subscription in the same room.
 func (s *Subscriber) Again(ctx context.Context) error {
 	if err := s.hub.catchUpToJoin(ctx); err != nil {
 		return err
@@ -168,24 +169,24 @@ func (s *Subscriber) Again(ctx context.Context) error {
 	return nil
 }
 
-// wants reports whether the event, which is of the subscriber's hub, is for it.
+// wants reports whether an event of the subscriber's hub is for the subscriber.
 func (s *Subscriber) wants(e *Event) bool {
 	return s.item == nil || *s.item == e.Item && (e.Item != "" || e.Type != wire.StreamSent)
 }
 
-// Close ends the subscription; only the first call counts. Next returns err after the events that came before. A client
-// on the network is ended by err as a whole; nil means that it has left this group or item itself.
+// Close ends the subscription; only the first call counts. Next returns err after the earlier events. For a client on
+// the network, a non-nil err ends the whole client; nil means that the client itself has left this group or item.
 func (s *Subscriber) Close(err error) {
 	if s.hub.remove(s, err) {
 		s.hub.release()
 	}
 }
 
-// endLocked tells the subscriber that nothing comes any more.
+// endLocked ends the subscriber: no events follow.
 func (s *Subscriber) endLocked(err error) {
 	s.closed = true
 	if s.seat != nil {
-		if err != nil { // else the client has left
+		if err != nil { // otherwise the client has left
 			s.seat.Box.Fail(err)
 		}
 		return
@@ -200,7 +201,7 @@ func (s *Subscriber) endLocked(err error) {
 	close(s.events)
 }
 
-// Drop empties the buffer of a subscriber that is closed.
+// Drop empties the buffer of a closed subscriber.
 func (s *Subscriber) Drop() {
 	for range s.events {
 	}

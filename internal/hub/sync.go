@@ -12,15 +12,16 @@ import (
 )
 
 const (
-	// joinTimeout is how long a subscriber waits for its hub to catch up: longer than a burst of writes takes, and short
-	// enough for somebody to wait for the answer.
+	// joinTimeout is how long a new subscriber waits for its hub to catch up: longer than a burst of writes takes,
+	// and short enough for a client to wait for.
 	joinTimeout = 10 * time.Second
-	// endTimeout is how long the end of a subscriber waits for the events before it.
+	// endTimeout is how long the end of a subscriber waits for earlier events.
 	endTimeout = time.Second
 )
 
-// catchUp returns when the hub has seen every write to the group that had returned before. The watch of a busy group is
-// behind the writers, who do not wait for it. It returns nil at once if the backend cannot tell.
+// catchUp returns when the hub has seen every write to the group that returned before the call. Without it the hub of
+// a busy group may lag, since writers do not wait for watches. It returns nil at once if the backend is not a
+// [driver.WatchSyncer].
 func (h *hub) catchUp(ctx context.Context) error {
 	syncer, ok := h.stream.KV.(driver.WatchSyncer)
 	if !ok {
@@ -34,7 +35,8 @@ func (h *hub) catchUp(ctx context.Context) error {
 	return syncer.SyncWatches(ctx, wire.StreamBucket(h.stream.Name), h.group)
 }
 
-// catchUpToEnd is catchUp for the end of subscribers, which also get the events that were sent in this process before.
+// catchUpToEnd is catchUp for the end of subscribers. It also waits for events that were sent earlier in this
+// process.
 func (h *hub) catchUpToEnd(ctx context.Context) error {
 	if syncer, ok := h.stream.Bus.(driver.SubjectSyncer); ok {
 		if err := syncer.SyncSubject(ctx, wire.StreamSubject(h.stream.Name, h.group)); err != nil {
@@ -44,7 +46,7 @@ func (h *hub) catchUpToEnd(ctx context.Context) error {
 	return h.catchUp(ctx)
 }
 
-// catchUpToJoin is catchUp for a subscriber that is to get a snapshot.
+// catchUpToJoin is catchUp for a subscriber that is about to get a snapshot.
 func (h *hub) catchUpToJoin(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
@@ -63,8 +65,9 @@ func (h *hub) catchUpToJoin(ctx context.Context) error {
 	return wrap.Errorf(err, "follow stream %q: wait for its latest writes", h.stream.Name)
 }
 
-// Finish is Close after the events of every write that had returned before, and those that were sent in this process before,
-// where the backend can tell which these are. If they do not come within a second it closes without them.
+// Finish is Close after the subscriber has received the events of every write that returned before the call, and
+// those that were sent before in this process, if the backend can wait for them. If they do not arrive within a
+// second it closes without them.
 func (s *Subscriber) Finish(err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 	defer cancel()
@@ -81,13 +84,13 @@ func (s *Subscriber) Finish(err error) {
 	if s.hub.remove(s, err) {
 		s.hub.release()
 		if late != nil {
-			s.hub.stream.Log.Warn("subscription ends without the latest events", "stream", s.hub.stream.Name, "group", s.hub.group, "error", late)
+			s.hub.stream.Log.Warn("subscription ended without its latest events", "stream", s.hub.stream.Name, "group", s.hub.group, "error", late)
 		}
 	}
 }
 
-// finishAll ends the hubs with the error. Subscribers within the process get the events before the end, as from Finish;
-// clients on the network are told to go before that, and need none.
+// finishAll ends the hubs with the error. Subscribers within the process get the earlier events first, as with
+// Finish. Clients on the network do not need them: they were told to leave before.
 func finishAll(hubs []*hub, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 	defer cancel()
@@ -95,7 +98,7 @@ func finishAll(hubs []*hub, err error) {
 	for _, h := range hubs {
 		ending.Go(func() {
 			if h.followedHere() {
-				_ = h.catchUpToEnd(ctx) // it ends in any case
+				_ = h.catchUpToEnd(ctx) // the hub ends in any case
 			}
 			h.end(err)
 		})
@@ -103,7 +106,7 @@ func finishAll(hubs []*hub, err error) {
 	ending.Wait()
 }
 
-// followedHere reports whether somebody within the process follows the group or an item of it.
+// followedHere reports whether the hub has subscribers within the process.
 func (h *hub) followedHere() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// originAllowed protects users from pages of other sites that connect in their name.
+// originAllowed protects users from pages of other sites that connect with the users' credentials.
 func (s *Server) originAllowed(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
-	if origin == "" { // no page of another site could read the answer then: browsers send it with such requests
+	if origin == "" { // not a page of another site that could read the answer: browsers send Origin with such requests
 		return true
 	}
 	u, err := url.Parse(origin)
@@ -40,8 +40,8 @@ func (s *Server) authenticate(r *http.Request) (principal any, err error) {
 	return ask(s, s.Context(r.Context()), "StreamServer.Auth", func(ctx context.Context) (any, error) { return s.Auth(ctx, r) })
 }
 
-// ask calls a function of the user that decides about a client. A panic is an error, and so is no answer within the time
-// limit.
+// ask calls a function of the user that decides about a client. It returns an error if the function panics or exceeds
+// the time limit.
 func ask[T any](s *Server, ctx context.Context, name string, f func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Limits.AuthTimeout)
 	defer cancel()
@@ -50,8 +50,8 @@ func ask[T any](s *Server, ctx context.Context, name string, f func(context.Cont
 		err   error
 	}
 	answers := make(chan answer, 1)
-	go func() { // ends with f
-		no := answer{err: fmt.Errorf("%s has not answered", name)} // if f ends the goroutine
+	go func() { // it ends when f ends
+		no := answer{err: fmt.Errorf("%s ended its goroutine instead of returning", name)} // if f calls runtime.Goexit
 		defer func() {
 			if v := recover(); v != nil {
 				no.err = panicError(v)
@@ -71,7 +71,7 @@ func ask[T any](s *Server, ctx context.Context, name string, f func(context.Cont
 	}
 }
 
-// panicError makes an error of the value of a panic.
+// panicError turns the value of a panic into an error.
 func panicError(v any) error {
 	if err, ok := v.(error); ok {
 		return fmt.Errorf("panic: %w", err)
@@ -79,7 +79,7 @@ func panicError(v any) error {
 	return fmt.Errorf("panic: %v", v)
 }
 
-// refusal is what a client is told: what the user's error says to it, else no more than the detail.
+// refusal returns what a client is told about an error: what Explain returns, or else only the status and the detail.
 func (s *Server) refusal(err error, status int, detail string) problem {
 	if chosen, text := s.Explain(err); chosen != 0 {
 		return problem{chosen, text}
@@ -87,8 +87,8 @@ func (s *Server) refusal(err error, status int, detail string) problem {
 	return problem{status, detail}
 }
 
-// Token returns the token that a client has sent: as "Authorization: Bearer <token>", in the subprotocols
-// "Authorization, <token>", or as the query parameter authToken. Empty means none.
+// Token returns the token that a client sent: as "Authorization: Bearer <token>", in the subprotocols
+// "Authorization, <token>", or as the query parameter authToken. It is empty if there is none.
 func Token(r *http.Request) string {
 	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
 		return strings.TrimSpace(token)
@@ -99,7 +99,7 @@ func Token(r *http.Request) string {
 	return r.URL.Query().Get("authToken")
 }
 
-// subprotocols returns what a WebSocket client offers.
+// subprotocols returns the subprotocols that a WebSocket client offers.
 func subprotocols(r *http.Request) []string {
 	var offered []string
 	for _, line := range r.Header["Sec-Websocket-Protocol"] {

@@ -150,7 +150,7 @@ func TestAnOnLeaveThatPanicsOrHangsHarmsNobodyElse(t *testing.T) {
 		require.Equal(t, []string{"i create"}, c.kinds())
 		require.Equal(t, []string{"i create"}, other.kinds())
 		require.Equal(t, []string{"panics", "hangs"}, calls.All())
-		require.Len(t, log.Records(t, "OnLeave has failed"), 2)
+		require.Len(t, log.Records(t, "OnLeave failed"), 2)
 	})
 }
 

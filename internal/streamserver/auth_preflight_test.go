@@ -12,7 +12,8 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// Before a browser sends a header such as Authorization to another origin it asks, by a request without that header.
+// Before a browser sends a header such as Authorization to another origin, it asks with a request without that
+// header.
 func TestAPreflightIsAnsweredForAllowedOrigins(t *testing.T) {
 	app := motia.New(&motia.Options{
 		Streams: []motia.StreamConfig{{Name: "notes"}},

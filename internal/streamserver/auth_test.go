@@ -198,7 +198,7 @@ func TestTheOriginsAreThoseAtTheTimeOfNew(t *testing.T) {
 	}
 }
 
-// A request for an upgrade that is not valid gets an answer, and leaves nothing behind.
+// An invalid upgrade request gets an answer, and leaves nothing behind.
 func TestABadUpgradeIsAnswered(t *testing.T) {
 	app, _ := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "notes"}}})
 	for name, c := range map[string]struct {

@@ -6,7 +6,7 @@ import (
 	"github.com/motia-go/motia/internal/hub"
 )
 
-// clients are those that are connected.
+// clients are the connected clients.
 type clients struct {
 	mu     sync.Mutex
 	closed error // nil until close
@@ -14,7 +14,7 @@ type clients struct {
 	boxes  map[*hub.Outbox]struct{}
 }
 
-// enter reports false after close. Otherwise leave must follow.
+// enter returns false after close. Otherwise leave must follow.
 func (c *clients) enter() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -26,7 +26,7 @@ func (c *clients) enter() bool {
 
 func (c *clients) leave() { c.count.Done() }
 
-// add makes close end the client. drop must follow.
+// add registers the outbox of a client, so that close ends it. drop must follow.
 func (c *clients) add(box *hub.Outbox) {
 	c.mu.Lock()
 	closed := c.closed
@@ -48,7 +48,7 @@ func (c *clients) drop(box *hub.Outbox) {
 	delete(c.boxes, box)
 }
 
-// close lets no clients in any more, and ends those that are connected with the error.
+// close admits no more clients, and ends the connected ones with the error.
 func (c *clients) close(err error) {
 	c.mu.Lock()
 	c.closed = err
@@ -60,5 +60,5 @@ func (c *clients) close(err error) {
 	}
 }
 
-// wait returns when all have left.
+// wait returns when all clients have left.
 func (c *clients) wait() { c.count.Wait() }

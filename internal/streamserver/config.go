@@ -13,10 +13,10 @@ import (
 // Config is what a server needs. All fields but Auth, Origins, Limits and Path are required.
 type Config struct {
 	Log     *slog.Logger
-	Streams map[string]*Stream // by name; not changed any more
-	// Auth says who a client is. Nil means that everybody may connect, with nil as the principal.
+	Streams map[string]*Stream // by name; must not be changed
+	// Auth says who a client is. If it is nil, everybody may connect, and the principal is nil.
 	Auth func(context.Context, *http.Request) (principal any, err error)
-	// Origins are the hosts, or patterns for hosts as in path.Match, whose pages may connect besides those of the
+	// Origins are hosts, or patterns for hosts as in path.Match. Their pages may connect, as well as pages of the
 	// request's own host.
 	Origins []string
 	Limits  Limits
@@ -31,8 +31,8 @@ type Config struct {
 	Trace func(http.ResponseWriter, *http.Request) (traceID string)
 	// Problem answers a request with an error.
 	Problem func(w http.ResponseWriter, r *http.Request, status int, detail, traceID string)
-	// Explain returns what a client is told of an error of Auth or OnJoin. A status of 0 means that it is told nothing but
-	// that it is refused.
+	// Explain returns what a client is told about an error of Auth or OnJoin. If the status is 0, the client is told
+	// only that it is refused.
 	Explain func(error) (status int, detail string)
 }
 
@@ -41,15 +41,15 @@ type Limits struct {
 	FrameSize    int64         // of a frame that a client sends, in bytes
 	FrameRate    int           // frames per second that a client may send
 	Joins        int           // subscriptions of a connection
-	Buffer       int           // events that a client may lag behind
+	Buffer       int           // events that may wait for a client
 	PingInterval time.Duration // between pings
-	WriteTimeout time.Duration // for a client to receive what waits for it
+	WriteTimeout time.Duration // for a client to receive the events that wait for it
 	AuthTimeout  time.Duration // for the functions that decide about a client
 }
 
 const defaultPath = "/streams"
 
-// complete fills in the defaults and returns what is wrong, each mistake beginning with the name of its field.
+// complete fills in the defaults and returns the mistakes in the config. Each begins with the name of its field.
 func (c *Config) complete() []error {
 	l := &c.Limits
 	var mistakes []error
@@ -87,7 +87,7 @@ func (c *Config) complete() []error {
 	return mistakes
 }
 
-// orDefault sets a field that is not positive, and reports whether it was negative.
+// orDefault replaces a field that is not positive by the value, and reports whether it was negative.
 func orDefault[T int | int64 | time.Duration](field *T, value T) (negative bool) {
 	negative = *field < 0
 	if *field <= 0 {

@@ -10,10 +10,12 @@ import (
 	"github.com/motia-go/motia/internal/hub"
 )
 
-// reconnectDelay is after how many milliseconds a client of server-sent events comes back when its connection was lost.
+// reconnectDelay is how many milliseconds a client of server-sent events waits before it reconnects after a lost
+// connection.
 const reconnectDelay = "2000"
 
-// serveEvents serves a group or an item as server-sent events. If it cannot begin it returns what to answer.
+// serveEvents serves a group or an item as server-sent events. If it cannot begin, it returns the problem to answer
+// with.
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request, principal any) (failed problem) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
@@ -33,7 +35,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request, principal a
 		return p
 	}
 	defer s.hasLeft(st, join)
-	if r.Method == http.MethodHead { // which asks only whether the client may join
+	if r.Method == http.MethodHead { // it only asks whether the client may join
 		beginEvents(w)
 		return problem{}
 	}
@@ -44,7 +46,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request, principal a
 		Wake: func() {
 			select {
 			case wake <- struct{}{}:
-			default: // it is awake
+			default: // it is already awake
 			}
 		},
 		Cut: func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(closeTimeout)) },
@@ -56,7 +58,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request, principal a
 	defer subscriber.Close(nil)
 	s.clients.add(box)
 	defer s.clients.drop(box)
-	defer box.Fail(errLeft) // from here on nobody touches w
+	defer box.Fail(errLeft) // after this nobody uses w
 	defer s.show(st, join.GroupID, principal)()
 	s.writeEvents(w, r, box, wake)
 	return problem{}
@@ -81,8 +83,8 @@ func parsePath(escaped string) (Join, bool) {
 	return Join{}, false
 }
 
-// lastEventID returns the id of the last event that the client has seen. An EventSource sends it by itself when it
-// reconnects; a page that makes a new one can give it in the query.
+// lastEventID returns the id of the last event that the client has seen. An EventSource sends it when it reconnects;
+// a page that creates a new one can put it into the query.
 func lastEventID(r *http.Request) string {
 	if id := r.Header.Get("Last-Event-ID"); id != "" {
 		return id
@@ -90,13 +92,13 @@ func lastEventID(r *http.Request) string {
 	return r.URL.Query().Get("lastEventId")
 }
 
-// writeEvents writes what comes until the client is gone or the stream ends.
+// writeEvents writes events until the client has left or the stream ends.
 func (s *Server) writeEvents(w http.ResponseWriter, r *http.Request, box *hub.Outbox, wake <-chan struct{}) {
 	control := http.NewResponseController(w)
 	beginEvents(w)
 	write := func(texts ...[]byte) bool {
-		// Without a deadline a stalled client would be held for ever. HTTP/2 ends the stream when the deadline passes, even if
-		// nobody writes, so it is cleared afterwards.
+		// Without a deadline a stalled client would stay connected forever. HTTP/2 ends the stream when the deadline
+		// passes, even if nobody writes, so the deadline is cleared afterwards.
 		_ = control.SetWriteDeadline(time.Now().Add(s.Limits.WriteTimeout))
 		for _, text := range texts {
 			if _, err := w.Write(text); err != nil {
@@ -140,11 +142,11 @@ func (s *Server) writeEvents(w http.ResponseWriter, r *http.Request, box *hub.Ou
 	}
 }
 
-// beginEvents says that server-sent events follow.
+// beginEvents writes the header of a response with server-sent events.
 func beginEvents(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
+	h.Set("X-Accel-Buffering", "no") // otherwise nginx would hold events back
 	w.WriteHeader(http.StatusOK)
 }

@@ -117,7 +117,7 @@ func sseRequestURL(ctx context.Context, t testing.TB, s *sseServer, method, url 
 	return response
 }
 
-// sseOpen begins to follow a stream, and checks what every one begins with. The frames are read without being waited for.
+// sseOpen begins to follow a stream, and checks how the response begins. The frames are read in the background.
 func sseOpen(t testing.TB, s *sseServer, path string, headers ...string) *sseStream {
 	t.Helper()
 	return sseOpenURL(t, s, "http://app.test"+path, headers...)
@@ -176,7 +176,7 @@ func (s *sseStream) next(t testing.TB) sseFrame {
 	return f
 }
 
-// all returns what has come, once everything has settled. For bubbles.
+// all returns the frames received so far, once everything has settled. It is for bubbles.
 func (s *sseStream) all() []sseFrame {
 	synctest.Wait()
 	var all []sseFrame
@@ -205,7 +205,7 @@ func (s *sseStream) texts(t testing.TB) []string {
 	return texts
 }
 
-// ended waits for the end of the stream, and returns why it has ended: io.EOF if the server has ended it in order.
+// ended waits for the end of the stream, and returns why it has ended: io.EOF if the server ended it properly.
 func (s *sseStream) ended() error {
 	for range s.frames {
 	}

@@ -70,8 +70,8 @@ func sseStored(t testing.TB, app *motia.App, group string, ids ...string) map[st
 	return stored
 }
 
-// A client that reads slowly gets the newest of each item; where that is not enough it is resynchronised. The connection
-// holds nothing, so the client decides what the server can write.
+// A client that reads slowly gets the latest event of each item; if that is not enough it is resynchronised. The
+// connection has no buffer, so the client decides what the server can write.
 func TestASlowReaderOfEventsEndsInTheStoredState(t *testing.T) {
 	for name, c := range map[string]struct {
 		write func(n int, random *rand.Rand) (id string, data any) // nil data deletes

@@ -18,7 +18,7 @@ import (
 	"github.com/motia-go/motia/internal/testkit"
 )
 
-// The form is a promise to everybody who reads the events without a client of ours.
+// The format is a promise to everybody who reads the events without our client.
 func TestServerSentEventsHaveTheAgreedForm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app := testkit.NotesApp(t)
@@ -266,7 +266,7 @@ func TestAnIdleStreamIsKeptAliveByComments(t *testing.T) {
 		"HTTP/1": func(s *http.Server) {},
 		// The limits of a server for all its requests must not end a stream.
 		"HTTP/1 with time limits": func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = 5*time.Second, 5*time.Second },
-		// HTTP/2 ends a stream when the deadline for writing passes, also if nobody writes.
+		// HTTP/2 ends a stream when the deadline for writing passes, even if nobody writes.
 		"HTTP/2": func(s *http.Server) { s.Protocols = new(http.Protocols); s.Protocols.SetUnencryptedHTTP2(true) },
 		"HTTP/2 with time limits": func(s *http.Server) {
 			s.Protocols = new(http.Protocols)
@@ -327,7 +327,7 @@ func TestAClientThatIsGoneIsNoticed(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, []string{"left"}, left.All())
 
-		// One that does not read any more is cut off once a write takes too long.
+		// A client that stops reading is cut off once a write takes too long.
 		response := sseRequest(t.Context(), t, s, http.MethodGet, "/notes/g")
 		defer response.Body.Close()
 		for n := range 3 {

@@ -34,7 +34,8 @@ func newSSECutter() *sseCutter {
 	return &sseCutter{ids: map[string]bool{}, connected: make(chan struct{}, 1), cut: func() {}}
 }
 
-// follow reads up to limit bytes, or only the first event where that is 0, of one connection, and reports whether the item that is written last is there.
+// follow reads up to limit bytes of one connection, or only the first event if limit is 0, and reports whether the
+// item that is written last has arrived.
 func (c *sseCutter) follow(t *testing.T, url string, limit int) (done bool) {
 	ctx, cut := context.WithCancel(t.Context())
 	defer cut()
@@ -96,8 +97,8 @@ func (c *sseCutter) follow(t *testing.T, url string, limit int) (done bool) {
 	}
 }
 
-// Whatever happens to its connections, a client sees every event once and in order if the history goes back far enough. If
-// it does not, the client is told so, and still ends with what is stored.
+// Whatever happens to its connections, a client sees every event once and in order if the history goes back far
+// enough. If it does not, the client is told, and still ends with what is stored.
 func TestAClientThatLosesItsConnectionAgainAndAgainMissesNothing(t *testing.T) {
 	const writers, writes, rounds = 3, 10, 40
 	for name, history := range map[string]motia.StreamHistory{

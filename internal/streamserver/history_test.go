@@ -65,7 +65,7 @@ func TestAClientThatComesBackGetsWhatItMissedAndNothingElse(t *testing.T) {
 		for _, again := range []*sseStream{
 			sseOpen(t, s, "/notes/g", "Last-Event-ID", id),
 			sseOpen(t, s, "/notes/g?lastEventId="+id),
-			sseOpen(t, s, "/notes/g?lastEventId=other", "Last-Event-ID", id), // EventSource comes back to the same URL
+			sseOpen(t, s, "/notes/g?lastEventId=other", "Last-Event-ID", id), // EventSource reconnects to the same URL
 		} {
 			require.Empty(t, again.all(), "nothing was missed")
 			again.cut()
@@ -89,7 +89,7 @@ func TestAClientThatComesBackGetsWhatItMissedAndNothingElse(t *testing.T) {
 		require.Len(t, frames, len(want))
 		require.Equal(t, []string{want[0], want[3], want[5]}, itemAgain.texts(t))
 
-		// From any of the events, what came after it follows.
+		// After any of the events, those that came later follow.
 		again.cut()
 		for i, f := range frames {
 			rest := sseOpen(t, s, "/notes/g", "Last-Event-ID", f.id)
@@ -142,7 +142,7 @@ func TestAClientThatComesBackTooLateIsResynchronised(t *testing.T) {
 	}
 }
 
-// Whatever a client claims to have seen, it ends with what is there.
+// Whatever a client claims to have seen, it ends with the current state.
 func TestAnUnknownLastEventIDMeansResync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, _ := sseHistoryApp(t, motia.StreamHistory{})
@@ -212,7 +212,7 @@ func TestAGroupGoesOnForThoseThatMayComeBack(t *testing.T) {
 		first := sseOpen(t, s, "/notes/g")
 		id := first.last(t)
 		first.cut()
-		// They leave at different times; what counts is the latest.
+		// They leave at different times; the last one counts.
 		for range 3 {
 			time.Sleep(age - time.Second)
 			again := sseOpen(t, s, "/notes/g", "Last-Event-ID", id)
@@ -245,8 +245,7 @@ func TestAGroupGoesOnForThoseThatMayComeBack(t *testing.T) {
 	})
 }
 
-// Subscribers that cannot come back leave nothing behind.
-// Clients can think of any number of groups.
+// Subscribers that cannot come back leave nothing behind. Clients can invent any number of groups.
 func TestNoMoreThanAThousandGroupsGoOnForThoseThatMayComeBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, watches := sseHistoryApp(t, motia.StreamHistory{Age: time.Minute})
@@ -284,8 +283,8 @@ func TestAGroupWithoutClientsThatComeBackEndsAtOnce(t *testing.T) {
 	})
 }
 
-// A backend that fails ends the streams of a group and what is kept for clients that may come back. The next client starts
-// anew.
+// When the backend fails, the streams of a group and what is kept for clients that may come back end. The next client
+// starts afresh.
 func TestAGroupWhoseBackendFailsIsNotKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend, fragile := testkit.NewFragile()

@@ -9,7 +9,8 @@ import (
 	"github.com/motia-go/motia/internal/jsontext"
 )
 
-// mayJoin asks OnJoin, and returns what a client that is refused is told. If it is not refused, hasLeft must follow.
+// mayJoin asks OnJoin, and returns a problem to answer with if the client is refused. If it is not refused, hasLeft
+// must follow.
 func (s *Server) mayJoin(ctx context.Context, st *Stream, join Join) (refused problem) {
 	if st.OnJoin == nil {
 		return problem{}
@@ -22,7 +23,7 @@ func (s *Server) mayJoin(ctx context.Context, st *Stream, join Join) (refused pr
 	return s.refusal(err, http.StatusForbidden, "join is refused")
 }
 
-// follow subscribes a client that may join, and returns what the client is told if that fails.
+// follow subscribes a client that may join. If that fails it returns a problem to answer with.
 func (s *Server) follow(ctx context.Context, st *Stream, join Join, seat *hub.Seat) (*hub.Subscriber, problem) {
 	var item *string
 	if id := join.ItemID; id != "" {
@@ -35,7 +36,7 @@ func (s *Server) follow(ctx context.Context, st *Stream, join Join, seat *hub.Se
 	return subscriber, problem{}
 }
 
-// cannotFollow logs an error of a stream, and returns what the client is told.
+// cannotFollow logs an error of a stream, and returns a problem to answer with.
 func (s *Server) cannotFollow(ctx context.Context, join Join, err error) problem {
 	if errors.Is(err, s.Shutdown) {
 		return shuttingDown
@@ -44,7 +45,7 @@ func (s *Server) cannotFollow(ctx context.Context, join Join, err error) problem
 	return problem{http.StatusServiceUnavailable, "stream is not available"}
 }
 
-// show makes the client present in the group as Presence says, until exit is called.
+// show makes the client present in the group, as the member that Presence returns, until exit is called.
 func (s *Server) show(st *Stream, group string, principal any) (exit func()) {
 	if st.Presence == nil {
 		return func() {}
@@ -65,7 +66,7 @@ func (s *Server) show(st *Stream, group string, principal any) (exit func()) {
 	return st.Enter(group, value)
 }
 
-// hasLeft tells OnLeave.
+// hasLeft calls OnLeave.
 func (s *Server) hasLeft(st *Stream, join Join) {
 	if st.OnLeave == nil {
 		return
@@ -73,6 +74,6 @@ func (s *Server) hasLeft(st *Stream, join Join) {
 	ctx := s.Context(context.Background())
 	_, err := ask(s, ctx, "OnLeave", func(ctx context.Context) (struct{}, error) { st.OnLeave(ctx, join); return struct{}{}, nil })
 	if err != nil {
-		s.Log.ErrorContext(ctx, "OnLeave has failed", "stream", join.Stream, "error", err)
+		s.Log.ErrorContext(ctx, "OnLeave failed", "stream", join.Stream, "error", err)
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Mount returns a handler that serves the streams at Path and below it, and leaves other paths to next. Without streams
-// it is next.
+// Mount returns a handler that serves the streams at Path and below it, and passes other requests to next. If there
+// are no streams, it returns next.
 func (s *Server) Mount(next http.Handler) http.Handler {
 	if len(s.Streams) == 0 {
 		return next
@@ -21,7 +21,7 @@ func (s *Server) Mount(next http.Handler) http.Handler {
 	})
 }
 
-// Takes reports whether Mount serves streams at the path.
+// Takes reports whether the handler from Mount serves streams at the path.
 func (s *Server) Takes(path string) bool {
 	rest, ok := strings.CutPrefix(path, s.prefix())
 	return ok && (rest == "" || rest[0] == '/') && len(s.Streams) > 0

@@ -223,7 +223,7 @@ func TestMembersOfAProcessThatHasDiedLeaveInTime(t *testing.T) {
 	}
 }
 
-// presenceMuteKV does not tell its watchers of entries that expire.
+// presenceMuteKV does not report expired entries to its watchers.
 type presenceMuteKV struct{ driver.KV }
 
 func (k presenceMuteKV) Watch(ctx context.Context, bucket, scope string, f func(driver.Entry)) error {

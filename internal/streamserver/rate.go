@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// rateBurst is for how many seconds' worth of frames a client may save up.
+// rateBurst is how many seconds' worth of frames a client may save up.
 const rateBurst = 10
 
 // rate is a token bucket. The zero value is full.
 type rate struct {
-	mu    sync.Mutex // pings may be read by the goroutine that closes the connection
+	mu    sync.Mutex // the goroutine that closes the connection may read pings as well
 	last  time.Time
 	spent float64
 }

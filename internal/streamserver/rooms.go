@@ -23,7 +23,7 @@ type membership struct {
 // place is a client's seat in a group.
 type place struct {
 	hub.Seat
-	rooms int    // that the client is in
+	rooms int    // how many of its rooms the client is in
 	exit  func() // ends its presence
 }
 
@@ -72,7 +72,7 @@ func (c *socket) join(request room.Request) bool {
 	return true
 }
 
-// cannotFollow tells the client why a join has failed.
+// cannotFollow tells the client why a join failed.
 func (c *socket) cannotFollow(request room.Request, p problem) bool {
 	if p == shuttingDown {
 		return c.close(websocket.StatusGoingAway, p.detail)
@@ -80,7 +80,7 @@ func (c *socket) cannotFollow(request room.Request, p problem) bool {
 	return c.refuse(request, p.detail)
 }
 
-// leave ends a subscription, and with the last one of a room the membership.
+// leave ends a subscription, and the membership together with the last subscription of a room.
 func (c *socket) leave(request room.Request) {
 	key := Join{Stream: request.Stream, GroupID: request.Group, ItemID: request.Item}
 	m := c.rooms[key]
@@ -112,7 +112,8 @@ func (c *socket) drop(key Join, m *membership) {
 	c.server.hasLeft(m.stream, key)
 }
 
-// refuse tells the client that it is not in the room: the protocol has no frame for that, so it is an event "error".
+// refuse tells the client that it is not in the room. The protocol has no frame for that, so it sends an event
+// "error".
 func (c *socket) refuse(request room.Request, message string) bool {
 	payload, _ := jsontext.Marshal(map[string]string{"message": message}) // strings always encode
 	answer := (&room.Event{

@@ -1,6 +1,6 @@
 // Package streamserver serves streams to clients on the network: as rooms on a WebSocket, see package room, and as
-// server-sent events. It says who may connect and join, and bounds what a client can do and cost. What happens in the
-// streams comes from package hub.
+// server-sent events. It decides who may connect and join, and limits what a client can do and cost. The events of
+// the streams come from package hub.
 package streamserver
 
 import (
@@ -17,17 +17,17 @@ type Stream struct {
 	*hub.Stream
 	OnJoin   func(context.Context, Join) error // nil lets everybody in
 	OnLeave  func(context.Context, Join)       // may be nil
-	Presence func(principal any) Member        // nil where nobody is shown as present
+	Presence func(principal any) Member        // nil if the stream has no presence
 }
 
 // Join is what a client wants to follow.
 type Join struct {
 	Stream, GroupID string
 	ItemID          string // empty for the whole group
-	Principal       any    // what Config.Auth has returned
+	Principal       any    // what Config.Auth returned
 }
 
-// Member is how others see a client. An empty ID means that they do not see it.
+// Member is how other clients see a client. If the ID is empty they do not see it.
 type Member struct {
 	ID   string `json:"id"`
 	Info any    `json:"info,omitempty"`
@@ -39,7 +39,7 @@ type Server struct {
 	clients clients
 }
 
-// New returns a server for the streams, and what is wrong with the configuration. Such mistakes are replaced by defaults.
+// New returns a server for the streams, and the mistakes in its configuration, for which it uses defaults.
 func New(config Config) (*Server, []error) {
 	config.Origins = slices.Clone(config.Origins)
 	mistakes := config.complete()
@@ -59,7 +59,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(problem{http.StatusForbidden, "origin is not allowed"})
 		return
 	}
-	if origin := r.Header.Get("Origin"); origin != "" { // its pages may read the answer, problems too
+	if origin := r.Header.Get("Origin"); origin != "" { // its pages may read the answer, even if it is a problem
 		h := w.Header()
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Allow-Credentials", "true")
@@ -90,13 +90,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Close lets no clients in any more, and tells those that are connected to go.
+// Close admits no more clients, and tells the connected ones to leave.
 func (s *Server) Close() { s.clients.close(s.Shutdown) }
 
 // Wait returns when all clients have left.
 func (s *Server) Wait() { s.clients.wait() }
 
-// problem is what a client is told of an error. The zero value means that there is none.
+// problem is what a client is told about an error. The zero value means that there is none.
 type problem struct {
 	status int
 	detail string

@@ -24,7 +24,7 @@ const (
 	pongTimeout = 10 * time.Second
 	// closeTimeout is how long the closing handshake may take.
 	closeTimeout = time.Second
-	// maxCloseReason is what fits into a close frame, in bytes (RFC 6455, section 5.5).
+	// maxCloseReason is how many bytes fit into a close frame (RFC 6455, section 5.5).
 	maxCloseReason = 123
 )
 
@@ -32,14 +32,14 @@ const (
 type socket struct {
 	server    *Server
 	conn      *websocket.Conn
-	net       net.Conn // below conn
+	net       net.Conn // the connection below conn
 	principal any
 
 	box    hub.Outbox
 	writes sync.WaitGroup
 	ping   *time.Timer
-	busy   atomic.Bool  // the reader is, with a frame, so it reads no pongs
-	sends  atomic.Int32 // writers, for which a ping has to wait; the write timeout bounds that
+	busy   atomic.Bool  // the reader is handling a frame, so it reads no pongs
+	sends  atomic.Int32 // running writers, for which a ping has to wait; the write timeout bounds that
 
 	// The following belong to the reader.
 	rooms map[Join]*membership
@@ -48,17 +48,17 @@ type socket struct {
 	rate  rate
 }
 
-// errLeft says that the client has gone.
+// errLeft says that the client has left.
 var errLeft = errors.New("client has left")
 
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request, principal any) {
 	hijacked := &hijacker{ResponseWriter: w}
 	if canHijack(w) {
 		w = hijacked
-	} // else Accept answers that it cannot be done
+	} // otherwise Accept answers that it is impossible
 	var c *socket
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
-		InsecureSkipVerify: true, // originAllowed has checked it
+		InsecureSkipVerify: true, // originAllowed has checked the origin
 		Subprotocols:       subprotocols(r),
 		OnPingReceived:     func(context.Context, []byte) bool { return c.pinged() },
 	})
@@ -81,14 +81,14 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request, principal a
 	s.clients.add(&c.box)
 	c.ping = time.AfterFunc(math.MaxInt64, c.checkAlive)
 	c.ping.Reset(s.Limits.PingInterval) // now that checkAlive can see the timer
-	s.clients.count.Go(c.serve)         // the goroutine of the request has a large stack, which it may give back
+	s.clients.count.Go(c.serve)         // not on the goroutine of the request, so that its large stack can be freed
 }
 
 // serve owns the connection until its end.
 func (c *socket) serve() {
 	defer c.end()
 	defer func() {
-		if v := recover(); v != nil { // a bug of ours must not end the process; net/http would recover from it too
+		if v := recover(); v != nil { // a bug in this package must not end the process; net/http would recover from it as well
 			c.server.Log.Error("stream client is cut off", "error", panicError(v), "stack", string(debug.Stack()))
 		}
 	}()
@@ -107,7 +107,7 @@ func (h *hijacker) Hijack() (conn net.Conn, buffered *bufio.ReadWriter, err erro
 	return conn, buffered, err
 }
 
-// canHijack reports whether a connection can be had from w, as http.ResponseController finds it.
+// canHijack reports whether http.ResponseController can hijack the connection of w.
 func canHijack(w http.ResponseWriter) bool {
 	for {
 		switch inner := w.(type) {
@@ -125,7 +125,7 @@ func canHijack(w http.ResponseWriter) bool {
 func (c *socket) read() {
 	for {
 		kind, text, err := c.conn.Read(context.Background())
-		if errors.Is(err, websocket.ErrMessageTooBig) { // the client has been told, but hears it only if the rest of the frame is read, as close does
+		if errors.Is(err, websocket.ErrMessageTooBig) { // the client has been told, but receives that only if the rest of the frame is read, which close does
 			c.close(websocket.StatusMessageTooBig, "")
 		}
 		if err != nil {
@@ -140,7 +140,7 @@ func (c *socket) read() {
 	}
 }
 
-// pinged reports whether a ping is to be answered. A flood of them cuts the client off.
+// pinged reports whether a ping should be answered. It cuts off a client that sends too many.
 func (c *socket) pinged() bool {
 	if c.rate.allow(time.Now(), c.server.Limits.FrameRate) {
 		return true
@@ -149,7 +149,7 @@ func (c *socket) pinged() bool {
 	return false
 }
 
-// handle reports whether the connection goes on.
+// handle handles a frame and reports whether the connection continues.
 func (c *socket) handle(kind websocket.MessageType, text []byte) bool {
 	if !c.rate.allow(time.Now(), c.server.Limits.FrameRate) {
 		return c.close(websocket.StatusPolicyViolation, "too many frames")
@@ -171,7 +171,7 @@ func (c *socket) handle(kind websocket.MessageType, text []byte) bool {
 	return c.join(request)
 }
 
-// write writes what waits, until nothing does.
+// write writes the waiting events until there are no more.
 func (c *socket) write() {
 	c.sends.Add(1)
 	defer c.sends.Add(-1)
@@ -185,7 +185,7 @@ func (c *socket) write() {
 		if batch == nil {
 			return
 		}
-		_ = c.net.SetWriteDeadline(time.Now().Add(c.server.Limits.WriteTimeout)) // an error here comes again below
+		_ = c.net.SetWriteDeadline(time.Now().Add(c.server.Limits.WriteTimeout)) // if it fails, so does the write below
 		for _, p := range batch {
 			frame := p.Event.RoomFrame()
 			if frame == nil {
@@ -200,7 +200,7 @@ func (c *socket) write() {
 	}
 }
 
-// failed closes the connection because nothing comes any more.
+// failed closes the connection after the outbox has ended with the error.
 func (c *socket) failed(err error) {
 	switch {
 	case errors.Is(err, errLeft):
@@ -212,7 +212,8 @@ func (c *socket) failed(err error) {
 	}
 }
 
-// close ends the connection with a code as in RFC 6455, section 7.4. It returns false: the connection does not go on.
+// close ends the connection with a code as in RFC 6455, section 7.4. It returns false, which means that the
+// connection does not continue.
 func (c *socket) close(code websocket.StatusCode, reason string) bool {
 	if len(reason) > maxCloseReason {
 		reason = strings.ToValidUTF8(reason[:maxCloseReason], "")
@@ -223,7 +224,7 @@ func (c *socket) close(code websocket.StatusCode, reason string) bool {
 	return false
 }
 
-// checkAlive cuts off a client that answers no ping.
+// checkAlive cuts off a client that does not answer a ping.
 func (c *socket) checkAlive() {
 	ctx, cancel := context.WithTimeout(context.Background(), pongTimeout)
 	defer cancel()
@@ -234,7 +235,7 @@ func (c *socket) checkAlive() {
 	c.ping.Reset(c.server.Limits.PingInterval)
 }
 
-// end gives back everything that the client had.
+// end releases everything that the client had.
 func (c *socket) end() {
 	c.ping.Stop()
 	c.server.clients.drop(&c.box)

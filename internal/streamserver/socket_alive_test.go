@@ -72,7 +72,7 @@ func TestAHalfOpenSocketIsCutOff(t *testing.T) {
 	}
 }
 
-// A frame that never ends holds up the signs of life behind it.
+// A frame that never ends keeps the pongs behind it from being read.
 func TestAFrameThatComesByteByByteIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, l, _ := socketApp(t, motia.Options{}, motia.StreamConfig{})

@@ -26,7 +26,7 @@ import (
 	"github.com/motia-go/motia/internal/testkit"
 )
 
-// socketGone checks that the app holds nothing for clients any more: hubs, clients, presence. For bubbles.
+// socketGone checks that the app no longer holds anything for clients: hubs, clients, presence. It is for bubbles.
 func socketGone(t testing.TB, app *motia.App) {
 	t.Helper()
 	synctest.Wait()
@@ -94,7 +94,7 @@ func TestTheLargestFrameIsTakenAndTheNextLargerIsNot(t *testing.T) {
 	})
 }
 
-// Over a real connection: the client has to hear the code although it is still sending.
+// Over a real connection: the client must get the code although it is still sending.
 func TestAFrameOfTenMebibytesIsRefused(t *testing.T) {
 	app, _ := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "notes"}}})
 	server := httptest.NewServer(app.StreamHandler())
@@ -300,7 +300,7 @@ func TestFramesThatAreNoneEndTheConnection(t *testing.T) {
 	}
 }
 
-// Whatever bytes follow the handshake, the server survives them and gives everything back.
+// Whatever bytes follow the handshake, the server survives them and releases everything.
 func TestRandomBytesAfterTheHandshakeLeaveNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, l, _ := socketApp(t, motia.Options{}, motia.StreamConfig{})

@@ -108,7 +108,7 @@ func socketRead(t testing.TB, conn *websocket.Conn) *socketClient {
 	return c
 }
 
-// cut ends the connection without a word.
+// cut ends the connection without a closing handshake.
 func (c *socketClient) cut() {
 	_ = c.conn.CloseNow()
 	<-c.done
@@ -154,7 +154,7 @@ func (c *socketClient) frames() []socketFrame {
 	return frames
 }
 
-// texts returns the frames that have come since the last call, word for word but for their timestamps.
+// texts returns the frames that have come since the last call, unchanged except for their timestamps.
 func (c *socketClient) texts() []string {
 	c.t.Helper()
 	texts := []string{}
@@ -184,7 +184,7 @@ func (c *socketClient) closed() websocket.StatusCode {
 	return websocket.CloseStatus(c.err)
 }
 
-// open checks that the connection stands.
+// open checks that the connection is open.
 func (c *socketClient) open() {
 	c.t.Helper()
 	synctest.Wait()

@@ -294,7 +294,7 @@ func officialRound(t *testing.T, random *rand.Rand) {
 	}
 }
 
-// An update that the protocol sends as a delete or a create is not left out because a later one follows.
+// An update that the protocol sends as a delete or a create is not dropped because of a later update.
 func TestASlowOfficialClientHearsOfItemsThatWereNullForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, l, _ := socketApp(t, limited(motia.StreamLimits{Buffer: 10}), motia.StreamConfig{})

@@ -189,7 +189,7 @@ func TestTimestampsOfAnItemIncreaseStrictly(t *testing.T) {
 	})
 }
 
-// An item listener of a client that is in the group already hears of the item before its own sync arrives.
+// If a client is already in the group, its listener for an item gets events of the item before its own sync arrives.
 func TestASyncIsNewerThanEveryEventBeforeIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, l, _ := socketApp(t, motia.Options{}, motia.StreamConfig{})

@@ -80,7 +80,7 @@ func TestAClientThatDoesNotAnswerHoldsUpNoShutdown(t *testing.T) {
 	}
 }
 
-// A client that comes in while the app shuts down is either refused or sent away.
+// A client that connects while the app shuts down is either refused or disconnected.
 func TestClientsThatComeDuringAShutdownDoNotStay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, _ := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "notes", OnJoin: func(ctx context.Context, _ motia.StreamJoin) error {
@@ -100,7 +100,7 @@ func TestClientsThatComeDuringAShutdownDoNotStay(t *testing.T) {
 	})
 }
 
-// Over real connections: the server's own shutdown does not know of them.
+// Over real connections, which the shutdown of http.Server ignores.
 func TestListenAndServeEndsAtOnceWithClientsConnected(t *testing.T) {
 	app, _ := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: "notes"}}})
 	server := httptest.NewServer(app.StreamHandler())

@@ -18,7 +18,7 @@ import (
 
 const slowNotes motia.StreamName[map[string]any] = "notes"
 
-// slowClient is a client that does not read until it is told to: pipes hold nothing, so each write to it waits.
+// slowClient is a client that does not read until it is told to. Pipes have no buffer, so each write to it waits.
 type slowClient struct {
 	*socketClient // nil while it does not read
 	t             testing.TB
@@ -157,7 +157,7 @@ func TestAClientThatIsTooSlowIsResynchronisedAndGoesOn(t *testing.T) {
 		}
 		_, _, err := slowNotes.Delete(app.Context(t.Context()), "g", "gone")
 		require.NoError(t, err)
-		// The official clients take the deletion, which is there for the item's sake, for the group as well.
+		// The official clients apply the deletion, which is meant for the item, to the group as well.
 		require.Equal(t, []string{"g/ sync of 1", "g/ sync of 10", "g/gone delete 0", "g/1 sync"}, c.read())
 		c.check(app, "g")
 		slowSet(t, app, "g", "1", 1000)
@@ -200,14 +200,14 @@ func TestAGroupThatFloodsASocketTakesNothingFromTheOthers(t *testing.T) {
 		for n := range 4 {
 			slowSet(t, app, "busy", fmt.Sprint(n), n)
 		}
-		slowSend(t, app, "late", "", 3) // finds no place
+		slowSend(t, app, "late", "", 3) // there is no room for it
 		for n := range 100 {
 			slowSet(t, app, "busy", fmt.Sprint(n), n)
 		}
 		slowSet(t, app, "late", "a", 4)
 		slowSend(t, app, "quiet", "a", 5)
 		require.Equal(t, []string{
-			"quiet/ sync of 0", // which it was about to read
+			"quiet/ sync of 0", // it had been taken for writing
 			"quiet/a create 1", "quiet/ event 2", "quiet/a event 5",
 			"late/ sync of 1", "busy/ sync of 100",
 		}, c.read())
@@ -246,7 +246,7 @@ func TestAClientThatDoesNotReadIsCutOff(t *testing.T) {
 		idle := slowDial(t, l)
 		idle.join("g", "")
 		require.Equal(t, []string{"g/ sync of 0"}, idle.read())
-		time.Sleep(time.Hour) // who has read everything may take its time
+		time.Sleep(time.Hour) // a client that has read everything may be slow
 		stalled := slowDial(t, l)
 		stalled.join("g", "")
 		began = time.Now()

@@ -37,7 +37,7 @@ func TestTheSnapshotOfANetworkClientHoldsEveryWriteThatHasReturned(t *testing.T)
 			require.Contains(t, sync(), fmt.Sprintf(`"n":%d`, n))
 
 			testkit.SetNote(t, app, "g", "mine", 1000+n)
-			c.ask("join", "notes", "g", item, "again") // a further subscription in the same room begins with the state, too
+			c.ask("join", "notes", "g", item, "again") // another subscription in the same room also begins with the state
 			require.Contains(t, sync(), fmt.Sprintf(`"n":%d`, 1000+n))
 			c.ask("leave", "notes", "g", item, "again")
 			c.leave("g", item)
