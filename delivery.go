@@ -31,7 +31,7 @@ type binding struct {
 	handler  http.Handler       // http: the binding within the trigger's middleware
 	schedule *schedule.Schedule // cron
 
-	// The following are for all kinds but http, which travel through a queue.
+	// The following are for all kinds but http: they go through a queue.
 	queue        QueueConfig
 	subscription string
 	topics       []string
@@ -40,7 +40,8 @@ type binding struct {
 	inFlight atomic.Int64 // invocations
 }
 
-// deliver is the driver.Handler of the binding: it decodes the message, runs the step, and judges how that went.
+// deliver is the driver.Handler of the binding: it decodes the message, runs the step, and decides what happens to
+// the message.
 func (b *binding) deliver(ctx context.Context, d *driver.Delivery) (result driver.Result) {
 	b.inFlight.Add(1)
 	defer b.inFlight.Add(-1)
@@ -52,7 +53,7 @@ func (b *binding) deliver(ctx context.Context, d *driver.Delivery) (result drive
 	defer func() {
 		if v := recover(); v != nil { // of a method of the step's error
 			err := panicError(v)
-			b.logFailure(inv, slog.LevelError, "step failed with an error that panics when it is read", err)
+			b.logFailure(inv, slog.LevelError, "step failed, and a method of its error panicked", err)
 			result = driver.Result{Outcome: driver.OutcomeRetry, Error: err.Error()}
 		}
 	}()
@@ -64,9 +65,9 @@ func (b *binding) deliver(ctx context.Context, d *driver.Delivery) (result drive
 		return driver.Result{}
 	}
 	response, err := b.app.invoke(c)
-	closeBody(response.Body) // nobody is there to read it
+	closeBody(response.Body) // nobody reads it
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		inv.Logger.WarnContext(inv.ctx, "handler returned after its visibility timeout: its result is ignored", "error", err)
+		inv.Logger.WarnContext(inv.ctx, "handler returned after its visibility timeout expired: its result is ignored", "error", err)
 	}
 	return b.judge(inv, d.Attempt, err)
 }
@@ -77,13 +78,14 @@ func (b *binding) begin(inv *Invocation, parent context.Context, o origin) {
 	inv.Step, inv.step, inv.Trigger = b.step.config.Name, b.step, b.info
 }
 
-// maxHops bounds a chain of state and stream triggers.
+// maxHops is the length of the longest chain of state and stream triggers.
 const maxHops = 100
 
-// errLoop refuses the invocations of a chain that is too long.
+// errLoop is the error of the messages of a longer chain.
 var errLoop = fmt.Errorf("%w: over %d", ErrTriggerLoop, maxHops)
 
-// decode turns the message into the input of the call. wanted is false if the trigger is narrowed to something else.
+// decode turns the message into the input of the call. wanted is false if the trigger does not match its scope, key,
+// group or item.
 func (b *binding) decode(c call, d *driver.Delivery) (wanted bool, err error) {
 	defer func() {
 		if v := recover(); v != nil { // of an UnmarshalJSON or a custom validation
@@ -126,7 +128,7 @@ func (b *binding) decode(c call, d *driver.Delivery) (wanted bool, err error) {
 
 func matches(filter *string, value string) bool { return filter == nil || *filter == value }
 
-// judge says what becomes of a message whose handler returned err.
+// judge decides what happens to a message whose handler returned err.
 func (b *binding) judge(inv *Invocation, attempt int, err error) driver.Result {
 	if err == nil || err == errNotAccepted { // ours, never wrapped
 		return driver.Result{}
@@ -135,8 +137,7 @@ func (b *binding) judge(inv *Invocation, attempt int, err error) driver.Result {
 	var after *RetryAfterError
 	switch {
 	case b.app.cutOff() || errors.Is(err, ErrShutdown) || errors.Is(inv.ctx.Err(), context.DeadlineExceeded):
-		// The shutdown has disturbed the attempt, so its failure says nothing about the message. After the visibility
-		// timeout the result does not count.
+		// An attempt that the shutdown cancelled does not count. After the visibility timeout the driver ignores the result.
 		return driver.Result{Outcome: driver.OutcomeRelease}
 	case errors.As(err, &permanent):
 		return b.dead(inv, err)
@@ -158,7 +159,7 @@ func (b *binding) dead(inv *Invocation, err error) driver.Result {
 	return driver.Result{Outcome: driver.OutcomeDead, Error: err.Error()}
 }
 
-// backoff asks the user's function, which may panic.
+// backoff calls the user's function, which may panic.
 func (b *binding) backoff(inv *Invocation, attempt int) (d time.Duration) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -169,12 +170,12 @@ func (b *binding) backoff(inv *Invocation, attempt int) (d time.Duration) {
 	return max(b.queue.Backoff(attempt), 0)
 }
 
-// expired logs the failure of an attempt that the driver has given up. Its handler may still run.
+// expired logs the failure of an attempt whose visibility timeout has expired. Its handler may still run.
 func (b *binding) expired(d *driver.Delivery) {
 	inv := new(Invocation)
 	b.begin(inv, context.Background(), originOf(d.Header))
 	inv.Trigger.Attempt = d.Attempt
-	b.logAttempt(inv, d.Attempt, errors.New("visibility timeout passed")) // the handler may have changed how long it was
+	b.logAttempt(inv, d.Attempt, errors.New("visibility timeout expired")) // its length is unknown: the handler may have extended it
 }
 
 // logAttempt logs a failure after which the message is retried, unless no attempts are left.
@@ -195,5 +196,5 @@ func (b *binding) logFailure(inv *Invocation, level slog.Level, message string, 
 	inv.Logger.Log(inv.ctx, level, message, attrs...)
 }
 
-// panicError makes an error of a recovered value.
+// panicError makes an error from a recovered value.
 func panicError(v any) *PanicError { return &PanicError{Value: v, Stack: debug.Stack()} }

@@ -14,39 +14,39 @@ import (
 // Sentinel errors, for errors.Is. Most are returned with context before them, such as
 // `motia: enqueue "send-email" from step "create-order": queue is full`.
 var (
-	// ErrNoInvocation is returned by the methods of [Topic], [Scope] and [StreamName] when their context belongs to no
+	// ErrNoInvocation is returned by the methods of [Topic], [Scope] and [StreamName] if their context belongs to no
 	// invocation. Handlers pass their FlowContext or a context derived from it; host code and tests use [App.Context].
 	ErrNoInvocation = errors.New("motia: context belongs to no invocation: pass the handler's ctx, or one from App.Context")
 
-	// ErrQueueFull is returned by Enqueue when a bounded queue has no room. Nothing was enqueued. A step that returns
-	// it to an HTTP client answers 503 with Retry-After.
+	// ErrQueueFull is returned by Enqueue if a queue has reached its [QueueConfig.MaxPending]. Nothing was enqueued. If
+	// an HTTP handler returns it, the client gets status 503 with Retry-After.
 	ErrQueueFull = driver.ErrFull
 
-	// ErrNotAtomic is returned by [FlowContext.Enqueue] and [EnqueueAll] for several messages if the backend cannot accept
-	// them together or not at all. Enqueue them one by one, each with an ID.
+	// ErrNotAtomic is returned by [FlowContext.Enqueue] and [EnqueueAll] for several messages if the backend cannot
+	// enqueue them atomically. Enqueue them one by one then, each with an ID.
 	ErrNotAtomic = errors.New("motia: backend cannot enqueue several messages atomically")
 
-	// ErrConflict is returned by a conditional write when the stored revision is not the expected one.
+	// ErrConflict is returned by a write with [IfRevision] if the stored value has another revision.
 	ErrConflict = driver.ErrConflict
 
-	// ErrValueTooLarge is returned when a state value or stream item would exceed [Options.MaxValueSize].
+	// ErrValueTooLarge is returned if a state value or stream item would exceed [Options.MaxValueSize].
 	ErrValueTooLarge = errors.New("motia: value is too large")
 
-	// ErrTriggerLoop is the error of a dead letter at the end of a chain of more than 100 state and stream triggers, each
-	// of which has made the change that fired the next.
+	// ErrTriggerLoop is the error of a dead letter that ends a chain of more than 100 state and stream triggers, in
+	// which each step made the change that fired the next.
 	ErrTriggerLoop = errors.New("motia: chain of state and stream triggers is too long")
 
-	// ErrLeaseLost is returned by [FlowContext.ExtendVisibility] when the visibility timeout has passed.
+	// ErrLeaseLost is returned by [FlowContext.ExtendVisibility] if the visibility timeout has already expired.
 	ErrLeaseLost = driver.ErrLeaseLost
 
-	// ErrNoLease is returned by [FlowContext.ExtendVisibility] in HTTP requests and in host code, which hold no message.
+	// ErrNoLease is returned by [FlowContext.ExtendVisibility] in HTTP requests and in host code: they hold no message.
 	ErrNoLease = errors.New("motia: invocation has no visibility timeout")
 
-	// ErrRunning is returned by Register and Run when the app runs already.
+	// ErrRunning is returned by Register and Run if the app is already running.
 	ErrRunning = errors.New("motia: app is running")
 
-	// ErrShutdown is returned when an app is used after Run has ended. It is also the cause of the contexts of handlers
-	// that were cut off by the shutdown.
+	// ErrShutdown is returned if an app is used after Run has ended. It is also the [context.Cause] in handlers that the
+	// shutdown has cancelled.
 	ErrShutdown = errors.New("motia: app is shut down")
 
 	// ErrDeadLetterNotFound is returned for a dead letter id that does not exist.
@@ -56,7 +56,7 @@ var (
 // StepError is one mistake in the registration of a step. [App.Register] returns all mistakes at once, joined.
 type StepError struct {
 	Step    string // name of the step, possibly empty
-	Trigger string // index and trigger, for example "0 (http POST /orders)"; empty when the mistake is not in a trigger
+	Trigger string // index and trigger, for example "0 (http POST /orders)"; empty if the mistake is not in a trigger
 	Err     error
 }
 
@@ -70,7 +70,8 @@ func (e *StepError) Error() string {
 
 func (e *StepError) Unwrap() error { return e.Err }
 
-// UndeclaredTopicError says that a step enqueued to a topic that is not in its Enqueues. Nothing was sent.
+// UndeclaredTopicError says that a step enqueued to a topic that is not in its [StepConfig.Enqueues]. Nothing was
+// enqueued.
 type UndeclaredTopicError struct {
 	Step     string
 	Topic    string
@@ -81,14 +82,14 @@ func (e *UndeclaredTopicError) Error() string {
 	return fmt.Sprintf("motia: step %q enqueues to undeclared topic %q; declared: %s", e.Step, e.Topic, quoteAll(e.Declared))
 }
 
-// UnconsumedTopicError says that a step enqueues to a topic that no step consumes: its messages would go nowhere.
+// UnconsumedTopicError says that a step enqueues to a topic that no step consumes: the messages would be dropped.
 type UnconsumedTopicError struct {
 	Step  string
 	Topic string
 }
 
 func (e *UnconsumedTopicError) Error() string {
-	return fmt.Sprintf("motia: step %q enqueues to topic %q, which no step consumes; if others do, declare it in VirtualEnqueues", e.Step, e.Topic)
+	return fmt.Sprintf("motia: step %q enqueues to topic %q, which no step consumes; if another program does, add it to VirtualEnqueues", e.Step, e.Topic)
 }
 
 // UndeclaredStreamError says that a stream was used that is not in [Options.Streams].
@@ -101,8 +102,8 @@ func (e *UndeclaredStreamError) Error() string {
 	return fmt.Sprintf("motia: stream %q is not declared; declared: %s", e.Stream, quoteAll(e.Declared))
 }
 
-// ItemError says that an item of a stream does not decode as the type of a subscription, see [Subscription.Next]. The
-// subscription goes on, while every other error is its end.
+// ItemError says that an item of a stream does not decode as the type of the subscription, see [Subscription.Next].
+// The subscription goes on; every other error ends it.
 type ItemError struct {
 	Stream  string
 	GroupID string
@@ -116,7 +117,7 @@ func (e *ItemError) Error() string {
 
 func (e *ItemError) Unwrap() error { return e.Err }
 
-// NoHandlerError says that Match had no handler for the trigger that fired.
+// NoHandlerError says that [Match] was given no handler for the trigger that fired.
 type NoHandlerError struct {
 	Trigger   TriggerType
 	Available []string
@@ -128,7 +129,7 @@ func (e *NoHandlerError) Error() string {
 
 // UpdateError says which operation of an update does not fit the stored value. The update changed nothing.
 type UpdateError struct {
-	Index  int    // of the operation, as if all that the Update has were in one list
+	Index  int    // of the operation, counted over all arguments of the Update
 	Op     string // for example "increment"
 	Path   string
 	Reason string
@@ -152,15 +153,15 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// ShutdownError says what did not end in time when the app was shut down. The messages concerned went back to their
+// ShutdownError says which handlers did not return within the shutdown timeout. Their messages went back to the
 // queues, without counting the attempt.
 type ShutdownError struct {
 	Timeout time.Duration
-	Running []string // the steps cut off, or still running, sorted; one entry for each invocation
+	Running []string // the names of their steps, sorted; one entry for each invocation
 }
 
 func (e *ShutdownError) Error() string {
-	return fmt.Sprintf("motia: invocations that did not end within the shutdown timeout of %v: %s", e.Timeout, quoteAll(e.Running))
+	return fmt.Sprintf("motia: steps did not finish within the shutdown timeout of %v: %s", e.Timeout, quoteAll(e.Running))
 }
 
 // StatusError is an error with an HTTP status, made by [HTTPError].
@@ -178,11 +179,11 @@ func (e *StatusError) Error() string {
 
 func (e *StatusError) Unwrap() error { return e.Err }
 
-// HTTPError gives err an HTTP status: a handler that returns it answers with that status and the text of err as the
-// detail of the problem. Other errors answer 500 and keep their text to themselves. A nil err leaves the detail out.
+// HTTPError gives err an HTTP status. If a handler returns it, the client gets a [Problem] with that status and the
+// text of err as its detail (none if err is nil). Other errors are answered with 500, without their text.
 func HTTPError(status int, err error) error { return &StatusError{Status: status, Err: err} }
 
-// PermanentError is an error that no retry can mend, made by [Permanent].
+// PermanentError is an error that is not retried, made by [Permanent].
 type PermanentError struct{ Err error }
 
 func (e *PermanentError) Error() string {
@@ -194,9 +195,8 @@ func (e *PermanentError) Error() string {
 
 func (e *PermanentError) Unwrap() error { return e.Err }
 
-// Permanent says that retrying is useless: a message whose handler returns it becomes a dead letter at once. It makes a
-// *[PermanentError], so the chain of err stays intact for errors.Is and errors.As, and middleware can tell. Permanent(nil)
-// is nil.
+// Permanent says that a retry would not help: if a handler returns it, the message becomes a dead letter at once. It
+// returns a *[PermanentError] that wraps err, so that middleware can recognise it. Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
@@ -204,7 +204,7 @@ func Permanent(err error) error {
 	return &PermanentError{err}
 }
 
-// RetryAfterError is a failure whose next attempt is due after Delay, made by [RetryAfter].
+// RetryAfterError is an error after which the message is retried with the given Delay, made by [RetryAfter].
 type RetryAfterError struct {
 	Delay time.Duration
 	Err   error
@@ -219,9 +219,9 @@ func (e *RetryAfterError) Error() string {
 
 func (e *RetryAfterError) Unwrap() error { return e.Err }
 
-// RetryAfter says when the failed attempt is repeated, in place of the backoff of the trigger. It counts as an
-// attempt. It makes a *[RetryAfterError], so the chain of err stays intact for errors.Is and errors.As, and middleware can
-// tell. RetryAfter(d, nil) is nil; a negative d is zero.
+// RetryAfter says how long to wait before the message is retried, in place of the trigger's backoff. The attempt
+// counts as failed. It returns a *[RetryAfterError] that wraps err, so that middleware can recognise it.
+// RetryAfter(d, nil) is nil; a negative d counts as zero.
 func RetryAfter(d time.Duration, err error) error {
 	if err == nil {
 		return nil

@@ -97,7 +97,7 @@ func ExampleApp_Validate() {
 	// Output:
 	// <nil>
 	// topic "order-placed" of step "pay-order" is enqueued by no step
-	// motia: step "pay-order" enqueues to topic "order-paid", which no step consumes; if others do, declare it in VirtualEnqueues
+	// motia: step "pay-order" enqueues to topic "order-paid", which no step consumes; if another program does, add it to VirtualEnqueues
 }
 
 // Triggers of a step that differ only in their conditions have names. Messages that wait for one of them stay its own when a

@@ -43,8 +43,8 @@ func TestValidateJudgesTheGraph(t *testing.T) {
 			name:  "topics that nobody consumes",
 			steps: []motia.Step{graphStep("a", nil, topics{"x", "out"}), graphConfig(motia.StepConfig{Name: "b", VirtualSubscribes: topics{"x"}})},
 			errors: []string{
-				`motia: step "a" enqueues to topic "out", which no step consumes; if others do, declare it in VirtualEnqueues`,
-				`motia: step "a" enqueues to topic "x", which no step consumes; if others do, declare it in VirtualEnqueues`,
+				`motia: step "a" enqueues to topic "out", which no step consumes; if another program does, add it to VirtualEnqueues`,
+				`motia: step "a" enqueues to topic "x", which no step consumes; if another program does, add it to VirtualEnqueues`,
 			},
 		},
 		{name: "a virtual enqueue", steps: []motia.Step{graphConfig(motia.StepConfig{Name: "a", Enqueues: topics{"x"}, VirtualEnqueues: topics{"x", "drawn"}})}},
@@ -71,7 +71,7 @@ func TestValidateJudgesTheGraph(t *testing.T) {
 			steps: []motia.Step{graphStep("a", topics{"in", "x"}, topics{"x"}), graphStep("b", nil, topics{"lost"})},
 			notes: []string{`topic "in" of step "a" is enqueued by no step`, `loop without an exit: "a" enqueues to itself`},
 			errors: []string{
-				`motia: step "b" enqueues to topic "lost", which no step consumes; if others do, declare it in VirtualEnqueues`,
+				`motia: step "b" enqueues to topic "lost", which no step consumes; if another program does, add it to VirtualEnqueues`,
 			},
 		},
 	} {

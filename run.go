@@ -18,25 +18,25 @@ import (
 	"github.com/motia-go/motia/internal/wrap"
 )
 
-// graceAfterCancel is how long Run still waits for handlers whose contexts it has cancelled, and for the driver to
-// give back their messages: longer than the second that a driver may wait itself. It returns without the handlers
-// that ignore their context: nothing can stop them.
+// graceAfterCancel is how long Run waits for handlers after it has cancelled their contexts, and for the driver to
+// return their messages to the queues. It is longer than the second that a driver itself may wait. Run does not wait
+// longer for handlers that ignore their context: nothing can stop them.
 const graceAfterCancel = 2 * time.Second
 
 // Run runs the steps until ctx ends, and then shuts down:
 //
-//   - It takes no more messages, ticks and requests, and ends all subscriptions to streams.
+//   - It accepts no more messages, ticks and requests, and ends all subscriptions to streams.
 //   - Running handlers have up to [Options.ShutdownTimeout] to finish.
-//   - Then it cancels the contexts of those that are left, gives their messages back to the queues without counting the
-//     attempt, and waits for up to 2 seconds more for them to return.
+//   - Then it cancels the contexts of the others, returns their messages to the queues without counting the attempt,
+//     and waits up to 2 seconds more for them to return.
 //   - It closes the backend.
 //
-// Run returns nil if everything ended in time, *[ShutdownError] if handlers had to be cut off, or the error of the
+// Run returns nil if all handlers finished in time, *[ShutdownError] if it had to cancel some, or the error of the
 // backend that made it stop. An app runs once: a second call returns [ErrRunning] or [ErrShutdown].
 func (a *App) Run(ctx context.Context) error { return a.run(ctx, nil) }
 
-// ListenAndServe is Run with an HTTP server for the app on the TCP address, for example ":8080". Once ctx has ended,
-// it stops listening and lets running requests finish within the same timeout.
+// ListenAndServe is [App.Run] with an HTTP server for the app and its streams on the TCP address, for example
+// ":8080". After ctx has ended, it stops listening and lets running requests finish within the same timeout.
 func (a *App) ListenAndServe(ctx context.Context, addr string) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
@@ -45,7 +45,7 @@ func (a *App) ListenAndServe(ctx context.Context, addr string) error {
 	return a.Serve(ctx, listener)
 }
 
-// Serve is [App.ListenAndServe] on a listener, which it closes.
+// Serve is [App.ListenAndServe] on an existing listener, which it closes.
 func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	return a.run(ctx, listener)
 }
@@ -95,7 +95,7 @@ type runner struct {
 	stopRelays context.CancelFunc
 
 	mu     sync.Mutex
-	failed error // what made the app stop
+	failed error // the error that made the app stop
 }
 
 func (r *runner) startConsumers() {
@@ -111,7 +111,7 @@ func (r *runner) startConsumers() {
 	}
 }
 
-// startRelays begins to turn changes into messages, and goes on while handlers run: what they write must not be lost.
+// startRelays turns changes into messages as long as handlers run: what they write must not be lost.
 func (r *runner) startRelays(ctx context.Context) {
 	ctx, r.stopRelays = context.WithCancel(context.WithoutCancel(ctx))
 	for bucket := range *r.app.tracked.Load() {
@@ -153,7 +153,7 @@ func (r *runner) goWork(what string, f func() error) {
 	r.work.Go(func() { r.ended(what, f()) })
 }
 
-// ended is told how a piece of work has ended. An error before handlers are cut off begins the shutdown.
+// ended records the end of a piece of work. An error before handlers are cancelled begins the shutdown.
 func (r *runner) ended(what string, err error) {
 	if err == nil || r.handlers.Err() != nil {
 		return
@@ -176,7 +176,7 @@ func (r *runner) failure() error {
 func (r *runner) shutDown(ctx context.Context) error {
 	a := r.app
 	a.log.InfoContext(ctx, "shutting down", "timeout", a.shutdownTimeout)
-	a.endStreams() // a handler that follows a stream would not end otherwise
+	a.endStreams() // otherwise a handler that follows a stream would not end
 	requests := a.requests.Close()
 	if r.server != nil {
 		r.server.Drain()
@@ -218,7 +218,7 @@ func within(d time.Duration, closed <-chan struct{}) bool {
 	}
 }
 
-// running names the steps that run, once for each invocation.
+// running returns the names of the steps that run, one for each invocation.
 func (a *App) running() []string {
 	var names []string
 	for _, b := range a.bindings {
@@ -230,7 +230,7 @@ func (a *App) running() []string {
 	return names
 }
 
-// logLeft tells of messages that stay in the queues.
+// logLeft logs how many messages stay in the queues.
 func (a *App) logLeft(ctx context.Context) {
 	stats, ok := a.backend.Queue.(driver.StatsReader)
 	if !ok {
@@ -273,7 +273,7 @@ func (a *App) start(server bool) error {
 	return nil
 }
 
-// close closes the backend; nothing uses it any more, but for handlers that ignore their context.
+// close closes the backend, which only handlers that ignore their context still use.
 func (a *App) close(ctx context.Context) error {
 	a.mu.Lock()
 	a.state = appShutDown
@@ -287,7 +287,7 @@ func (a *App) close(ctx context.Context) error {
 	return nil
 }
 
-// closed makes ErrShutdown of the error that the backend returns because the app has closed it.
+// closed returns ErrShutdown in place of the error of a backend that the app has closed.
 func (a *App) closed(err error) error {
 	if !errors.Is(err, driver.ErrClosed) {
 		return err
@@ -300,7 +300,7 @@ func (a *App) closed(err error) error {
 	return err
 }
 
-// cutOff reports whether handlers were cancelled by the shutdown.
+// cutOff reports whether the shutdown has cancelled handlers.
 func (a *App) cutOff() bool {
 	ctx := a.handlers.Load()
 	return ctx != nil && (*ctx).Err() != nil

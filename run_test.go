@@ -82,7 +82,7 @@ func TestHandlersThatTakeTooLongAreCancelledAndTheirMessagesGivenBack(t *testing
 				var cut *motia.ShutdownError
 				require.ErrorAs(t, err, &cut)
 				require.Equal(t, &motia.ShutdownError{Timeout: time.Minute, Running: []string{"s", "s"}}, cut)
-				require.EqualError(t, err, `motia: invocations that did not end within the shutdown timeout of 1m0s: "s", "s"`)
+				require.EqualError(t, err, `motia: steps did not finish within the shutdown timeout of 1m0s: "s", "s"`)
 				if heeds {
 					require.Equal(t, time.Minute, time.Since(began))
 				} else {

@@ -36,12 +36,12 @@ func Buffer(events int) SubscribeOption {
 	return subscribeOption(func(s *subscribing) { s.buffer = events })
 }
 
-// Subscription follows a group or an item of a stream. One goroutine at a time may call Next.
+// Subscription follows a group or an item of a stream. Only one goroutine at a time may call Next.
 type Subscription[T any] struct {
 	stream, group string
 	sub           *hub.Subscriber
 	ctx           context.Context // given to Subscribe: its end ends the subscription
-	unwatch       func() bool     // forgets ctx
+	unwatch       func() bool     // stops watching ctx
 }
 
 func subscribe[T any](ctx context.Context, inv *Invocation, stream, group string, opts []SubscribeOption) (*Subscription[T], error) {
@@ -52,7 +52,7 @@ func subscribe[T any](ctx context.Context, inv *Invocation, stream, group string
 		}
 	}
 	if o.buffer < 1 {
-		return nil, fmt.Errorf("motia: subscribe to stream %q: buffer of %d events", stream, o.buffer)
+		return nil, fmt.Errorf("motia: subscribe to stream %q: buffer of %d events is less than 1", stream, o.buffer)
 	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -70,20 +70,21 @@ func subscribe[T any](ctx context.Context, inv *Invocation, stream, group string
 	}, nil
 }
 
-// Next waits for the next event. After the last one it returns the cause of the end of the context that was given to
-// Subscribe, [ErrSubscriptionClosed] after Close, or [ErrShutdown] when the app has shut down. When ctx, which may be
-// another one, ends it returns the cause of that, after the events that are in the buffer by then.
+// Next waits for the next event. After the last one it returns [ErrSubscriptionClosed] if the subscription was
+// closed, [ErrShutdown] if the app was shut down, or else the cause of the end of the context that was given to
+// Subscribe. If ctx, which may be another one, ends, Next returns the events that are in the buffer by then, and
+// after them the cause of its end.
 //
-// An event with an item that does not decode as T comes with an *[ItemError], and the subscription goes on. The item is
-// then the zero value, or what could be decoded of it. A snapshot with several such items comes with their errors joined.
-// After any other error nothing more comes, unless it is only ctx that has ended.
+// If an item does not decode as T, the event comes with an *[ItemError], or several of them joined if it is a
+// snapshot, and the subscription goes on. The item is then the zero value, or what could be decoded of it. Any other
+// error ends the subscription, except the end of a ctx that was not given to Subscribe.
 func (s *Subscription[T]) Next(ctx context.Context) (StreamInput[T], error) {
 	done := ctx.Done()
 	if done == s.ctx.Done() {
-		done = nil // its end closes the subscription, and to wait for one thing is much cheaper than for two
+		done = nil // its end closes the subscription, and waiting for one channel is much cheaper than for two
 	}
 	event, err := s.sub.Next(ctx, done)
-	if err != nil && done != nil && s.ctx.Err() != nil { // which ends the subscription, after some more events perhaps
+	if err != nil && done != nil && s.ctx.Err() != nil { // which ends the subscription, perhaps after some more events
 		event, err = s.sub.Next(ctx, nil)
 	}
 	if err != nil {
@@ -110,9 +111,9 @@ func (s *Subscription[T]) Next(ctx context.Context) (StreamInput[T], error) {
 	return out, err
 }
 
-// Events iterates over the events until the subscription ends. An event comes with an *[ItemError] as in Next, and the
-// iteration goes on; another error is the last of it. It ends the iteration without an error after Close,
-// when the context given to Subscribe or ctx has ended, and when the app shuts down.
+// Events iterates over the events, as [Subscription.Next] returns them. The iteration goes on after an *[ItemError]
+// and ends after any other error. It ends without an error after Close, after the end of ctx or of the context given
+// to Subscribe, and when the app shuts down.
 func (s *Subscription[T]) Events(ctx context.Context) iter.Seq2[StreamInput[T], error] {
 	return func(yield func(StreamInput[T], error) bool) {
 		for {
@@ -130,8 +131,7 @@ func (s *Subscription[T]) Events(ctx context.Context) iter.Seq2[StreamInput[T], 
 	}
 }
 
-// Close ends the subscription. Events that were not read are dropped. It may be called several times, and
-// concurrently with Next.
+// Close ends the subscription. Unread events are dropped. It may be called several times, and concurrently with Next.
 func (s *Subscription[T]) Close() {
 	s.unwatch()
 	s.sub.Close(ErrSubscriptionClosed)
@@ -139,7 +139,7 @@ func (s *Subscription[T]) Close() {
 }
 
 func (s *Subscription[T]) decode(id string, data json.RawMessage) (T, error) {
-	if _, raw := any((*T)(nil)).(*json.RawMessage); raw { // subscribers that want JSON share the text
+	if _, raw := any((*T)(nil)).(*json.RawMessage); raw { // all subscribers that want JSON share the text
 		return any(data).(T), nil
 	}
 	var item T

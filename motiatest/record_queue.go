@@ -213,7 +213,7 @@ func (s *span) outcome(ctx context.Context, d *driver.Delivery, result driver.Re
 	}
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		e.Outcome, e.Err = failed, "visibility timeout passed" // whatever it returned
+		e.Outcome, e.Err = failed, "visibility timeout expired" // whatever it returned
 	case result.Outcome == driver.OutcomeRelease:
 		e.Outcome = OutcomeReleased
 	case result.Outcome == driver.OutcomeDead:

@@ -76,7 +76,7 @@ func TestVisibilityTimeoutsPassInVirtualTime(t *testing.T) {
 		require.Len(t, ends, 2)
 		require.Equal(t, motiatest.OutcomeRetried, ends[0].Outcome)
 		require.Equal(t, motiatest.OutcomeDeadLettered, ends[1].Outcome)
-		require.Equal(t, "visibility timeout passed", ends[1].Err)
+		require.Equal(t, "visibility timeout expired", ends[1].Err)
 	})
 }
 

@@ -77,7 +77,7 @@ func (s *subscription) releaseLocked(it *item) {
 func (s *subscription) expireLocked(l *lease, now instant) {
 	s.stopLocked(l)
 	held := time.Duration(instant(l.deadline.Load()) - l.started)
-	s.failLocked(l, fmt.Sprintf("visibility timeout of %v passed", held), now)
+	s.failLocked(l, fmt.Sprintf("visibility timeout of %v expired", held), now)
 	s.retryLocked(l.item, s.config.Retry.Delay(int(l.item.attempt)), now)
 }
 

@@ -48,7 +48,7 @@ func TestVisibilityTimeoutWithStuckHandler(t *testing.T) {
 		wantStats(t, q, "s", driver.SubscriptionStats{Dead: 1})
 		letter := dead(t, q, "s")[0]
 		for _, a := range letter.Attempts {
-			if a.Error != "visibility timeout of 15m0s passed" || a.Ended.Sub(a.Started) != 15*time.Minute {
+			if a.Error != "visibility timeout of 15m0s expired" || a.Ended.Sub(a.Started) != 15*time.Minute {
 				t.Errorf("attempt is %+v", a)
 			}
 		}
