@@ -1,7 +1,6 @@
 package streamclient
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/motia-go/motia"
+	"github.com/motia-go/motia/internal/payload"
 )
 
 // Error is an answer of the server that is not a stream of events: it refuses the subscription, or cannot serve it now.
@@ -62,7 +62,7 @@ func refusal(response *http.Response) error {
 	if media == "application/problem+json" {
 		body, err := io.ReadAll(io.LimitReader(response.Body, maxProblem))
 		if err == nil {
-			_ = json.Unmarshal(body, &e.Problem) // what is no problem says nothing
+			_ = payload.Load(body, &e.Problem) // what is no problem says nothing
 		}
 	} else if e.Status == http.StatusOK {
 		e.Problem.Detail = fmt.Sprintf("response is %q, not server-sent events", media)
