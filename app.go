@@ -23,32 +23,38 @@ import (
 	"github.com/motia-go/motia/internal/wrap"
 )
 
-// Options configure an [App]. The zero value consists of defaults only. New copies it.
+// Options configure an [App]. All fields have a default, so the zero value can be used as it is. [New] makes a copy: later
+// changes have no effect.
 type Options struct {
-	// Logger receives what the app and the steps log. Default: slog.Default() at the time of New.
+	// Logger gets the log records of the app and its steps. Default: [slog.Default] at the time of New.
 	Logger *slog.Logger
-	// Streams declares the streams that steps may use.
+	// Streams are the streams that steps may use. Default: none.
 	Streams []StreamConfig
-	// Backend holds queues, state and streams. Default: [InMemory] with its defaults. Run closes it.
+	// Backend holds the queues, the state and the streams. [App.Run] closes it at its end. Default: a new one from
+	// [InMemory].
 	Backend *driver.Backend
-	// Queue are the app's defaults for the triggers' [QueueConfig].
+	// Queue has the app's defaults for the fields that the [QueueConfig] of a trigger leaves zero. Default: those of
+	// QueueConfig.
 	Queue QueueConfig
-	// Location is the time zone of cron triggers. Default: UTC.
+	// Location is the time zone of the cron triggers that name none. Default: UTC.
 	Location *time.Location
-	// Middleware wraps all HTTP triggers, outermost first, also where no route matches.
+	// Middleware wraps the HTTP handling of the app, requests without a matching route included; the first is the outermost.
+	// It does not wrap [App.StreamHandler]. Default: none.
 	Middleware []func(http.Handler) http.Handler
-	// StepMiddleware wraps every handler, outermost first, for every kind of trigger.
+	// StepMiddleware wraps the handler of every step, whatever the trigger; the first is the outermost. Default: none.
 	StepMiddleware []StepMiddleware
-	// Validator checks the payloads of all triggers before handlers see them. Default: [NewValidator] without arguments, which
-	// reads `validate` tags.
+	// Validator checks payloads before handlers see them. Default: [NewValidator] without arguments, which reads `validate`
+	// tags.
 	Validator Validator
-	// MaxBodySize bounds the bodies of HTTP requests, in bytes. Default: 1 MiB.
+	// MaxBodySize limits the request bodies that are decoded, in bytes. A larger one is answered with 413. Default: 1 MiB.
 	MaxBodySize int64
-	// MaxValueSize bounds a state value and a stream item, in bytes of JSON. Default: 1 MiB.
+	// MaxValueSize limits state values and stream items, in bytes of JSON. A larger one is refused with [ErrValueTooLarge].
+	// Default: 1 MiB.
 	MaxValueSize int
-	// StreamServer says who may follow the streams over the network, from where and how fast.
+	// StreamServer configures [App.StreamHandler]. Default: the defaults of StreamServerOptions.
 	StreamServer StreamServerOptions
-	// ShutdownTimeout is how long Run waits for running handlers after its context has ended. Default: 30 s.
+	// ShutdownTimeout is how long [App.Run] lets handlers finish after its context has ended, before it cancels their
+	// contexts. Default: 30 s.
 	ShutdownTimeout time.Duration
 }
 
@@ -59,7 +65,7 @@ const (
 )
 
 // App is a set of steps and what they run on. Make one with [New]. Its methods may be called concurrently. Several apps
-// can live in one process; they share nothing unless they are given one backend.
+// can live in one process; they share nothing unless they are given the same backend.
 type App struct {
 	backend         driver.Backend
 	shared          bool // with other apps or processes, perhaps
@@ -179,13 +185,12 @@ func (a *App) tracks(bucket string) bool {
 
 // MemoryOptions configure [InMemory]. The zero value consists of defaults.
 type MemoryOptions struct {
-	// DedupWindow is how long the ID of a message is remembered. Default: 2 minutes.
+	// DedupWindow is how long the ID of a message is remembered, so that another with this ID is dropped. Default: 2 minutes.
 	DedupWindow time.Duration
 }
 
 // InMemory returns a new backend that keeps everything in memory. It is the default. What it holds is lost when the process
-// ends. Several apps of one process can share it, as several processes share a distributed one; the first that shuts down
-// closes it.
+// ends. Several apps of one process can share it; the first that shuts down closes it.
 func InMemory(opts *MemoryOptions) *driver.Backend {
 	var o MemoryOptions
 	if opts != nil {

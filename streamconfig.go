@@ -1,7 +1,6 @@
 package motia
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,16 +20,17 @@ import (
 type StreamConfig struct {
 	// Name is unique within the app, valid UTF-8 and not empty.
 	Name string
-	// OnJoin, if not nil, decides whether a client may follow a group or an item, before the client sees anything of it. An
-	// error, a panic or no answer within [StreamLimits.AuthTimeout] refuses it. The text of an [HTTPError] is shown to the
-	// client. ctx belongs to the app, as from [App.Context].
+	// OnJoin decides whether a client may follow a group or an item, before the client sees anything of it. If it returns an
+	// error, panics or takes longer than [StreamLimits.AuthTimeout], the client is refused. The text of an [HTTPError] is
+	// shown to the client. ctx belongs to the app, as from [App.Context]. Default: nil, which lets everybody join.
 	OnJoin func(ctx context.Context, join StreamJoin) error
-	// OnLeave, if not nil, is called once for each join that OnJoin has let in, when the client leaves or is gone.
+	// OnLeave is called once for each join that OnJoin has allowed, when the client leaves or its connection ends. Default:
+	// nil; nothing is called.
 	OnLeave func(ctx context.Context, join StreamJoin)
-	// Presence, if not nil, shows who is in a group: it returns how others see a client, given the principal that
-	// [StreamServerOptions.Auth] has returned for it. See [Member].
+	// Presence returns how the others in a group see a client, given the principal that [StreamServerOptions.Auth] has
+	// returned for it; see [Member]. Default: nil; nobody is shown as present.
 	Presence func(principal any) Member
-	// History bounds what clients that lose their connection can still get when they come back.
+	// History bounds the events that clients can still get after they have lost their connection for a while.
 	History StreamHistory
 }
 
@@ -41,25 +41,15 @@ type StreamJoin struct {
 	Principal       any    // what [StreamServerOptions.Auth] has returned
 }
 
-// StreamHistory bounds the events that a stream keeps for clients of server-sent events that lose their connection, in
-// memory, for each group that has such clients: one that comes back in time gets what it missed, any other a resync.
+// StreamHistory bounds the events that a stream keeps for clients of server-sent events that lose their connection. It keeps
+// them in memory, for each group that has such clients. A client that comes back in time gets the events that it missed; any
+// other gets a resync.
 type StreamHistory struct {
 	// Events is how many events are kept. Default: 256; negative means none.
 	Events int
-	// Age is how long they are kept, and how long a group without clients is followed for those that come back; at most
-	// 1,000 such groups are. Default: 2 minutes.
+	// Age is how long they are kept. It is also how long a group is followed after its last client has gone; at most 1,000
+	// such groups are. Default: 2 minutes.
 	Age time.Duration
-}
-
-const (
-	defaultHistoryEvents = 256
-	defaultHistoryAge    = 2 * time.Minute
-)
-
-func (c StreamHistory) withDefaults() StreamHistory {
-	c.Events = cmp.Or(c.Events, defaultHistoryEvents)
-	c.Age = cmp.Or(c.Age, defaultHistoryAge)
-	return c
 }
 
 // Member is somebody who is present in a group of a stream: a client of [App.StreamHandler] as
@@ -181,7 +171,7 @@ func (a *App) declareStreams(o Options) {
 				KV:       a.backend.KV,
 				Bus:      a.backend.Bus,
 				Log:      a.log,
-				History:  hub.History(c.History.withDefaults()),
+				History:  hub.History(c.History),
 				Presence: c.Presence != nil,
 			})
 			a.streams[c.Name] = &stream{wire.StreamBucket(c.Name), hubs}

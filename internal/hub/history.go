@@ -9,11 +9,17 @@ import (
 	"time"
 )
 
-// History limits the events that a group keeps for clients that lose their connection and come back.
+// History limits the events that a group keeps for clients that lose their connection and come back. Zero fields have
+// their defaults.
 type History struct {
-	Events int           // if it is not positive, none are kept
+	Events int           // if it is negative, none are kept
 	Age    time.Duration // of the events, and how long a hub lingers without subscribers
 }
+
+const (
+	defaultHistoryEvents = 256
+	defaultHistoryAge    = 2 * time.Minute
+)
 
 // history holds the latest events of a hub. It is guarded by the hub's lock, except epoch, which never changes.
 type history struct {

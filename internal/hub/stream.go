@@ -8,6 +8,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
@@ -48,6 +49,8 @@ const maxIdleHubs = 1000
 
 // New returns a stream without subscribers.
 func New(config Config) *Stream {
+	config.History.Events = cmp.Or(config.History.Events, defaultHistoryEvents)
+	config.History.Age = cmp.Or(config.History.Age, defaultHistoryAge)
 	return &Stream{Config: config, hubs: make(map[string]*hub)}
 }
 
