@@ -1,14 +1,14 @@
-// Package mailbox calls a function with items from many goroutines: one at a time, in the order in which the items were
-// pushed, without any lock held and without a goroutine that waits for them.
+// Package mailbox calls a function with items from many goroutines: one at a time, in the order in which the items
+// were pushed, with no locks held and without a goroutine that waits for items.
 //
-// The goroutine that brings an item delivers it itself when nobody else is delivering, so with a single sender the
-// function has run when [Mailbox.Deliver] returns. A sender that finds another one at work leaves its item in the box
-// and goes on. A sender that delivers for others does so only for the items it found; if there are more by then it
-// hands the box over to a goroutine, which ends when the box is empty. [Mailbox.Stop] waits for that goroutine.
+// A sender delivers its item itself if no other goroutine is delivering, so with a single sender the function has run
+// when [Mailbox.Deliver] returns. Otherwise the sender leaves its item in the box and does not wait. After its own
+// item a sender delivers only the items that it found in the box; if more have arrived by then it hands the box over
+// to a new goroutine, which ends when the box is empty. [Mailbox.Stop] waits for that goroutine.
 //
 // The function must return soon and must not wait for a sender. It may send to its own box: the item is delivered
-// after it has returned. A panic of the function surfaces in the goroutine that delivers; the box goes on with the next
-// item.
+// after it has returned. A panic of the function surfaces in the goroutine that delivers; the box continues with the
+// next item.
 package mailbox
 
 import (
@@ -26,9 +26,9 @@ type Mailbox[T any] struct {
 
 	mu      sync.Mutex
 	pending Queue[T]
-	held    bool          // collect, do not deliver
-	busy    bool          // some goroutine is in work, with one item
-	stopped bool          // deliver nothing any more
+	held    bool          // collect items, do not deliver them
+	busy    bool          // a goroutine is in work, with one item
+	stopped bool          // deliver nothing more
 	quiet   chan struct{} // if not nil: closed when busy ends
 	handled uint64        // items that f has returned for
 	waiters []waiter      // in the order of their calls
@@ -37,7 +37,7 @@ type Mailbox[T any] struct {
 // waiter is a call of Flush.
 type waiter struct {
 	until uint64        // how many items must be handled
-	done  chan struct{} // closed when they are, or the box is stopped
+	done  chan struct{} // closed when they are handled, or the box is stopped
 }
 
 // New returns a mailbox that delivers to f.
@@ -46,7 +46,7 @@ func New[T any](f func(T)) *Mailbox[T] { return &Mailbox[T]{f: f} }
 // NewHeld returns a mailbox that collects items until [Mailbox.Release].
 func NewHeld[T any](f func(T)) *Mailbox[T] { return &Mailbox[T]{f: f, held: true} }
 
-// Push puts an item into the box without delivering it, so that it may be called with a lock held that defines the
+// Push puts an item into the box without delivering it. It may be called while holding a lock that determines the
 // order of the items. A call of [Mailbox.Drain] without that lock must follow.
 func (m *Mailbox[T]) Push(item T) {
 	m.mu.Lock()
@@ -77,7 +77,7 @@ func (m *Mailbox[T]) Deliver(item T) {
 		m.mu.Unlock()
 		return
 	}
-	// Pushed, but not yet drained, items go first. Their pushers find the box busy and go on.
+	// Items that were pushed but not yet drained go first. Their senders will find the box busy and not wait.
 	if m.held || m.busy || m.pending.Len() > 0 {
 		m.pending.Push(item)
 		m.mu.Unlock()
@@ -98,9 +98,9 @@ func (m *Mailbox[T]) Release() {
 	m.Drain()
 }
 
-// Flush returns when the function has returned for all items that were pushed before the call, also those that nobody has
-// drained yet. In a held box it also waits for [Mailbox.Release]. It returns nil when the box is stopped meanwhile, and the
-// error of ctx when that ends first. The function itself must not call it.
+// Flush returns when the function has returned for all items that were pushed before the call, including those that
+// were not drained yet. In a held box it also waits for [Mailbox.Release]. It returns nil if the box is stopped
+// meanwhile, and the error of ctx if that ends first. The function itself must not call it.
 func (m *Mailbox[T]) Flush(ctx context.Context) error {
 	m.mu.Lock()
 	inWork := 0
@@ -115,7 +115,7 @@ func (m *Mailbox[T]) Flush(ctx context.Context) error {
 	m.waiters = append(m.waiters, w)
 	if !m.held && !m.busy {
 		m.busy = true
-		go m.work(m.pending.Pop(), math.MaxInt) // not here: f may take longer than ctx lives
+		go m.work(m.pending.Pop(), math.MaxInt) // not on this goroutine: f may outlast ctx
 	}
 	m.mu.Unlock()
 	select {
@@ -129,14 +129,15 @@ func (m *Mailbox[T]) Flush(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Stop drops what is in the box and all that will be pushed. When it returns f is not running and will not be called
+// Stop discards the items in the box and all later ones. When it returns, f is not running and will not be called
 // again. It may be called more than once.
 //
-// Called from inside the function of a mailbox, this one or another, Stop does not wait: two functions that stop each
-// other's boxes would never end. Its caller must not hold a lock that f needs.
+// If it is called from inside the function of this or another mailbox, Stop does not wait: two functions that stop
+// each other's boxes would otherwise wait forever. The caller must not hold a lock that f needs.
 func (m *Mailbox[T]) Stop() { _ = m.Shutdown(context.Background()) }
 
-// Shutdown is [Mailbox.Stop] that waits no longer than ctx lives. It returns the error of ctx when f still ran by then.
+// Shutdown is like [Mailbox.Stop], but waits only until ctx ends. It returns the error of ctx if f is still running
+// then.
 func (m *Mailbox[T]) Shutdown(ctx context.Context) error {
 	m.mu.Lock()
 	m.stopped = true
@@ -162,7 +163,8 @@ func (m *Mailbox[T]) Shutdown(ctx context.Context) error {
 	}
 }
 
-// work calls f with the item and with up to quota pending ones. Whoever set busy calls it. insideWork knows it by name.
+// work calls f with the item and with up to quota pending ones. The goroutine that set busy calls it. insideWork
+// recognises it by its name.
 func (m *Mailbox[T]) work(item T, quota int) {
 	finished := false
 	defer func() {
@@ -191,7 +193,7 @@ func (m *Mailbox[T]) work(item T, quota int) {
 	}
 }
 
-// abandon ends work that did not return. Other items must not suffer for it.
+// abandon ends a call of work in which f did not return, so that other items are still delivered.
 func (m *Mailbox[T]) abandon() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -211,7 +213,7 @@ func (m *Mailbox[T]) handledLocked() {
 	}
 }
 
-// wakeLocked ends the calls of Flush that have nothing to wait for any more.
+// wakeLocked ends the calls of Flush that have nothing left to wait for.
 func (m *Mailbox[T]) wakeLocked() {
 	for len(m.waiters) > 0 && (m.stopped || !m.held && m.waiters[0].until <= m.handled) {
 		close(m.waiters[0].done)
@@ -231,8 +233,8 @@ func (m *Mailbox[T]) settleLocked() {
 	}
 }
 
-// insideWork tells whether the function of some mailbox is among the callers. Go has no other way to recognise a
-// goroutine; it is only asked when Stop meets a busy box.
+// insideWork reports whether the function of a mailbox is among the callers. Go has no other way to recognise a
+// goroutine. It is called only when a busy box is stopped.
 func insideWork() bool {
 	const name = "/internal/mailbox.(*Mailbox[...]).work"
 	var pcs [64]uintptr

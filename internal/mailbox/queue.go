@@ -1,11 +1,11 @@
 package mailbox
 
-// maxIdleCapacity is the number of places an empty Queue keeps. A longer array is given back, so that one burst does
-// not cost memory for ever.
+// maxIdleCapacity is the capacity that an empty Queue keeps. A longer array is freed, so that one burst does not cost
+// memory forever.
 const maxIdleCapacity = 16
 
-// Queue is a first-in first-out queue without a bound. The zero value is empty and costs no allocation. It is not safe
-// for concurrent use.
+// Queue is a first-in first-out queue without a bound. The zero value is empty and costs no allocation. It is not
+// safe for concurrent use.
 type Queue[T any] struct {
 	items []T
 	head  int // items before it were taken

@@ -1,6 +1,6 @@
 // Package membus is the in-memory [driver.Bus].
 //
-// [Bus.Send] calls the subscribers on the goroutine of the sender where it can, see package mailbox: with one sender
+// [Bus.Send] calls the subscribers on the goroutine of the sender if it can, see package mailbox: with one sender
 // they have run when Send returns. Senders do not wait for each other's calls. The sender must not hold a lock that a
 // subscriber's function needs.
 package membus
@@ -31,7 +31,7 @@ type subject struct {
 	name        string
 	subscribers []*subscriber
 	// lent says that a sender may be reading the array of subscribers without the lock. Adding to its end is
-	// harmless; removing needs a copy, but only one until the next sender comes.
+	// harmless; removing needs a copy, but only the first removal after a Send.
 	lent atomic.Bool
 }
 
@@ -43,7 +43,7 @@ type subscriber struct {
 // New returns an empty bus.
 func New() *Bus { return &Bus{subjects: make(map[string]*subject)} }
 
-// Send hands data to the subscribers of the subject.
+// Send delivers data to the subscribers of the subject.
 func (b *Bus) Send(ctx context.Context, subject string, data []byte) error {
 	subscribers, err := b.subscribers(ctx, subject)
 	if err != nil {
@@ -55,7 +55,7 @@ func (b *Bus) Send(ctx context.Context, subject string, data []byte) error {
 	return nil
 }
 
-// SyncSubject waits until the subscribers of the subject have been told of all events whose Send had returned.
+// SyncSubject waits until the subscribers of the subject have received all events whose Send returned before.
 func (b *Bus) SyncSubject(ctx context.Context, subject string) error {
 	subscribers, err := b.subscribers(ctx, subject)
 	if err != nil {
@@ -89,12 +89,12 @@ func (b *Bus) subscribers(ctx context.Context, name string) ([]*subscriber, erro
 	return s.subscribers, nil
 }
 
-// Subscribe calls f for every event sent to the subject until stop is called. The context counts only for the call
-// itself.
+// Subscribe calls f for every event sent to the subject until stop is called. The context is for the call itself
+// only.
 //
-// When stop returns, f is not running and will not be called again; stop may be called more than once. Called from
-// inside a subscriber's function, stop does not wait for one that is running. Its caller must not hold a lock that f
-// needs.
+// When stop returns, f is not running and will not be called again; stop may be called more than once. If it is
+// called from inside a subscriber's function, stop does not wait for a running function. The caller must not hold a
+// lock that f needs.
 func (b *Bus) Subscribe(ctx context.Context, subject string, f func(data []byte)) (stop func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -148,8 +148,8 @@ func (b *Bus) remove(s *subject, removed *subscriber) {
 	}
 }
 
-// Close ends all subscriptions, and waits for the functions that still run, but no longer than ctx lives. Later calls
-// return [driver.ErrClosed], a second Close nil.
+// Close ends all subscriptions, and waits for the functions that are still running until ctx ends. After that other
+// methods return [driver.ErrClosed], and Close returns nil.
 func (b *Bus) Close(ctx context.Context) error {
 	b.mu.Lock()
 	b.closed = true
@@ -166,7 +166,7 @@ func (b *Bus) Close(ctx context.Context) error {
 	var err error
 	for _, box := range boxes {
 		if e := box.Shutdown(ctx); e != nil {
-			err = e // go on: the others must be stopped too
+			err = e // continue: the others must be stopped as well
 		}
 	}
 	return err

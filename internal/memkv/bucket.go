@@ -16,7 +16,7 @@ const (
 type bucket struct {
 	name     string
 	seed     maphash.Seed
-	hashMask uint64 // all ones, but in tests of collisions
+	hashMask uint64 // all ones, except in tests of collisions
 	expiries *expiries
 	clock    clock
 	log      atomic.Pointer[changeLog] // nil while the bucket is not tracked
@@ -28,7 +28,7 @@ func newBucket(name string, seed maphash.Seed, expiries *expiries) *bucket {
 	return &bucket{name: name, seed: seed, hashMask: ^uint64(0), expiries: expiries, scopes: scopes{byName: make(map[string]*scope)}}
 }
 
-// hash spreads keys. Keys with the same hash are told apart by their names.
+// hash spreads keys. Keys with the same hash are distinguished by their names.
 func (b *bucket) hash(scope, id string) uint64 {
 	const odd = 0x9e3779b97f4a7c15 // so that scope and id are not interchangeable
 	return (bits.RotateLeft64(maphash.String(b.seed, scope), 32)*odd ^ maphash.String(b.seed, id)) & b.hashMask

@@ -7,10 +7,10 @@ import (
 	"github.com/motia-go/motia/internal/mailbox"
 )
 
-// changeLog keeps the change records of one bucket until they were handed over.
+// changeLog keeps the change records of one bucket until they have been handed over.
 //
-// Records wait in one queue. When one could not be handed over its key is parked: the record and all later ones of the
-// key move to a queue of their own, so that the other keys go on. One runner at a time calls take and settle.
+// Records wait in one queue. If a record cannot be handed over, its key is parked: the record and all later ones of
+// the key move to a separate queue, so that other keys do not wait. One runner at a time calls take and settle.
 type changeLog struct {
 	running chan struct{} // holds a token while a runner runs
 	arrived chan struct{} // holds a token when records were added since the runner last looked
@@ -45,8 +45,8 @@ func (l *changeLog) append(change driver.Change) {
 	}
 }
 
-// take returns the record to hand over next, without removing it; settle must follow. It prefers parked records if they
-// may be retried now, and says whether the record is one.
+// take returns the record to hand over next, without removing it; settle must follow. If parked records may be
+// retried now it prefers them. It reports whether the record is a parked one.
 func (l *changeLog) take(retry bool) (change driver.Change, parked, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -64,8 +64,8 @@ func (l *changeLog) take(retry bool) (change driver.Change, parked, ok bool) {
 	return driver.Change{}, false, false
 }
 
-// settle says whether the record that take returned was handed over. If so it is removed, else its key is parked, or
-// moves behind the other parked ones. It returns whether any key is parked.
+// settle ends the handing over of the record that take returned. If it succeeded, the record is removed; otherwise
+// its key is parked, or moves behind the other parked keys. It reports whether any key is parked.
 func (l *changeLog) settle(change driver.Change, handedOver bool) (anyParked bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -94,7 +94,7 @@ func (l *changeLog) settle(change driver.Change, handedOver bool) (anyParked boo
 	return l.turns.Len() > 0
 }
 
-// pending returns the number of records, including the one in hand.
+// pending returns the number of records, including the one being handed over.
 func (l *changeLog) pending() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -8,15 +8,15 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// The pause before a failed record is handed over again: it doubles from the first to the last with every failed
-// retry, and starts anew when a retry succeeds. It is one pause for all keys that failed: they take turns, so that a full
-// queue behind f is not asked in a tight loop for each of them.
+// The pause before a failed record is handed over again doubles with every failed retry, from firstPause up to
+// maxPause, and is reset when a retry succeeds. All failed keys share one pause and take turns, so that a full queue
+// behind f is not tried in a tight loop for each of them.
 const (
 	firstPause = 10 * time.Millisecond
 	maxPause   = time.Second
 )
 
-// Track makes every later change in the bucket a record.
+// Track begins to record every change in the bucket.
 func (k *KV) Track(ctx context.Context, bucket string) error {
 	if err := k.check(ctx); err != nil {
 		return err
@@ -29,8 +29,8 @@ func (k *KV) Track(ctx context.Context, bucket string) error {
 // waits until this one has ended.
 //
 // A record for which f fails is handed over again after a pause, and later records of its key wait for it; other keys
-// go on. When ctx ends, Changes returns nil after f has returned; what was not handed over by then is kept for the
-// next call. It returns [driver.ErrClosed] when the store is closed.
+// do not. When ctx ends, Changes returns nil after f has returned; the records that were not handed over are kept for
+// the next call. It returns [driver.ErrClosed] when the store is closed.
 func (k *KV) Changes(ctx context.Context, bucket string, f func(context.Context, driver.Change) error) error {
 	if k.closed.Load() {
 		return driver.ErrClosed
@@ -40,7 +40,7 @@ func (k *KV) Changes(ctx context.Context, bucket string, f func(context.Context,
 		log = b.log.Load()
 	}
 	if log == nil {
-		return fmt.Errorf("changes of bucket %q: it is not tracked", bucket)
+		return fmt.Errorf("changes of bucket %q: bucket is not tracked", bucket)
 	}
 	select {
 	case log.running <- struct{}{}:
@@ -54,8 +54,8 @@ func (k *KV) Changes(ctx context.Context, bucket string, f func(context.Context,
 	return runner.run(ctx)
 }
 
-// PendingChanges returns the number of change records, of all buckets, that were not handed over yet. The one that is in
-// the hands of f counts.
+// PendingChanges returns how many change records of all buckets have not been handed over yet, including those for
+// which f is running.
 func (k *KV) PendingChanges() int {
 	sum := 0
 	for _, b := range *k.buckets.Load() {
@@ -66,13 +66,13 @@ func (k *KV) PendingChanges() int {
 	return sum
 }
 
-// changeRunner is one call of Changes that has its turn.
+// changeRunner is a call of Changes whose turn it is.
 type changeRunner struct {
 	log    *changeLog
 	closed <-chan struct{}
 	f      func(context.Context, driver.Change) error
 
-	waiting bool          // some key waits for another try
+	waiting bool          // a key waits for a retry
 	pause   time.Duration // between the last try and the next; 0 means none
 	retryAt time.Time     // when the pause ends
 }
@@ -98,14 +98,14 @@ func (r *changeRunner) run(ctx context.Context) error {
 		switch {
 		case !failed && (parked || !r.waiting):
 			r.pause = 0
-		case failed && (parked || !wasWaiting): // else the key joins those that wait
+		case failed && (parked || !wasWaiting): // otherwise the key joins those that wait
 			r.pause = min(max(2*r.pause, firstPause), maxPause)
 			r.retryAt = time.Now().Add(r.pause)
 		}
 	}
 }
 
-// wait returns when there may be something to hand over, or to end for.
+// wait returns when there may be something to hand over, or the runner must end.
 func (r *changeRunner) wait(ctx context.Context) {
 	var retry <-chan time.Time
 	if r.waiting {

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// clock hands out the revisions and times of a bucket. Both grow strictly, together.
+// clock issues the revisions and times of a bucket, which both grow strictly.
 type clock struct {
 	mu       sync.Mutex
 	revision uint64
 	time     int64
 }
 
-// next returns the next revision and its time in Unix nanoseconds: now, or just after the last one where the system's
-// clock has not moved on or was set back.
+// next returns the next revision and its time in Unix nanoseconds: now, or just after the last one if the system's
+// clock has not advanced or was set back.
 func (c *clock) next() (revision uint64, nanos int64) {
 	now := time.Now().UnixNano()
 	c.mu.Lock()

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// expiry is the end of one record. Its place in the heap goes with it, so that an overwritten or deleted record leaves
-// nothing behind.
+// expiry says when one record expires. It knows its index in the heap, so that an overwritten or deleted record
+// leaves nothing behind.
 type expiry struct {
 	at     time.Time // written under the locks of the shard and of the expiries, so either is enough for reading
 	record *record
@@ -18,7 +18,7 @@ type expiry struct {
 func (e *expiry) due(now time.Time) bool { return !e.at.After(now) }
 
 // expiries removes the records of all buckets when they have expired. One timer waits for the first of them; there is
-// no goroutine but while it fires.
+// a goroutine only while it fires.
 type expiries struct {
 	sweeping chan struct{} // holds a token while the timer's sweep runs
 
@@ -52,8 +52,8 @@ func (e *expiries) setLocked(r *record, at time.Time) {
 	e.armLocked()
 }
 
-// armLocked sees to it that the timer fires no later than the first record expires. It may fire earlier, for a record
-// that is gone by then; moving it back each time would cost more.
+// armLocked makes sure that the timer fires no later than the first record expires. It may fire earlier, for a record
+// that no longer exists; moving it back each time would cost more.
 func (e *expiries) armLocked() {
 	if e.closed || len(e.heap) == 0 {
 		return
@@ -75,7 +75,7 @@ func (e *expiries) fire() {
 	select {
 	case e.sweeping <- struct{}{}:
 	default:
-		return // the other one arms the timer when it is done
+		return // the sweep that is running arms the timer when it is done
 	}
 	defer func() {
 		<-e.sweeping
@@ -87,8 +87,8 @@ func (e *expiries) fire() {
 	_ = e.sweep(context.Background())
 }
 
-// sweep removes all records that have expired by now, unless ctx ends first. When it returns nil they are gone, also
-// those that another sweep was about to remove.
+// sweep removes all records that have expired by now, unless ctx ends first. When it returns nil they are removed,
+// including those that another sweep was about to remove.
 func (e *expiries) sweep(ctx context.Context) error {
 	for now := time.Now(); ; {
 		if err := ctx.Err(); err != nil {
@@ -105,7 +105,7 @@ func (e *expiries) sweep(ctx context.Context) error {
 	}
 }
 
-// firstDue returns the record that expires first if that is due, else nil.
+// firstDue returns the record that expires first if it is due, otherwise nil.
 func (e *expiries) firstDue(now time.Time) *record {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -124,7 +124,7 @@ func (e *expiries) close(ctx context.Context) error {
 	}
 	e.mu.Unlock()
 	select {
-	case e.sweeping <- struct{}{}: // and keep the token: a timer that fires now finds it taken
+	case e.sweeping <- struct{}{}: // the token is kept, so that a timer that fires now does nothing
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -36,8 +36,8 @@ func New() *KV {
 	return k
 }
 
-// Close ends watchers and change runners and stops the expiry of entries. It waits for an expiry that is under way, but
-// no longer than ctx lives. Later calls of other methods return [driver.ErrClosed], a second Close nil.
+// Close ends watchers and change runners and stops the expiry of entries. It waits until ctx ends for an expiry that
+// is under way. After that other methods return [driver.ErrClosed], and Close returns nil.
 func (k *KV) Close(ctx context.Context) error {
 	if k.closed.Swap(true) {
 		return nil
@@ -46,7 +46,7 @@ func (k *KV) Close(ctx context.Context) error {
 	return k.expiries.close(ctx)
 }
 
-// check is the start of every method.
+// check returns an error if the store is closed or ctx has ended.
 func (k *KV) check(ctx context.Context) error {
 	if k.closed.Load() {
 		return driver.ErrClosed
@@ -54,10 +54,10 @@ func (k *KV) check(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// bucket returns the bucket of that name, nil if there is none.
+// bucket returns the bucket of that name, or nil if there is none.
 func (k *KV) bucket(name string) *bucket { return (*k.buckets.Load())[name] }
 
-// openBucket returns the bucket of that name and creates it if need be.
+// openBucket returns the bucket of that name and creates it if necessary.
 func (k *KV) openBucket(name string) *bucket {
 	if b := k.bucket(name); b != nil {
 		return b

@@ -8,16 +8,17 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// mutation is a write to one key under way. It holds the lock of the key's shard from begin to end.
+// mutation is a write to one key. It holds the lock of the key's shard from begin to end.
 type mutation struct {
 	bucket   *bucket
 	shard    *shard
 	hash     uint64
 	key      driver.Key
-	record   *record    // nil where there is no entry
-	watchers []*watcher // those that may have got an event
+	record   *record    // nil if there is no entry
+	watchers []*watcher // those whose boxes may hold an event
 
-	// The entry before and after, in place: entries are large, copying them costs more than the rest of a write.
+	// The entry before and after. They are written in place, since entries are large: copying them costs more than
+	// the rest of a write.
 	old, new driver.Entry
 }
 
@@ -44,7 +45,7 @@ func (m *mutation) expire(now time.Time) {
 	}
 }
 
-// revision returns that of the entry, 0 where there is none.
+// revision returns the revision of the entry, or 0 if there is none.
 func (m *mutation) revision() uint64 {
 	if m.record == nil {
 		return 0
@@ -82,7 +83,7 @@ func (m *mutation) set(value []byte, expires time.Time, header *driver.Header) {
 	}
 }
 
-// delete removes the entry, if there is one. There is no entry after it.
+// delete removes the entry, if there is one.
 func (m *mutation) delete(header *driver.Header) {
 	if m.record == nil {
 		return
@@ -94,7 +95,7 @@ func (m *mutation) delete(header *driver.Header) {
 	}
 }
 
-// drop removes the entry without a change record and returns the mark of its deletion.
+// drop removes the entry without a change record and returns the entry that marks its deletion.
 func (m *mutation) drop() driver.Entry {
 	r := m.record
 	m.record = nil
@@ -104,7 +105,7 @@ func (m *mutation) drop() driver.Entry {
 	m.bucket.removeRecord(r)
 	r.value, r.revision = nil, 0
 	if r.expiry != nil {
-		// Last: who finds nothing due in the expiries may rely on the entry being gone.
+		// This comes last: when sweep finds nothing due, expired entries must have been removed.
 		m.bucket.expiries.setLocked(r, time.Time{})
 	}
 	m.notify(r, &deleted)

@@ -17,7 +17,8 @@ type ordered[T any] struct {
 	count  int
 }
 
-// chunk is a run of items. Names are beside what they name, so that a search follows no pointers but to the names.
+// chunk is a run of items. Names are stored beside their values, so that a search follows no pointers except to the
+// names.
 type chunk[T any] struct {
 	bound string // not less than any name in the chunk, less than any in the next
 	items []item[T]
@@ -33,7 +34,7 @@ func (o *ordered[T]) add(name string, value T) {
 	o.count++
 	added := item[T]{name, value}
 	c, i := o.locate(name)
-	if c == len(o.chunks) { // after everything else: fill the last chunk to its end, as ids often ascend
+	if c == len(o.chunks) { // after all others: fill the last chunk to its end, since ids often ascend
 		if c == 0 || len(o.chunks[c-1].items) == maxChunk {
 			o.chunks = append(o.chunks, chunk[T]{name, []item[T]{added}})
 		} else {
@@ -44,7 +45,7 @@ func (o *ordered[T]) add(name string, value T) {
 	}
 	if len(o.chunks[c].items) == maxChunk {
 		o.split(c)
-		if i >= maxChunk/2 { // also between the halves: it is beyond the bound of the left one
+		if i >= maxChunk/2 { // also if it is between the halves, since it is beyond the bound of the left one
 			c, i = c+1, i-maxChunk/2
 		}
 	}
@@ -88,7 +89,7 @@ func (o *ordered[T]) merge(c int) {
 	o.chunks = slices.Delete(o.chunks, c+1, c+2)
 }
 
-// after returns up to limit values whose names are greater than the name; from the start when it is nil.
+// after returns up to limit values whose names are greater than the name, or from the start if it is nil.
 func (o *ordered[T]) after(name *string, limit int) []T {
 	limit = min(limit, o.count)
 	if limit <= 0 {
@@ -113,8 +114,8 @@ func (o *ordered[T]) after(name *string, limit int) []T {
 	return values
 }
 
-// locate returns the place for the name: chunk c, where the items before i have smaller names and those from i on do not.
-// When the name is beyond all chunks, c is their number.
+// locate returns the place for the name: chunk c, where the items before i have smaller names and those from i on do
+// not. If the name is beyond all chunks, c is the number of chunks.
 func (o *ordered[T]) locate(name string) (c, i int) {
 	if n := len(o.chunks); n == 0 || o.chunks[n-1].bound < name {
 		return n, 0

@@ -32,8 +32,8 @@ func (k *KV) Get(ctx context.Context, key driver.Key) (entry driver.Entry, err e
 	return entry, nil
 }
 
-// List returns up to limit entries of a scope, ordered by id, beginning after the given id. Each entry is as of some
-// moment of the call.
+// List returns up to limit entries of a scope, ordered by id, beginning after the given id. Each entry is the one of
+// some moment during the call.
 func (k *KV) List(ctx context.Context, bucket, scope string, after *string, limit int) ([]driver.Entry, error) {
 	if err := k.check(ctx); err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func (k *KV) List(ctx context.Context, bucket, scope string, after *string, limi
 	return entries, nil
 }
 
-// read reads the record, unless it was removed meanwhile or had expired at the given moment.
+// read reads the record, unless it was removed meanwhile or had expired by now.
 func (b *bucket) read(entry *driver.Entry, r *record, now time.Time) bool {
 	s := b.shard(r.hash)
 	s.mu.RLock()
@@ -86,7 +86,8 @@ func (b *bucket) read(entry *driver.Entry, r *record, now time.Time) bool {
 	return true
 }
 
-// Scopes returns up to limit names of the scopes of a bucket that hold entries, in order, beginning after the given one.
+// Scopes returns up to limit names of the scopes of a bucket that hold entries, in order, beginning after the given
+// one.
 func (k *KV) Scopes(ctx context.Context, bucket string, after *string, limit int) ([]string, error) {
 	if err := k.check(ctx); err != nil {
 		return nil, err

@@ -6,8 +6,8 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// record is the stored form of an entry. It stays the same object from the creation of the entry to its removal. What
-// may change is guarded by the lock of its shard.
+// record is the stored form of an entry. It stays the same object from the creation of the entry to its removal. The
+// fields that may change are guarded by the lock of its shard.
 type record struct {
 	scope *scope
 	id    string
@@ -26,7 +26,8 @@ func (r *record) key() driver.Key {
 	return driver.Key{Bucket: r.scope.bucket.name, Scope: r.scope.name, ID: r.id}
 }
 
-// readLocked reads the record as an entry of that key, which spares following pointers where the caller has it.
+// readLocked reads the record as an entry with the given key. Callers that have the key need not follow pointers for
+// it.
 func (r *record) readLocked(entry *driver.Entry, key *driver.Key) {
 	entry.Key = *key
 	entry.Value = r.value
@@ -45,7 +46,7 @@ func (r *record) expiresLocked() time.Time {
 	return r.expiry.at
 }
 
-// expiredLocked tells whether the record has ceased to exist by now. Most records never expire; then it does not look
+// expiredLocked reports whether the record has expired by now. Most records never expire; for these it does not look
 // at the clock.
 func (r *record) expiredLocked() bool {
 	return r.expiry != nil && r.expiry.due(time.Now())

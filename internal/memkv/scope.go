@@ -7,17 +7,17 @@ import (
 	"sync/atomic"
 )
 
-// scope is the entries and the watchers of one scope. It exists as long as it has any.
+// scope holds the entries and the watchers of one scope. It exists as long as it has any.
 type scope struct {
 	bucket *bucket
 	name   string
-	// watchers is replaced, never changed, so that writers need no lock to read it. Nil when there are none.
+	// watchers is replaced, never changed, so that writers need no lock to read it. It is nil if there are none.
 	watchers atomic.Pointer[[]*watcher]
 
 	mu         sync.Mutex
 	records    ordered[*record]
 	generation uint64 // grows with every watcher, see watcher.born
-	gone       bool   // removed from the bucket: look the scope up again
+	gone       bool   // removed from the bucket, so the scope must be looked up again
 }
 
 // scopes are the scopes of a bucket.
@@ -27,15 +27,15 @@ type scopes struct {
 	filled ordered[*scope] // those that hold entries
 }
 
-// find returns the scope of that name, nil if there is none.
+// find returns the scope of that name, or nil if there is none.
 func (s *scopes) find(name string) *scope {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.byName[name]
 }
 
-// acquireScope returns the scope of that name with its lock held, and creates it if need be. The caller adds an entry or
-// a watcher to it.
+// acquireScope returns the scope of that name with its lock held, and creates it if necessary. The caller adds an
+// entry or a watcher to it.
 func (b *bucket) acquireScope(name string) *scope {
 	for {
 		sc := b.scopes.find(name)
@@ -46,7 +46,7 @@ func (b *bucket) acquireScope(name string) *scope {
 		if !sc.gone {
 			return sc
 		}
-		sc.mu.Unlock() // it was removed just now
+		sc.mu.Unlock() // it has just been removed
 	}
 }
 
@@ -61,7 +61,7 @@ func (b *bucket) createScope(name string) *scope {
 	return sc
 }
 
-// addRecord puts a new record into the scope of that name. The lock of the record's shard is held.
+// addRecord adds a new record to the scope of that name. The lock of the record's shard is held.
 func (b *bucket) addRecord(scopeName string, r *record) {
 	sc := b.acquireScope(scopeName)
 	defer sc.mu.Unlock()
@@ -75,7 +75,7 @@ func (b *bucket) addRecord(scopeName string, r *record) {
 	}
 }
 
-// removeRecord takes a record out of its scope. The lock of the record's shard is held.
+// removeRecord removes a record from its scope. The lock of the record's shard is held.
 func (b *bucket) removeRecord(r *record) {
 	sc := r.scope
 	sc.mu.Lock()
@@ -89,7 +89,7 @@ func (b *bucket) removeRecord(r *record) {
 	}
 }
 
-// addWatcher puts a watcher into the scope of that name and returns the scope and the records that it held at that
+// addWatcher adds a watcher to the scope of that name and returns the scope and the records that it held at that
 // moment.
 func (b *bucket) addWatcher(scopeName string, w *watcher) (*scope, []*record) {
 	sc := b.acquireScope(scopeName)
@@ -101,7 +101,7 @@ func (b *bucket) addWatcher(scopeName string, w *watcher) (*scope, []*record) {
 	return sc, sc.records.after(nil, sc.records.count)
 }
 
-// removeWatcher takes a watcher out of its scope.
+// removeWatcher removes a watcher from its scope.
 func (sc *scope) removeWatcher(w *watcher) {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()

@@ -8,12 +8,12 @@ import (
 )
 
 // Watch calls f for each entry of a scope, ordered by id, then once with the zero Entry, then for every later change
-// including expiry. It leaves out none. It returns nil when ctx ends, and [driver.ErrClosed] when the store is closed.
+// including expiry. It omits none. It returns nil when ctx ends, and [driver.ErrClosed] when the store is closed.
 func (k *KV) Watch(ctx context.Context, bucket, scope string, f func(driver.Entry)) error {
 	if k.closed.Load() {
 		return driver.ErrClosed
 	}
-	// So that what has expired is not in the snapshot, nor told as a deletion after it.
+	// Entries that have expired must be neither in the snapshot nor deletions after it.
 	if err := k.expiries.sweep(ctx); err != nil {
 		return nil
 	}
@@ -41,8 +41,8 @@ func (k *KV) Watch(ctx context.Context, bucket, scope string, f func(driver.Entr
 	}
 }
 
-// SyncWatches waits until the watchers of the scope have been told of all writes that had returned. Their boxes hold
-// the events of those: a write fills them before it lets go of the key.
+// SyncWatches waits until the watchers of the scope have seen all writes that returned before. The events of those
+// are in the boxes of the watchers, since a write puts them there before it unlocks the key.
 func (k *KV) SyncWatches(ctx context.Context, bucket, scope string) error {
 	if err := k.check(ctx); err != nil {
 		return err
@@ -60,27 +60,27 @@ func (k *KV) SyncWatches(ctx context.Context, bucket, scope string) error {
 			return err
 		}
 	}
-	if k.closed.Load() { // which has ended watches that were not told everything
+	if k.closed.Load() { // Close has ended watches that had not seen everything
 		return driver.ErrClosed
 	}
 	return nil
 }
 
-// watcher is one call of Watch. Its box collects changes while the snapshot is taken and handed over.
+// watcher is one call of Watch. Its box collects changes while the snapshot is taken and passed to f.
 //
-// Nothing is lost or doubled, although no lock covers the whole scope: at the moment at which the watcher was added,
-// under the lock of the scope, it got the list of the records. It visits them shard by shard. What happens to one of
-// them before its shard was visited is part of the snapshot; what happens after is an event. Records that were added
-// later are not on the list, so all that happens to them is an event.
+// Nothing is lost or repeated, although no lock covers the whole scope. When the watcher was added, under the lock of
+// the scope, it got a list of the records. It visits them shard by shard. Changes of these records before their shard
+// was visited are part of the snapshot; later changes are events. Records that were added later are not in the list,
+// so all their changes are events.
 type watcher struct {
 	box *mailbox.Mailbox[driver.Entry]
-	// born is greater than that of the records on the list, and not greater than that of later ones.
+	// born is greater than the born of records in the list, and not greater than that of later records.
 	born uint64
-	// visited says for each shard whether the snapshot holds its records. Guarded by the lock of that shard.
+	// visited says for each shard whether its records are in the snapshot. It is guarded by the lock of that shard.
 	visited [shardCount]bool
 }
 
-// snapshot reads the records and turns to events.
+// snapshot reads the records, and makes later changes events.
 func (w *watcher) snapshot(b *bucket, records []*record) []driver.Entry {
 	var byShard [shardCount][]int32
 	for i, r := range records {
@@ -112,7 +112,8 @@ func (w *watcher) visit(s *shard, index int, records []*record, places []int32, 
 	w.visited[index] = true
 }
 
-// pushLocked puts an event into the box, unless it will be part of the snapshot. The lock of the record's shard is held.
+// pushLocked puts an event into the box, unless it will be part of the snapshot. The lock of the record's shard is
+// held.
 func (w *watcher) pushLocked(r *record, event *driver.Entry) {
 	if r.born >= w.born || w.visited[shardIndex(r.hash)] {
 		w.box.Push(*event)

@@ -7,8 +7,8 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// Put writes or deletes a value and returns the entry before and after. After a deletion, and with an error, that is
-// the zero Entry.
+// Put writes or deletes a value and returns the entry before and after. After a deletion the new entry is the zero
+// Entry; with an error both are.
 func (k *KV) Put(ctx context.Context, key driver.Key, value []byte, options driver.PutOptions) (old, new driver.Entry, err error) {
 	if err := k.check(ctx); err != nil {
 		return driver.Entry{}, driver.Entry{}, err
@@ -23,14 +23,14 @@ func (k *KV) Put(ctx context.Context, key driver.Key, value []byte, options driv
 	if options.Delete {
 		m.delete(&options.Header)
 	} else {
-		// The monotonic clock reading goes: an expiry is a date, and all backends give back the same.
+		// Remove the monotonic clock reading: an expiry is a date, and all backends return the same.
 		m.set(value, options.Expires.Round(0), &options.Header)
 	}
 	return m.old, m.new, nil
 }
 
-// Update applies change to the value under the lock of its shard. Where change returns what it was given, nothing
-// changes. A nil result is stored as an empty value.
+// Update applies change to the value under the lock of its shard. If change returns the value that it was given,
+// nothing changes. A nil result is stored as an empty value.
 func (k *KV) Update(
 	ctx context.Context, key driver.Key, header driver.Header, change func(old []byte) ([]byte, error),
 ) (old, new driver.Entry, err error) {
@@ -39,7 +39,7 @@ func (k *KV) Update(
 	}
 	var m mutation
 	m.begin(k.openBucket(key.Bucket), key)
-	defer m.end() // also when change panics
+	defer m.end() // even if change panics
 	m.expireNow()
 	var before []byte
 	var expires time.Time
@@ -54,8 +54,8 @@ func (k *KV) Update(
 	return m.old, m.new, nil
 }
 
-// expireNow removes the entry if it has expired. It looks at the clock under the lock of the shard: the entry must not
-// come back to life for a writer that waited for the lock while a reader already missed it.
+// expireNow removes the entry if it has expired. It looks at the clock under the lock of the shard: otherwise a
+// writer that waited for the lock could still find an entry that a reader has already found expired.
 func (m *mutation) expireNow() {
 	if m.record != nil && m.record.expiry != nil {
 		m.expire(time.Now())

@@ -8,7 +8,7 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// startLocked hands the first ready item to a lease, if there is one.
+// startLocked gives the first ready item to a lease, if there is one.
 func (s *subscription) startLocked(l *lease, now instant) bool {
 	it := s.ready.pop()
 	if it == nil {
@@ -29,7 +29,7 @@ func (s *subscription) startLocked(l *lease, now instant) bool {
 	return true
 }
 
-// stopLocked takes the hold from a lease.
+// stopLocked ends the hold of a lease on its message.
 func (s *subscription) stopLocked(l *lease) {
 	last := len(s.running) - 1
 	s.running[l.index] = s.running[last]
@@ -39,7 +39,7 @@ func (s *subscription) stopLocked(l *lease) {
 	l.index = -1
 }
 
-// settleLocked does with a lease's message what the handler has decided, unless its time had passed by then.
+// settleLocked applies the handler's result to the message of a lease, unless the visibility bound has passed.
 func (s *subscription) settleLocked(l *lease, result driver.Result, now instant) {
 	if instant(l.deadline.Load()) <= now {
 		s.expireLocked(l, now)
@@ -61,13 +61,13 @@ func (s *subscription) settleLocked(l *lease, result driver.Result, now instant)
 	case driver.OutcomeRetry:
 		s.failLocked(l, result.Error, now)
 		s.retryLocked(it, s.config.Retry.Delay(int(it.attempt)), now)
-	default: // no outcome that we know: nothing may be lost
+	default: // unknown outcomes are retried, so that nothing is lost
 		s.failLocked(l, fmt.Sprintf("unknown outcome %d: %s", result.Outcome, result.Error), now)
 		s.retryLocked(it, s.config.Retry.Delay(int(it.attempt)), now)
 	}
 }
 
-// releaseLocked gives an item back as if it had not been started. It is the head of its group still, if it has one.
+// releaseLocked makes an item ready as if it had not been started. If it has a group, it is still the head of it.
 func (s *subscription) releaseLocked(it *item) {
 	s.unstarted++
 	s.ready.pushFront(it)
@@ -88,7 +88,7 @@ func (s *subscription) failLocked(l *lease, text string, now instant) {
 	l.item.remember(driver.Attempt{Started: ended.Add(-time.Duration(now - l.started)), Ended: ended, Error: text})
 }
 
-// retryLocked repeats an item after a failed attempt, unless that was the last.
+// retryLocked retries an item after a failed attempt, unless that was the last one.
 func (s *subscription) retryLocked(it *item, delay time.Duration, now instant) {
 	switch {
 	case int(it.attempt) > s.config.Retry.MaxRetries:
@@ -107,15 +107,16 @@ func (s *subscription) buryLocked(it *item) {
 	s.dead.add(it)
 }
 
-// endOverdueLeases is called by the watchdog: one timer for all leases, which looks at the few that run.
+// endOverdueLeases is called by the watchdog, which is one timer for all leases. It looks at all that are held, which
+// are few.
 func (s *subscription) endOverdueLeases() {
 	var overdue []*lease
-	var told []*driver.Delivery // what the consumers are told of; the leases' own belong to the handlers
+	var told []*driver.Delivery // copies for the consumers, since the handlers own the leases' deliveries
 	s.mu.Lock()
 	s.watchdog.rang()
 	now := s.clock.now()
 	next := never
-	for _, l := range slices.Backward(s.running) { // backward, as expireLocked fills the gap with the last
+	for _, l := range slices.Backward(s.running) { // backward, since expireLocked fills the gap with the last lease
 		deadline := instant(l.deadline.Load())
 		if deadline > now {
 			next = min(next, deadline)
@@ -123,7 +124,7 @@ func (s *subscription) endOverdueLeases() {
 		}
 		told = append(told, l.copyLocked())
 		s.expireLocked(l, now)
-		// Its worker is lost until the handler returns, so its slot goes to another.
+		// Its worker is busy until the handler returns, so another worker gets the slot.
 		l.consumer.workers--
 		overdue = append(overdue, l)
 	}

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// instant is a moment on the monotonic clock: nanoseconds since the queue was made. Everything that is scheduled is
-// scheduled on it, so that a step of the wall clock neither ends leases nor delays retries.
+// instant is a moment on the monotonic clock: nanoseconds since the queue was made. All scheduling uses it, so that a
+// step of the wall clock neither ends leases nor delays retries.
 type instant int64
 
 // never is later than every moment.
@@ -28,7 +28,7 @@ type clock struct {
 	epoch time.Time
 }
 
-// now reads the monotonic clock alone, which takes half as long as time.Now.
+// now reads only the monotonic clock, which takes half as long as time.Now.
 func (c clock) now() instant { return instant(time.Since(c.epoch)) }
 
 func (c clock) instant(t time.Time) instant { return instant(t.Sub(c.epoch)) }
@@ -38,7 +38,7 @@ func (c clock) time(t instant) time.Time { return c.epoch.Add(time.Duration(t)) 
 // wallTime is a time in eight bytes: Unix nanoseconds, where zero is the zero time.
 type wallTime int64
 
-// packTime keeps what fits: the years 1678 to 2262. Times beyond them become the nearest one.
+// packTime can represent the years 1678 to 2262. Other times become the nearest one.
 func packTime(t time.Time) wallTime {
 	switch {
 	case t.IsZero():
@@ -51,7 +51,7 @@ func packTime(t time.Time) wallTime {
 	if n := t.UnixNano(); n != 0 {
 		return wallTime(n)
 	}
-	return 1 // zero is taken, so the epoch itself moves by a nanosecond
+	return 1 // 0 means the zero time, so the Unix epoch itself moves by a nanosecond
 }
 
 func (w wallTime) time() time.Time {
@@ -61,20 +61,20 @@ func (w wallTime) time() time.Time {
 	return time.Unix(0, int64(w))
 }
 
-// alarm is a timer that moves to an earlier moment only, until it has rung. So it need not be touched when the thing
-// it was set for goes away: it rings once for nothing. Its owner guards it with a lock.
+// alarm is a timer that can only be moved to an earlier moment until it has rung. It need not be touched when its
+// reason goes away: then it rings once for nothing. Its owner guards it with a lock.
 type alarm struct {
 	ring  func()
 	timer *time.Timer
 	at    instant
 }
 
-// stopped is the moment of an alarm that is not to ring again: nothing is earlier.
+// stopped is the moment of an alarm that must not ring again: nothing is earlier.
 const stopped instant = math.MinInt64
 
 func newAlarm(ring func()) alarm { return alarm{ring: ring, at: never} }
 
-// set makes the alarm ring at the given moment, unless it is to ring before that anyway.
+// set makes the alarm ring at the given moment, unless it will ring before that anyway.
 func (a *alarm) set(at, now instant) {
 	if at >= a.at {
 		return
@@ -94,7 +94,7 @@ func (a *alarm) rang() {
 	}
 }
 
-// stop silences the alarm for good.
+// stop stops the alarm permanently.
 func (a *alarm) stop() {
 	a.at = stopped
 	if a.timer != nil {

@@ -12,33 +12,33 @@ import (
 	"github.com/motia-go/motia/internal/wrap"
 )
 
-// killGrace is how long Consume waits, after its context has ended, for handlers to notice: enough to unwind, and short
-// enough for a process that is told to go.
+// killGrace is how long Consume waits for handlers to return after its context has ended: long enough to unwind, and
+// short enough for a process that must exit.
 const killGrace = time.Second
 
 // consumer is one call of Consume.
 type consumer struct {
 	sub    *subscription
-	ctx    context.Context // what the contexts of handlers derive from
+	ctx    context.Context // the parent of the handlers' contexts
 	cancel context.CancelCauseFunc
-	never  chan struct{} // is not closed
+	never  chan struct{} // is never closed
 	handle driver.Handler
-	notify func(*driver.Delivery) // of deliveries whose visibility bound has passed; may be nil
+	notify func(*driver.Delivery) // called for deliveries whose visibility bound has passed; may be nil
 	drain  <-chan struct{}
 	slots  int
 	done   chan struct{} // closed when stopping and no worker is left
 
 	// Guarded by the subscription's lock.
-	workers    int // those that hold a slot
-	goroutines int // also those that have lost their lease and still run their handler
+	workers    int // workers that hold a slot
+	goroutines int // including workers that have lost their lease and still run their handler
 	stopping   bool
 }
 
 // Consume implements [driver.Queue]. It returns nil after a drain, an error that wraps the context's after ctx has
 // ended, and driver.ErrClosed after Close.
 //
-// When ctx ends, handlers have a second to return. A handler that has not by then keeps its goroutine, as there is no
-// way to end it, but its message goes back to the queue and its result is ignored.
+// When ctx ends, handlers have a second to return. A handler that does not return keeps its goroutine, since there is
+// no way to end it, but its message goes back to the queue and its result is ignored.
 func (q *Queue) Consume(ctx context.Context, subscription string, options driver.ConsumeOptions, handle driver.Handler) error {
 	s, err := q.subscription(ctx, subscription)
 	if err != nil {
@@ -97,7 +97,7 @@ func (c *consumer) run(closing <-chan struct{}) error {
 	return c.killed()
 }
 
-// killed says why the consumer's context has ended.
+// killed returns why the consumer's context has ended.
 func (c *consumer) killed() error {
 	err, cause := c.ctx.Err(), context.Cause(c.ctx)
 	if errors.Is(cause, driver.ErrClosed) {
@@ -106,7 +106,7 @@ func (c *consumer) killed() error {
 	return wrap.Errorf(err, "consume %q", c.sub.name)
 }
 
-// told reports whether the consumer is to stop, possibly before it knows itself. It is asked before every message.
+// told reports whether the consumer must stop, even if run has not noticed yet. It is called before every message.
 func (c *consumer) told() bool {
 	select {
 	case <-c.drain:
@@ -154,7 +154,7 @@ func (c *consumer) stopLocked() {
 	}
 }
 
-// leasesLocked returns the leases that the consumer's handlers hold.
+// leasesLocked returns the leases held by the consumer's handlers.
 func (c *consumer) leasesLocked() []*lease {
 	var leases []*lease
 	for _, l := range c.sub.running {
@@ -165,7 +165,7 @@ func (c *consumer) leasesLocked() []*lease {
 	return leases
 }
 
-// endContexts ends the contexts of all handlers, after the context that they derive from has ended.
+// endContexts ends the contexts of all handlers. It is called after their parent has ended.
 func (c *consumer) endContexts() {
 	c.sub.mu.Lock()
 	leases := c.leasesLocked()
@@ -175,13 +175,13 @@ func (c *consumer) endContexts() {
 	}
 }
 
-// abandon gives the messages of handlers that do not return back to the queue.
+// abandon gives the messages of handlers that have not returned back to the queue.
 func (c *consumer) abandon() {
 	s := c.sub
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	leases := c.leasesLocked()
-	// The oldest comes first again, as far as there is an order.
+	// The oldest becomes the first again, as far as there is an order.
 	slices.SortFunc(leases, func(a, b *lease) int { return cmp.Compare(b.item.sequence, a.item.sequence) })
 	for _, l := range leases {
 		s.stopLocked(l)

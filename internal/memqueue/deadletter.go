@@ -10,15 +10,15 @@ import (
 	"github.com/motia-go/motia/internal/wrap"
 )
 
-// deadLetters are the dead letters of one subscription, oldest first. Ids only grow, so the list is sorted, and a page
-// can begin after an id that is gone. The zero deadLetters are empty.
+// deadLetters are the dead letters of one subscription, oldest first. Ids only grow, so the list is sorted, and a
+// page can begin after an id that no longer exists. The zero deadLetters are empty.
 type deadLetters struct {
 	entries []deadEntry
-	count   int // of the entries that are not gaps
+	count   int // number of entries that are not gaps
 	last    uint64
 }
 
-// deadEntry is a dead letter, or a gap where one was taken out.
+// deadEntry is a dead letter, or a gap where one was removed.
 type deadEntry struct {
 	id   uint64
 	item *item
@@ -89,11 +89,11 @@ func (e deadEntry) letter() driver.DeadLetter {
 		Attempts: append([]driver.Attempt(nil), e.item.history()...),
 	}
 	e.item.fill(&letter.Message, e.item.group, e.item.extra)
-	letter.Died = letter.Attempts[len(letter.Attempts)-1].Ended // whatever dies has failed
+	letter.Died = letter.Attempts[len(letter.Attempts)-1].Ended // every dead letter has a failed attempt
 	return letter
 }
 
-// formatDeadID writes ids such that their order as strings is that of the numbers.
+// formatDeadID formats ids so that they sort as strings in the order of the numbers.
 func formatDeadID(id uint64) string { return fmt.Sprintf("%020d", id) }
 
 // Dead implements [driver.DeadLetters].
@@ -118,8 +118,8 @@ func (q *Queue) CountDead(ctx context.Context, subscription string) (int, error)
 	return s.dead.len(), nil
 }
 
-// Redrive implements [driver.DeadLetters]. The messages go behind those that are there, without a delay and also into a
-// full subscription.
+// Redrive implements [driver.DeadLetters]. The messages go behind those that are already there, without a delay, and
+// even if the subscription is full.
 func (q *Queue) Redrive(ctx context.Context, subscription string, ids ...string) (int, error) {
 	s, err := q.subscription(ctx, subscription)
 	if err != nil {

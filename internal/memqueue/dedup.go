@@ -2,17 +2,18 @@ package memqueue
 
 import "sync"
 
-// dedup remembers the message ids of one topic for a window of time. The lock is held from the check of an id until its
-// message is stored or refused, so that of two publishers with the same id one wins, and a refused id is not remembered.
+// dedup remembers the message ids of one topic for a window of time. The lock is held from the check of an id until
+// its message is stored or refused, so that one of two publishers with the same id wins, and a refused id is not
+// remembered.
 type dedup struct {
 	sync.Mutex
 	ids  map[string]struct{}
-	peak int // how large ids has been
+	peak int // the largest size of ids so far
 	// head and tail are a queue of the same ids, in the order in which they expire.
 	head, tail *idChunk
 }
 
-// idChunk is a part of the queue of ids. Chunks neither leave room to grow nor copy when they do.
+// idChunk is a part of the queue of ids. With chunks the queue grows without copying and without spare capacity.
 type idChunk struct {
 	entries  [64]idEntry
 	from, to int // the range in use
@@ -24,8 +25,8 @@ type idEntry struct {
 	expires instant
 }
 
-// forgetAtOnce bounds how many expired ids one new id makes room for: more than one, so that the memory shrinks, but
-// not so many that a publisher pays for a million of them.
+// forgetAtOnce bounds how many expired ids are forgotten when a new one is remembered: more than one, so that the
+// memory shrinks, but not so many that one publisher pays for a million of them.
 const forgetAtOnce = 16
 
 // has reports whether the id was remembered within the window.
@@ -33,7 +34,7 @@ func (d *dedup) has(id string, now instant) bool {
 	if _, ok := d.ids[id]; !ok {
 		return false
 	}
-	// It may be one that has expired and was not forgotten yet. As this is rare, there is no time in the map.
+	// The id may have expired and not been forgotten yet. This is rare, so the map holds no times.
 	for d.forgetFirst(now) {
 	}
 	_, ok := d.ids[id]
@@ -47,7 +48,7 @@ func (d *dedup) remember(id string, expires, now instant) {
 			break
 		}
 	}
-	// A map keeps its size for ever, so a large one is let go after the burst that it was made for.
+	// A map never shrinks, so a large one is dropped after the burst that it was made for.
 	if d.ids == nil || len(d.ids) == 0 && d.peak > largeMap {
 		d.ids, d.peak = make(map[string]struct{}), 0
 	}

@@ -1,11 +1,12 @@
 package memqueue
 
-// delayHeap holds items until they are due, the earliest first, and among equals the one that was published first.
+// delayHeap holds items until they are due, the earliest first. Items that are due at the same time are in the order
+// in which they were published.
 type delayHeap struct {
 	entries []delayEntry
 }
 
-// delayEntry carries the moment beside the item, so that sifting touches no items.
+// delayEntry holds the moment beside the item, so that sifting touches no items.
 type delayEntry struct {
 	due  instant
 	item *item
@@ -42,7 +43,7 @@ func (h *delayHeap) push(due instant, it *item) {
 	h.entries[i] = e
 }
 
-// pop removes and returns the first item. The heap is not empty.
+// pop removes and returns the first item. The heap must not be empty.
 func (h *delayHeap) pop() *item {
 	first := h.entries[0].item
 	n := len(h.entries) - 1
@@ -78,5 +79,5 @@ func (h *delayHeap) sink(e delayEntry) {
 	h.entries[i] = e
 }
 
-// largeHeap is the capacity from which a heap that has become three quarters empty gives memory back.
+// largeHeap is the capacity above which a heap that is three quarters empty shrinks.
 const largeHeap = 1024

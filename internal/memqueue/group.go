@@ -1,10 +1,10 @@
 package memqueue
 
-// group keeps the messages of one group of a subscription in order. It exists for its name as long as one of its
-// messages, the head, is ready, runs or waits for a retry; the messages behind that one wait in the group.
+// group keeps the messages of one group of a subscription in order. It is active, and found by its name, as long as
+// one of its messages, the head, is ready, runs or waits for a retry; the messages behind the head wait in the group.
 type group struct {
-	name string // empty for the one group of the messages without a group, in an ordered subscription
-	// tail is the last waiting message, whose next is the first: a ring, which saves the second pointer.
+	name string // empty for the messages without a group, which are one group in an ordered subscription
+	// tail is the last waiting message. Its next is the first one: a ring needs no second pointer.
 	tail *item
 }
 
@@ -37,7 +37,7 @@ func (g *group) pop() *item {
 type groups struct {
 	named   map[string]*group
 	ordered *group // the group of messages without a group
-	peak    int    // how large named has been
+	peak    int    // the largest size of named so far
 }
 
 func (gs *groups) get(name string) *group {
@@ -65,12 +65,12 @@ func (gs *groups) remove(g *group) {
 		return
 	}
 	delete(gs.named, g.name)
-	// A map keeps its size for ever, so a large one is let go after the burst that it was made for.
+	// A map never shrinks, so a large one is dropped after the burst that it was made for.
 	if len(gs.named) == 0 && gs.peak > largeMap {
 		gs.named, gs.peak = nil, 0
 	}
 }
 
-// largeMap is the number of entries from which an emptied map is not kept: below it, the memory is not worth the
-// garbage of a new one.
+// largeMap is the number of entries above which an emptied map is not kept. The memory of a smaller one is not worth
+// the garbage of a new map.
 const largeMap = 4096

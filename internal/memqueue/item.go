@@ -8,23 +8,23 @@ import (
 )
 
 // item is one message in one subscription. A queue may hold millions, so it fills exactly one size class of the
-// allocator (112 bytes), and what most messages lack is in extra. Data and strings are shared with the other
-// subscriptions of the topic.
+// allocator (112 bytes), and the fields that most messages leave empty are in extra. Data and strings are shared with
+// the other subscriptions of the topic.
 //
-// An item is in one place at a time: the ready list, the waiting list of its group, the delay heap, a running lease or
-// the dead letters. next belongs to the list that it is in.
+// An item is in one place at a time: the ready list, the waiting list of its group, the delay heap, a running lease
+// or the dead letters. next belongs to the list that it is in.
 type item struct {
 	next        *item
 	topic       *topic
-	group       *group // nil without a group; it may not be the active one of that name until the item has joined
+	group       *group // nil without a group; until the item has joined, it may differ from the active group of that name
 	extra       *extra // nil unless the message has such fields or has failed
 	data        []byte
 	traceParent string
 	step        string
 	sequence    uint64
 	enqueued    wallTime
-	// attempt counts the failed attempts since the message was published or redriven. An item in the delay heap with a
-	// failed attempt waits for a retry, and holds up its group; one without has not joined its group yet.
+	// attempt counts the failed attempts since the message was published or redriven. An item in the delay heap with
+	// a failed attempt waits for a retry, and holds back its group; one without has not joined its group yet.
 	attempt int32
 	hops    int32
 }
@@ -52,8 +52,8 @@ func newItem(t *topic, m *driver.Message, now time.Time) *item {
 	return it
 }
 
-// fill writes the message that the item was made from into m, which is zero. The group and the extra fields are the
-// caller's, who has read them under the lock.
+// fill writes the message that the item was made from into m, which must be zero. The caller passes the group and the
+// extra fields, which it has read under the lock.
 func (it *item) fill(m *driver.Message, g *group, x *extra) {
 	m.Topic = it.topic.name
 	m.Data = it.data

@@ -9,18 +9,18 @@ import (
 	"github.com/motia-go/motia/internal/wrap"
 )
 
-// lease is one delivery: the record that the handler is given, its hold on the message and its context, in one
-// allocation of 256 bytes. There is one for each attempt, as a handler that ignores its context may hold on to it
-// when the next attempt runs already.
+// lease is one delivery: the record that the handler gets, its hold on the message and its context, in one allocation
+// of 256 bytes. There is one for each attempt, since a handler that ignores its context may still use it while the
+// next attempt is running.
 //
-// As a context it costs nothing until somebody calls Done. Only then is there a real context of package context behind
-// it, which contexts derived from the lease find through Value, so that they need no goroutine to follow it.
+// As a context it costs nothing until Done is called. Only then a real context of package context is made behind it.
+// Contexts derived from the lease find it through Value, so that they need no goroutine to follow the lease.
 type lease struct {
 	delivery driver.Delivery
 	consumer *consumer
 	item     *item
 	started  instant
-	deadline atomic.Int64 // an instant; never without a visibility bound. Guarded for writing by the subscription's lock.
+	deadline atomic.Int64 // an instant; never if there is no visibility bound. Writes are guarded by the subscription's lock.
 	index    int32        // in subscription.running; negative when the lease is not held. Guarded by the same lock.
 	ended    atomic.Uint32
 	inner    atomic.Pointer[leaseContext]
@@ -42,23 +42,24 @@ func newLease(c *consumer) *lease {
 }
 
 // fill completes the delivery, without the lock: these fields of an item never change. The group and the extra fields
-// do once the lease is lost, so the worker has read them under the lock.
+// may change once the lease is lost, so the worker has read them under the lock.
 func (l *lease) fill(g *group, x *extra) {
 	l.item.fill(&l.delivery.Message, g, x)
 	l.delivery.Sequence = l.item.sequence
 	l.delivery.Enqueued = l.item.enqueued.time()
 }
 
-// copyLocked returns what fill makes of the delivery, which the handler's goroutine has filled without the lock.
+// copyLocked returns a copy of the delivery. It is made from the item, since the handler's goroutine fills the
+// delivery without the lock.
 func (l *lease) copyLocked() *driver.Delivery {
 	d := &driver.Delivery{Sequence: l.item.sequence, Attempt: l.delivery.Attempt, Enqueued: l.item.enqueued.time(), Lease: l}
 	l.item.fill(&d.Message, l.item.group, l.item.extra)
 	return d
 }
 
-// Extend implements [driver.Lease]. A delivery without a bound keeps none.
+// Extend implements [driver.Lease]. A delivery without a bound does not get one.
 func (l *lease) Extend(ctx context.Context, d time.Duration) error {
-	err := ctx.Err() // asked before the lock is taken, as the context may be anybody's
+	err := ctx.Err() // called before the lock is taken, since ctx may run foreign code
 	s := l.consumer.sub
 	now := s.clock.now()
 	s.mu.Lock()
@@ -100,7 +101,7 @@ func (l *lease) Done() <-chan struct{} {
 // Err implements [context.Context].
 func (l *lease) Err() error {
 	l.follow()
-	// Where there is a channel, Err follows it, so that the two never contradict each other.
+	// If there is a channel, Err follows it, so that the two never contradict each other.
 	if inner := l.inner.Load(); inner != nil {
 		return inner.ctx.Err()
 	}
@@ -115,10 +116,10 @@ func (l *lease) Value(key any) any {
 	return l.consumer.ctx.Value(key)
 }
 
-// String implements [fmt.Stringer], which the names of derived contexts are made with.
+// String implements [fmt.Stringer]. It appears in the names of derived contexts.
 func (l *lease) String() string { return "memqueue.lease" }
 
-// end ends the context, once. No lock is held, as it may run code of contexts that are not ours.
+// end ends the context, once. No lock is held, since it may run code of other contexts.
 func (l *lease) end(how uint32) {
 	if !l.ended.CompareAndSwap(live, how) {
 		return
@@ -128,14 +129,14 @@ func (l *lease) end(how uint32) {
 	}
 }
 
-// follow ends the context if the consumer's has ended and the consumer has not told us yet.
+// follow ends the context if the consumer's context has ended and the consumer has not called end yet.
 func (l *lease) follow() {
 	if l.ended.Load() == live && l.consumer.ctx.Err() != nil {
 		l.end(terminated)
 	}
 }
 
-// reason says why the context has ended, or nil.
+// reason returns why the context has ended, or nil if it has not.
 func (l *lease) reason() error {
 	switch l.ended.Load() {
 	case returned:
@@ -148,7 +149,7 @@ func (l *lease) reason() error {
 	return nil
 }
 
-// derivable returns the real context behind the lease, and makes it the first time.
+// derivable returns the real context behind the lease, which is made on the first call.
 func (l *lease) derivable() *leaseContext {
 	l.follow()
 	if inner := l.inner.Load(); inner != nil {
@@ -167,10 +168,10 @@ func (l *lease) derivable() *leaseContext {
 	return inner
 }
 
-// leaseContext is the parent of the real context behind a lease. A context that is cancelled by its cancel function
-// says Canceled; one that is cancelled by its parent says what the parent says, and so may say DeadlineExceeded at a
-// time that was not known when it was made. Hence this parent. Package context calls its AfterFunc, where it would
-// otherwise start a goroutine that waits for Done.
+// leaseContext is the parent of the real context behind a lease. The error of a context that is cancelled by its
+// cancel function is always Canceled; one that is cancelled by its parent has the error of the parent, which may be
+// DeadlineExceeded at a time that was not known when the context was made. Package context calls the parent's
+// AfterFunc, so that it need not start a goroutine that waits for Done.
 type leaseContext struct {
 	lease   *lease
 	ctx     context.Context
@@ -184,10 +185,10 @@ func (c *leaseContext) Deadline() (time.Time, bool) { return c.lease.Deadline() 
 func (c *leaseContext) Value(key any) any           { return c.lease.consumer.ctx.Value(key) }
 func (c *leaseContext) Err() error                  { return c.lease.reason() }
 
-// Done returns a channel that nobody closes: it need only be there.
+// Done returns a channel that is never closed. Package context only needs it to be non-nil.
 func (c *leaseContext) Done() <-chan struct{} { return c.lease.consumer.never }
 
-// AfterFunc is called by package context while ctx is made.
+// AfterFunc is called by package context when ctx is made.
 func (c *leaseContext) AfterFunc(f func()) func() bool {
 	c.cancel = f
 	return func() bool { return false }

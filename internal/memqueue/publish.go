@@ -40,19 +40,19 @@ func (q *Queue) Publish(ctx context.Context, messages ...driver.Message) error {
 	return err
 }
 
-// batch is a call of Publish with several messages, subscriptions or ids. It locks the topics whose ids it must check,
-// then the subscriptions, both in the order of their indexes, and only then decides.
+// batch is a call of Publish with several messages, subscriptions or ids. It locks the topics whose ids it must
+// check, then the subscriptions, both in the order of their indexes, and only then decides.
 type batch struct {
 	window time.Duration
 	now    time.Time
 	moment instant
-	topics []*topic // with ids; locked
+	topics []*topic // topics of messages with ids; locked
 	ids    []topicID
 	plan   []placement
-	subs   []share // locked; before that one entry for each placement
+	subs   []share // locked; until then one entry for each placement
 }
 
-// reset empties the batch, so that it holds on to nothing, and reports whether it is small enough to be kept.
+// reset empties the batch, so that it keeps nothing alive, and reports whether it is small enough to be kept.
 func (b *batch) reset() bool {
 	clear(b.topics)
 	clear(b.ids)
@@ -62,23 +62,23 @@ func (b *batch) reset() bool {
 	return max(cap(b.plan), cap(b.topics)) <= largeBatch
 }
 
-// largeBatch is the capacity from which a batch is not kept: 24 KiB of placements.
+// largeBatch is the capacity above which a batch is not kept: 24 KiB of placements.
 const largeBatch = 1024
 
-// topicID is an id that is to be remembered.
+// topicID is an id that will be remembered.
 type topicID struct {
 	topic *topic
 	id    string
 }
 
-// placement is a message that is to go into a subscription.
+// placement is a message that will go into a subscription.
 type placement struct {
 	sub     *subscription
 	item    *item
 	message *driver.Message
 }
 
-// share is what a subscription is to take of a batch.
+// share is the number of messages of a batch that go into a subscription.
 type share struct {
 	sub      *subscription
 	messages int
@@ -128,7 +128,7 @@ func (b *batch) unlockTopics() {
 	}
 }
 
-// makePlan drops what was published before, or twice in this call, and makes the items of the rest.
+// makePlan drops messages that were published before, or twice in this call, and makes the items of the others.
 func (b *batch) makePlan(topics map[string]*topic, messages []driver.Message) {
 	var seen map[topicID]bool
 	for i := range messages {
@@ -156,7 +156,7 @@ func (b *batch) makePlan(topics map[string]*topic, messages []driver.Message) {
 	}
 }
 
-// lockSubscriptions locks each subscription of the plan once, and counts what it is to take.
+// lockSubscriptions locks each subscription of the plan once, and counts its messages.
 func (b *batch) lockSubscriptions() {
 	for _, p := range b.plan {
 		b.subs = append(b.subs, share{p.sub, 1})

@@ -5,12 +5,12 @@
 //
 //   - A call of Publish is accepted or refused as a whole, across all topics and subscriptions.
 //   - The messages of a group are handled one at a time and in the order in which they were published, whatever the
-//     number of workers. Groups take turns: after each message a group goes behind what is ready.
+//     number of workers. Groups take turns: after each message a group goes behind the messages that are ready.
 //   - A message is gone after OutcomeDone, after Discard, and with the process.
-//   - What is published is not copied: its data is shared between subscriptions.
+//   - Messages are not copied: their data is shared between subscriptions.
 //   - No lock is held while a handler runs.
 //
-// Enqueueing costs one allocation for each subscription, of 112 bytes, delivery one of 256.
+// Enqueueing costs one allocation of 112 bytes for each subscription, and a delivery costs one of 256 bytes.
 package memqueue
 
 import (
@@ -37,16 +37,16 @@ const defaultDedupWindow = 2 * time.Minute
 type Queue struct {
 	clock  clock
 	window time.Duration
-	// published is what Publish reads without a lock: a copy of topics, nil when they have changed since.
+	// published is a copy of topics that Publish reads without a lock. It is nil if topics has changed since.
 	published atomic.Pointer[map[string]*topic]
 	closed    atomic.Bool
 	closing   chan struct{} // closed by Close
-	batches   sync.Pool     // of *batch, so that they allocate nothing but items
+	batches   sync.Pool     // of *batch, so that only items are allocated
 
 	mu            sync.Mutex // held while bindings or consumers change
 	topics        map[string]*topic
 	subscriptions map[string]*subscription
-	consumers     map[*consumer]chan struct{} // closed when that call of Consume returns
+	consumers     map[*consumer]chan struct{} // the channel is closed when that call of Consume returns
 }
 
 var (
@@ -55,7 +55,7 @@ var (
 	_ driver.StatsReader = (*Queue)(nil)
 )
 
-// topic is a name that something is bound to.
+// topic is a topic with at least one subscription.
 type topic struct {
 	name  string
 	index int                             // orders the locks of several topics
@@ -111,7 +111,7 @@ func (q *Queue) Bind(ctx context.Context, topicName, subscriptionName string, co
 	return nil
 }
 
-// topicsNow returns the topics by name. The copy is made once after any number of changes.
+// topicsNow returns the topics by name. It copies them only after changes.
 func (q *Queue) topicsNow() map[string]*topic {
 	if topics := q.published.Load(); topics != nil {
 		return *topics
@@ -162,8 +162,8 @@ func (q *Queue) delist(c *consumer) {
 	delete(q.consumers, c)
 }
 
-// Close refuses all further calls with driver.ErrClosed. Calls of Consume drain and return the same; Close waits for
-// them until ctx ends, and then ends the contexts of their handlers. Closing again waits again.
+// Close makes all later calls return driver.ErrClosed. Running calls of Consume drain and return it as well. Close
+// waits for them until ctx ends, and then ends the contexts of their handlers. Another call of Close waits again.
 func (q *Queue) Close(ctx context.Context) error {
 	q.mu.Lock()
 	if !q.closed.Swap(true) {

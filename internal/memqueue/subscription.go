@@ -8,7 +8,7 @@ import (
 )
 
 // subscription holds the messages of one subscription. Its lock is held for a few pointer moves at a time, and never
-// while code of others runs.
+// while foreign code runs.
 type subscription struct {
 	name  string
 	index int // orders the locks of several subscriptions
@@ -32,9 +32,10 @@ type subscription struct {
 	watchdog alarm
 
 	consumers []*consumer
-	idle      *worker // a stack: the worker that went idle last is warm
-	// waking says that a worker was woken or started and has not come to the ready list yet. There is one at a time: it
-	// wakes the next when it leaves something, so that a burst does not wake workers who would find nothing.
+	idle      *worker // a stack, since the worker that went idle last has warm caches
+	// waking says that a worker was woken or started and has not looked at the ready list yet. There is only one such
+	// worker at a time. If it leaves something it wakes the next one, so that a burst does not wake workers that
+	// would find nothing.
 	waking bool
 }
 
@@ -45,7 +46,7 @@ func newSubscription(name string, index int, c clock) *subscription {
 	return s
 }
 
-// configure replaces the policy. What was accepted already keeps its delay and order.
+// configure replaces the policy. Messages that were already accepted keep their delay and order.
 func (s *subscription) configure(config driver.SubscriptionConfig) {
 	s.mu.Lock()
 	s.config = config
@@ -64,7 +65,7 @@ func (s *subscription) publish(it *item, m *driver.Message, now time.Time) error
 	return nil
 }
 
-// refuseLocked says why n more messages cannot be accepted, or nil.
+// refuseLocked returns why n more messages cannot be accepted, or nil if they can.
 func (s *subscription) refuseLocked(n int) error {
 	if s.closed {
 		return driver.ErrClosed
@@ -93,7 +94,7 @@ func (s *subscription) acceptLocked(it *item, m *driver.Message, now time.Time) 
 		s.delayLocked(it, moment.add(delay), moment)
 		return
 	}
-	// What fell due before joins before, also when the alarm is late.
+	// Items that were due earlier join first, even if the alarm is late.
 	if s.delayed.next() <= moment {
 		s.joinDueLocked(moment)
 	}
@@ -119,8 +120,8 @@ func (s *subscription) joinLocked(it *item) {
 	s.ready.push(it)
 }
 
-// leaveLocked lets the next message of a group follow after its head has left for good. It goes behind all that is
-// ready, which is what keeps one large group from holding up the others.
+// leaveLocked makes the next message of a group the head after the old head was finished. The new head goes behind
+// all ready messages, so that one large group does not hold back the others.
 func (s *subscription) leaveLocked(it *item) {
 	if it.group == nil {
 		return
@@ -135,7 +136,7 @@ func (s *subscription) leaveLocked(it *item) {
 // dueAtOnce bounds how many delayed items join under one hold of the lock: some 100 microseconds.
 const dueAtOnce = 1024
 
-// fallDue is called by the alarm.
+// fallDue makes due items join. It is called by the alarm.
 func (s *subscription) fallDue() {
 	for more := true; more; {
 		s.mu.Lock()
@@ -151,14 +152,14 @@ func (s *subscription) fallDue() {
 	}
 }
 
-// joinDueLocked moves items that are due out of the heap, in the order in which they fell due.
+// joinDueLocked moves due items out of the heap, in the order in which they became due.
 func (s *subscription) joinDueLocked(now instant) {
 	for range dueAtOnce {
 		if s.delayed.next() > now {
 			return
 		}
 		it := s.delayed.pop()
-		if it.attempt > 0 { // a retry: in its group it is the head already
+		if it.attempt > 0 { // a retry, which is already the head of its group
 			s.unstarted++
 			s.ready.push(it)
 		} else {
@@ -187,7 +188,7 @@ func (s *subscription) close() {
 	s.mu.Unlock()
 }
 
-// silence stops the watchdog too.
+// silence stops the watchdog as well.
 func (s *subscription) silence() {
 	s.mu.Lock()
 	s.watchdog.stop()

@@ -2,23 +2,23 @@ package memqueue
 
 import "github.com/motia-go/motia/driver"
 
-// worker is a goroutine that runs handlers, one after the other, until its consumer is to stop or its lease was lost.
-// Workers are started when there is work for one more, and park when there is none.
+// worker is a goroutine that runs handlers, one after the other, until its consumer must stop or its lease was lost.
+// Workers are started when there is work for another one, and park when there is none.
 type worker struct {
 	consumer *consumer
-	wake     chan struct{} // of capacity 1; what parks is sent to once
+	wake     chan struct{} // of capacity 1; a parked worker is sent one value
 	// Guarded by the subscription's lock.
 	nextIdle *worker
-	waker    bool // it is the one that subscription.waking speaks of
-	lost     bool // its lease was lost, and its slot went to another worker
+	waker    bool // this is the worker that subscription.waking is about
+	lost     bool // its lease was lost, and another worker has its slot
 
 	// The worker's own.
-	spare   *lease // the next one, made outside of the lock
-	current *lease // the one whose handler runs
+	spare   *lease // the next lease, made without holding the lock
+	current *lease // the lease whose handler is running
 	result  driver.Result
 }
 
-// wakeLocked sees to it that somebody comes for what is ready, if anybody can.
+// wakeLocked makes sure that a worker comes for the ready messages, if there is a free one.
 func (s *subscription) wakeLocked() {
 	if s.waking || s.ready.empty() {
 		return
@@ -53,14 +53,14 @@ func (w *worker) run() {
 	defer w.exit()
 	for w.take() {
 		l := w.current
-		w.result = driver.Result{Outcome: driver.OutcomeRetry, Error: "handler ended its goroutine"} // should it not return
+		w.result = driver.Result{Outcome: driver.OutcomeRetry, Error: "handler ended its goroutine"} // in case the handler does not return
 		w.result = w.consumer.handle(l, &l.delivery)
 		l.end(returned)
 	}
 }
 
-// take settles the current lease and makes the next one current, when there is something to do. It returns false when
-// the worker is to exit.
+// take settles the current lease, waits for the next message and makes its lease current. It returns false when the
+// worker must exit.
 func (w *worker) take() bool {
 	c := w.consumer
 	s := c.sub
@@ -112,7 +112,7 @@ func (w *worker) settleLocked(now instant) bool {
 	return true
 }
 
-// exit ends the worker's part in its consumer, also when the handler has called runtime.Goexit or panics.
+// exit removes the worker from its consumer, even if the handler has called runtime.Goexit or panicked.
 func (w *worker) exit() {
 	c := w.consumer
 	s := c.sub
