@@ -8,6 +8,7 @@ import (
 
 	"github.com/motia-go/motia/internal/payload"
 	"github.com/motia-go/motia/internal/store"
+	"github.com/motia-go/motia/internal/wire"
 )
 
 // Scope is a typed state scope, declared as a constant:
@@ -59,60 +60,36 @@ func (s Scope[T]) Get(ctx context.Context, key string) (value T, found bool, err
 
 // Load is Get with the revision of the value, for [IfRevision]. The revision of a missing value is 0.
 func (s Scope[T]) Load(ctx context.Context, key string) (value T, revision uint64, err error) {
-	inv, err := invocationOf(ctx)
-	if err != nil {
-		return value, 0, err
-	}
-	revision, err = inv.state(string(s)).load(ctx, key, &value)
+	revision, err = s.in(ctx).load(key, &value)
 	return value, revision, err
 }
 
 // Set stores the value.
 func (s Scope[T]) Set(ctx context.Context, key string, value T, opts ...SetOption) (ChangeOf[T], error) {
-	inv, err := invocationOf(ctx)
-	if err != nil {
-		return ChangeOf[T]{}, err
-	}
-	return changeOf[T](inv.state(string(s)).set(ctx, key, value, putOptions(opts)))
+	return changeOf[T](s.in(ctx).set(key, value, putOptions(opts)))
 }
 
 // Update applies the operations in their order, all or none, as one atomic change. [IfRevision] among them makes it
 // conditional.
 func (s Scope[T]) Update(ctx context.Context, key string, ops ...UpdateOption) (ChangeOf[T], error) {
-	inv, err := invocationOf(ctx)
-	if err != nil {
-		return ChangeOf[T]{}, err
-	}
-	return changeOf[T](inv.state(string(s)).update(ctx, key, ops))
+	return changeOf[T](s.in(ctx).update(key, ops))
 }
 
 // Modify reads the value, the zero T if there is none, and stores what change makes of it. When somebody else has
 // written in between, it starts over, so change may be called several times. An error of change is returned as it is and
 // nothing is stored. A time to live is kept.
 func (s Scope[T]) Modify(ctx context.Context, key string, change func(T) (T, error)) (ChangeOf[T], error) {
-	inv, err := invocationOf(ctx)
-	if err != nil {
-		return ChangeOf[T]{}, err
-	}
-	return changeOf[T](modifyAs(ctx, inv.state(string(s)), key, change))
+	return changeOf[T](modifyAs(s.in(ctx), key, change))
 }
 
 // Delete removes the value and returns it. With [IfRevision] it removes only that revision.
 func (s Scope[T]) Delete(ctx context.Context, key string, condition ...RevisionOption) (old T, found bool, err error) {
-	inv, err := invocationOf(ctx)
-	if err != nil {
-		return old, false, err
-	}
-	return deleteAs[T](ctx, inv.state(string(s)), key, condition)
+	return deleteAs[T](s.in(ctx), key, condition)
 }
 
 // List returns the values, ordered by key: an empty slice where there are none.
 func (s Scope[T]) List(ctx context.Context, opts ...ListOption) ([]T, error) {
-	inv, err := invocationOf(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return listAs[T](ctx, inv.state(string(s)), opts)
+	return listAs[T](s.in(ctx), opts)
 }
 
 // Item is a value with its key, or a stream item with its id.
@@ -126,11 +103,7 @@ type Item[T any] struct {
 // seen before or after its change. A value that does not decode comes with its error, and the iteration may go on; an
 // error of the backend is the last that comes.
 func (s Scope[T]) All(ctx context.Context, opts ...ListOption) iter.Seq2[Item[T], error] {
-	inv, err := invocationOf(ctx)
-	if err != nil {
-		return failing[T](err)
-	}
-	return allAs[T](ctx, inv.state(string(s)), opts)
+	return allAs[T](s.in(ctx), opts)
 }
 
 // ListOption narrows what All and List return. The options are [FromKey], [KeyPrefix] and [AtMost]; it cannot be
@@ -173,15 +146,20 @@ func listing(opts []ListOption) store.ListOptions {
 
 // Clear deletes every value that the scope holds when it is called, one after the other.
 func (s Scope[T]) Clear(ctx context.Context) error {
-	inv, err := invocationOf(ctx)
-	if err != nil {
-		return err
-	}
-	return inv.state(string(s)).Clear(ctx)
+	return s.in(ctx).clear()
 }
 
 // Trigger is [State] narrowed to the scope; [App.Register] checks that T is the step's input type.
 func (s Scope[T]) Trigger(opts ...TriggerOption) Trigger {
 	name := string(s)
 	return newTrigger(Trigger{kind: TriggerState, scope: &name, payload: reflect.TypeFor[T]()}, opts)
+}
+
+// in is the scope as the invocation that ctx belongs to sees it.
+func (s Scope[T]) in(ctx context.Context) values {
+	inv, err := invocationOf(ctx)
+	if err != nil {
+		return values{err: err}
+	}
+	return inv.values(ctx, wire.StateBucket, string(s))
 }

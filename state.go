@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/wire"
 )
 
 // StateManager reads and writes JSON values by scope and key, from one invocation. Any string is a legal scope and key.
@@ -44,94 +45,58 @@ func (s StateManager) Get(scope, key string, dest any) (found bool, err error) {
 
 // Load is Get with the revision of the value, for [IfRevision]. The revision of a missing value is 0.
 func (s StateManager) Load(scope, key string, dest any) (revision uint64, err error) {
-	v, err := s.scope(scope)
-	if err != nil {
-		return 0, err
-	}
-	return v.load(s.at.ctx, key, dest)
+	return s.scope(scope).load(key, dest)
 }
 
 // Set stores value as JSON. It is kept for good unless there is a [TTL].
 func (s StateManager) Set(scope, key string, value any, opts ...SetOption) (Change, error) {
-	v, err := s.scope(scope)
-	if err != nil {
-		return Change{}, err
-	}
-	return v.set(s.at.ctx, key, value, putOptions(opts))
+	return s.scope(scope).set(key, value, putOptions(opts))
 }
 
 // Update applies the operations in their order, all or none, as one atomic change. A missing value starts as {}. An
 // operation that does not fit is *[UpdateError]. A time to live is kept. [IfRevision] among the operations makes the
 // update conditional.
 func (s StateManager) Update(scope, key string, ops ...UpdateOption) (Change, error) {
-	v, err := s.scope(scope)
-	if err != nil {
-		return Change{}, err
-	}
-	return v.update(s.at.ctx, key, ops)
+	return s.scope(scope).update(key, ops)
 }
 
 // Modify reads the value and stores what change makes of it, as JSON. old is nil if there is no value. When somebody else
 // has written in between, it starts over, so change may be called several times. An error of change is returned as it is
 // and nothing is stored. A time to live is kept.
 func (s StateManager) Modify(scope, key string, change func(old json.RawMessage) (value any, err error)) (Change, error) {
-	v, err := s.scope(scope)
-	if err != nil {
-		return Change{}, err
-	}
-	return modifyAs(s.at.ctx, v, key, change)
+	return modifyAs(s.scope(scope), key, change)
 }
 
 // Delete removes the value and returns it, nil if there was none. With [IfRevision] it removes only that revision.
 func (s StateManager) Delete(scope, key string, condition ...RevisionOption) (old json.RawMessage, err error) {
-	v, err := s.scope(scope)
-	if err != nil {
-		return nil, err
-	}
-	return v.delete(s.at.ctx, key, condition)
+	return s.scope(scope).delete(key, condition)
 }
 
 // List returns the values of the scope, ordered by key: an empty slice where there are none, so that it encodes as [].
 func (s StateManager) List(scope string, opts ...ListOption) ([]json.RawMessage, error) {
-	v, err := s.scope(scope)
-	if err != nil {
-		return nil, err
-	}
-	return v.list(s.at.ctx, opts)
+	return s.scope(scope).list(opts)
 }
 
 // All iterates over the keys and values of the scope, ordered by key. See [Scope.All].
 func (s StateManager) All(scope string, opts ...ListOption) iter.Seq2[Item[json.RawMessage], error] {
-	v, err := s.scope(scope)
-	if err != nil {
-		return failing[json.RawMessage](err)
-	}
-	return allAs[json.RawMessage](s.at.ctx, v, opts)
+	return allAs[json.RawMessage](s.scope(scope), opts)
 }
 
 // Clear deletes every value that the scope holds when it is called, one after the other.
 func (s StateManager) Clear(scope string) error {
-	v, err := s.scope(scope)
-	if err != nil {
-		return err
-	}
-	return v.Clear(s.at.ctx)
+	return s.scope(scope).clear()
 }
 
 // Scopes returns the names of the scopes that hold values, ordered.
 func (s StateManager) Scopes() ([]string, error) {
-	v, err := s.scope("")
-	if err != nil {
-		return nil, err
-	}
-	return v.Scopes(s.at.ctx)
+	return s.scope("").siblings()
 }
 
-func (s StateManager) scope(name string) (values, error) {
+func (s StateManager) scope(name string) values {
 	if s.at == nil {
-		return values{}, ErrNoInvocation
+		return values{err: ErrNoInvocation}
 	}
-	return s.at.inv.state(name), nil
+	return s.at.inv.values(s.at.ctx, wire.StateBucket, name)
 }
 
 // SetOption qualifies a Set of a state value. The options are [TTL] and [IfRevision]; it cannot be implemented elsewhere.

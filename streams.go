@@ -43,114 +43,78 @@ func (h StreamHandle) Get(group, id string, dest any) (found bool, err error) {
 
 // Load is Get with the revision of the item, for [IfRevision]. The revision of a missing item is 0.
 func (h StreamHandle) Load(group, id string, dest any) (revision uint64, err error) {
-	st, err := h.group(group)
-	if err != nil {
-		return 0, err
-	}
-	return st.load(h.at.ctx, id, dest)
+	return h.group(group).load(id, dest)
 }
 
 // Set stores the item; subscribers see a create or an update. Storing what is there already changes nothing. There is no
 // [TTL] because subscribers would not be told of its end: delete the item instead.
 func (h StreamHandle) Set(group, id string, value any, condition ...RevisionOption) (Change, error) {
-	st, err := h.group(group)
-	if err != nil {
-		return Change{}, err
-	}
-	return st.set(h.at.ctx, id, value, putIf(condition))
+	return h.group(group).set(id, value, putIf(condition))
 }
 
 // Update applies the operations to the item, all or none, as one atomic change. A missing item starts as {}.
 // [IfRevision] among them makes it conditional.
 func (h StreamHandle) Update(group, id string, ops ...UpdateOption) (Change, error) {
-	st, err := h.group(group)
-	if err != nil {
-		return Change{}, err
-	}
-	return st.update(h.at.ctx, id, ops)
+	return h.group(group).update(id, ops)
 }
 
 // Modify reads the item and stores what change makes of it. See [StateManager.Modify].
 func (h StreamHandle) Modify(group, id string, change func(old json.RawMessage) (value any, err error)) (Change, error) {
-	st, err := h.group(group)
-	if err != nil {
-		return Change{}, err
-	}
-	return modifyAs(h.at.ctx, st, id, change)
+	return modifyAs(h.group(group), id, change)
 }
 
 // Delete removes the item and returns it, nil if there was none. With [IfRevision] it removes only that revision.
 func (h StreamHandle) Delete(group, id string, condition ...RevisionOption) (old json.RawMessage, err error) {
-	st, err := h.group(group)
-	if err != nil {
-		return nil, err
-	}
-	return st.delete(h.at.ctx, id, condition)
+	return h.group(group).delete(id, condition)
 }
 
 // List returns the items of the group, ordered by id: an empty slice where there are none.
 func (h StreamHandle) List(group string, opts ...ListOption) ([]json.RawMessage, error) {
-	st, err := h.group(group)
-	if err != nil {
-		return nil, err
-	}
-	return st.list(h.at.ctx, opts)
+	return h.group(group).list(opts)
 }
 
 // All iterates over the items of the group and their ids, ordered by id. See [Scope.All].
 func (h StreamHandle) All(group string, opts ...ListOption) iter.Seq2[Item[json.RawMessage], error] {
-	st, err := h.group(group)
-	if err != nil {
-		return failing[json.RawMessage](err)
-	}
-	return allAs[json.RawMessage](h.at.ctx, st, opts)
+	return allAs[json.RawMessage](h.group(group), opts)
 }
 
 // Groups returns the names of the groups that hold items, ordered.
 func (h StreamHandle) Groups() ([]string, error) {
-	st, err := h.group("")
-	if err != nil {
-		return nil, err
-	}
-	return st.Scopes(h.at.ctx)
+	return h.group("").siblings()
 }
 
 // Send sends an ephemeral event to the subscribers of an item, or of a whole group if id is empty. It is not stored:
 // subscribers that come later miss it. Stream triggers fire.
 func (h StreamHandle) Send(group, id, event string, data any) error {
-	st, err := h.group(group)
-	if err != nil {
-		return err
-	}
-	return st.inv.send(h.at.ctx, h.name, group, id, event, data)
+	return h.group(group).send(h.name, id, event, data)
 }
 
 // Subscribe is [StreamName.Subscribe] with items as JSON, which all subscribers share and must not change.
 func (h StreamHandle) Subscribe(ctx context.Context, group string, opts ...SubscribeOption) (*Subscription[json.RawMessage], error) {
-	st, err := h.group(group)
-	if err != nil {
-		return nil, err
-	}
-	return subscribe[json.RawMessage](ctx, st.inv, h.name, group, opts)
+	return subscribe[json.RawMessage](ctx, h.group(group), h.name, opts)
 }
 
-func (h StreamHandle) group(group string) (values, error) {
+func (h StreamHandle) group(name string) values {
 	if h.at == nil {
-		return values{}, ErrNoInvocation
+		return values{err: ErrNoInvocation}
 	}
-	return h.at.inv.streamGroup(h.name, group)
+	return h.at.inv.streamGroup(h.at.ctx, h.name, name)
 }
 
-func (inv *Invocation) streamGroup(name, group string) (values, error) {
-	s, ok := inv.app.streams[name]
+func (inv *Invocation) streamGroup(ctx context.Context, stream, group string) values {
+	s, ok := inv.app.streams[stream]
 	if !ok {
-		return values{}, inv.app.undeclaredStream(name)
+		return values{err: inv.app.undeclaredStream(stream)}
 	}
-	return inv.values(s.bucket, group), nil
+	return inv.values(ctx, s.bucket, group)
 }
 
 // send hands an event to the subscribers, and to the stream triggers.
-func (inv *Invocation) send(ctx context.Context, stream, group, id, name string, data any) error {
+func (v values) send(stream, id, name string, data any) error {
+	if v.err != nil {
+		return v.err
+	}
+	inv, group := v.inv, v.Name
 	payload, err := jsontext.Marshal(data)
 	if err != nil {
 		return wrap.Errorf(err, "send %q to stream %q", name, stream)
@@ -159,7 +123,7 @@ func (inv *Invocation) send(ctx context.Context, stream, group, id, name string,
 	if err != nil {
 		return wrap.Errorf(err, "send %q to stream %q", name, stream)
 	}
-	if err := inv.app.backend.Bus.Send(ctx, wire.StreamSubject(stream, group), text); err != nil {
+	if err := inv.app.backend.Bus.Send(v.ctx, wire.StreamSubject(stream, group), text); err != nil {
 		return wrap.Errorf(inv.app.closed(err), "send %q to stream %q", name, stream)
 	}
 	if !inv.app.tracks(wire.StreamBucket(stream)) {
@@ -168,7 +132,7 @@ func (inv *Invocation) send(ctx context.Context, stream, group, id, name string,
 	header := inv.header()
 	header.Hops++
 	message := driver.Message{Topic: wire.StreamTopic(stream), Group: wire.JoinNames(group, id), Header: header, Data: text}
-	if err := inv.app.backend.Queue.Publish(ctx, message); err != nil {
+	if err := inv.app.backend.Queue.Publish(v.ctx, message); err != nil {
 		return wrap.Errorf(inv.app.closed(err), "send %q to stream %q", name, stream)
 	}
 	return nil
@@ -190,97 +154,58 @@ func (s StreamName[T]) Get(ctx context.Context, group, id string) (item T, found
 
 // Load is Get with the revision of the item, for [IfRevision]. The revision of a missing item is 0.
 func (s StreamName[T]) Load(ctx context.Context, group, id string) (item T, revision uint64, err error) {
-	st, err := s.group(ctx, group)
-	if err != nil {
-		return item, 0, err
-	}
-	revision, err = st.load(ctx, id, &item)
+	revision, err = s.group(ctx, group).load(id, &item)
 	return item, revision, err
 }
 
 // Set stores the item; subscribers see a create or an update. Storing what is there already changes nothing. There is no
 // [TTL] because subscribers would not be told of its end: delete the item instead.
 func (s StreamName[T]) Set(ctx context.Context, group, id string, item T, condition ...RevisionOption) (ChangeOf[T], error) {
-	st, err := s.group(ctx, group)
-	if err != nil {
-		return ChangeOf[T]{}, err
-	}
-	return changeOf[T](st.set(ctx, id, item, putIf(condition)))
+	return changeOf[T](s.group(ctx, group).set(id, item, putIf(condition)))
 }
 
 // Update applies the operations to the item, all or none, as one atomic change. [IfRevision] among them makes it
 // conditional.
 func (s StreamName[T]) Update(ctx context.Context, group, id string, ops ...UpdateOption) (ChangeOf[T], error) {
-	st, err := s.group(ctx, group)
-	if err != nil {
-		return ChangeOf[T]{}, err
-	}
-	return changeOf[T](st.update(ctx, id, ops))
+	return changeOf[T](s.group(ctx, group).update(id, ops))
 }
 
 // Modify reads the item, the zero T if there is none, and stores what change makes of it. See [Scope.Modify].
 func (s StreamName[T]) Modify(ctx context.Context, group, id string, change func(T) (T, error)) (ChangeOf[T], error) {
-	st, err := s.group(ctx, group)
-	if err != nil {
-		return ChangeOf[T]{}, err
-	}
-	return changeOf[T](modifyAs(ctx, st, id, change))
+	return changeOf[T](modifyAs(s.group(ctx, group), id, change))
 }
 
 // Delete removes the item and returns it. With [IfRevision] it removes only that revision.
 func (s StreamName[T]) Delete(ctx context.Context, group, id string, condition ...RevisionOption) (old T, found bool, err error) {
-	st, err := s.group(ctx, group)
-	if err != nil {
-		return old, false, err
-	}
-	return deleteAs[T](ctx, st, id, condition)
+	return deleteAs[T](s.group(ctx, group), id, condition)
 }
 
 // List returns the items of the group, ordered by id: an empty slice where there are none.
 func (s StreamName[T]) List(ctx context.Context, group string, opts ...ListOption) ([]T, error) {
-	st, err := s.group(ctx, group)
-	if err != nil {
-		return nil, err
-	}
-	return listAs[T](ctx, st, opts)
+	return listAs[T](s.group(ctx, group), opts)
 }
 
 // All iterates over the items of the group and their ids, ordered by id. See [Scope.All].
 func (s StreamName[T]) All(ctx context.Context, group string, opts ...ListOption) iter.Seq2[Item[T], error] {
-	st, err := s.group(ctx, group)
-	if err != nil {
-		return failing[T](err)
-	}
-	return allAs[T](ctx, st, opts)
+	return allAs[T](s.group(ctx, group), opts)
 }
 
 // Groups returns the names of the groups that hold items, ordered.
 func (s StreamName[T]) Groups(ctx context.Context) ([]string, error) {
-	st, err := s.group(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	return st.Scopes(ctx)
+	return s.group(ctx, "").siblings()
 }
 
 // Send sends an ephemeral event to the subscribers of an item, or of a whole group if id is empty. See
 // [StreamHandle.Send].
 func (s StreamName[T]) Send(ctx context.Context, group, id, event string, data any) error {
-	st, err := s.group(ctx, group)
-	if err != nil {
-		return err
-	}
-	return st.inv.send(ctx, string(s), group, id, event, data)
+	return s.group(ctx, group).send(string(s), id, event, data)
 }
 
 // Members returns who is present in the group, ordered by ID.
 func (s StreamName[T]) Members(ctx context.Context, group string) ([]Member, error) {
-	st, err := s.group(ctx, group)
-	if err != nil {
-		return nil, err
-	}
-	st.Bucket = wire.PresenceBucket(string(s))
-	values, err := st.list(ctx, nil)
+	present := s.group(ctx, group)
+	present.Bucket = wire.PresenceBucket(string(s))
+	values, err := present.list(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -312,11 +237,7 @@ func (s StreamName[T]) Members(ctx context.Context, group string) ([]Member, err
 // The stored changes of an item come in order, and so do the events that one sender sends; there is no order between the
 // two.
 func (s StreamName[T]) Subscribe(ctx context.Context, group string, opts ...SubscribeOption) (*Subscription[T], error) {
-	st, err := s.group(ctx, group)
-	if err != nil {
-		return nil, err
-	}
-	return subscribe[T](ctx, st.inv, string(s), group, opts)
+	return subscribe[T](ctx, s.group(ctx, group), string(s), opts)
 }
 
 // Trigger is [Stream] for the stream; [App.Register] checks that T is the step's input type.
@@ -324,10 +245,10 @@ func (s StreamName[T]) Trigger(opts ...TriggerOption) Trigger {
 	return newTrigger(Trigger{kind: TriggerStream, stream: string(s), payload: reflect.TypeFor[T]()}, opts)
 }
 
-func (s StreamName[T]) group(ctx context.Context, group string) (values, error) {
+func (s StreamName[T]) group(ctx context.Context, name string) values {
 	inv, err := invocationOf(ctx)
 	if err != nil {
-		return values{}, err
+		return values{err: err}
 	}
-	return inv.streamGroup(string(s), group)
+	return inv.streamGroup(ctx, string(s), name)
 }

@@ -44,7 +44,10 @@ type Subscription[T any] struct {
 	unwatch       func() bool     // stops watching ctx
 }
 
-func subscribe[T any](ctx context.Context, inv *Invocation, stream, group string, opts []SubscribeOption) (*Subscription[T], error) {
+func subscribe[T any](ctx context.Context, group values, stream string, opts []SubscribeOption) (*Subscription[T], error) {
+	if group.err != nil {
+		return nil, group.err
+	}
 	o := subscribing{buffer: defaultBuffer}
 	for _, opt := range opts {
 		if opt != nil {
@@ -57,13 +60,13 @@ func subscribe[T any](ctx context.Context, inv *Invocation, stream, group string
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	sub, err := inv.app.streams[stream].hubs.Subscribe(ctx, group, o.item, o.buffer)
+	sub, err := group.inv.app.streams[stream].hubs.Subscribe(ctx, group.Name, o.item, o.buffer)
 	if err != nil {
 		return nil, err
 	}
 	return &Subscription[T]{
 		stream:  stream,
-		group:   group,
+		group:   group.Name,
 		sub:     sub,
 		ctx:     ctx,
 		unwatch: context.AfterFunc(ctx, func() { sub.Finish(context.Cause(ctx)) }),

@@ -10,7 +10,6 @@ import (
 	"github.com/motia-go/motia/internal/jsontext"
 	"github.com/motia-go/motia/internal/payload"
 	"github.com/motia-go/motia/internal/store"
-	"github.com/motia-go/motia/internal/wire"
 	"github.com/motia-go/motia/internal/wrap"
 )
 
@@ -27,17 +26,18 @@ func (b *bound) with(ctx context.Context) *bound {
 	return &bound{b.inv, ctx}
 }
 
-// values are one scope of state, or one group of a stream, as one invocation sees it. The typed and the untyped forms of
-// both share it.
+// values are one scope of state, or one group of a stream, as one invocation sees it in one call. The typed and the
+// untyped forms of both share it. If there is no such scope or group, err says why, and every method returns it.
 type values struct {
 	store.Scope
 	inv *Invocation
+	ctx context.Context // of the call
+	err error
 }
 
-func (inv *Invocation) state(scope string) values { return inv.values(wire.StateBucket, scope) }
-
-func (inv *Invocation) values(bucket, scope string) values {
-	return values{store.Scope{KV: inv.app.backend.KV, Bucket: bucket, Name: scope, Caller: (*storeCaller)(inv)}, inv}
+func (inv *Invocation) values(ctx context.Context, bucket, scope string) values {
+	caller := (*storeCaller)(inv)
+	return values{Scope: store.Scope{KV: inv.app.backend.KV, Bucket: bucket, Name: scope, Caller: caller}, inv: inv, ctx: ctx}
 }
 
 // storeCaller is an invocation as package store sees it.
@@ -60,37 +60,67 @@ func (c *storeCaller) Explain(err error, tried string) error {
 }
 
 // load decodes the value into dest, if there is one. The revision is 0 if there is none.
-func (v values) load(ctx context.Context, key string, dest any) (revision uint64, err error) {
-	entry, found, err := v.Get(ctx, key)
+func (v values) load(key string, dest any) (revision uint64, err error) {
+	if v.err != nil {
+		return 0, v.err
+	}
+	entry, found, err := v.Get(v.ctx, key)
 	if found {
 		err = v.decode(key, entry.Value, dest)
 	}
 	return entry.Revision, err
 }
 
-func (v values) set(ctx context.Context, key string, value any, options driver.PutOptions) (Change, error) {
+func (v values) set(key string, value any, options driver.PutOptions) (Change, error) {
+	if v.err != nil {
+		return Change{}, v.err
+	}
 	data, err := v.encode(value)
 	if err != nil {
 		return Change{}, v.Explain(err, "set", key)
 	}
-	change, err := v.Set(ctx, key, data, options)
+	change, err := v.Set(v.ctx, key, data, options)
 	return Change(change), err
 }
 
-func (v values) update(ctx context.Context, key string, options []UpdateOption) (Change, error) {
+func (v values) update(key string, options []UpdateOption) (Change, error) {
+	if v.err != nil {
+		return Change{}, v.err
+	}
 	ops, condition := updating(options)
 	limit := v.inv.app.maxValueSize
-	change, err := v.Update(ctx, key, condition, func(old []byte) ([]byte, error) { return applyOps(old, ops, limit) })
+	change, err := v.Update(v.ctx, key, condition, func(old []byte) ([]byte, error) { return applyOps(old, ops, limit) })
 	return Change(change), err
 }
 
-func (v values) delete(ctx context.Context, key string, conditions []RevisionOption) (old json.RawMessage, err error) {
-	change, err := v.Delete(ctx, key, putIf(conditions))
+func (v values) delete(key string, conditions []RevisionOption) (old json.RawMessage, err error) {
+	if v.err != nil {
+		return nil, v.err
+	}
+	change, err := v.Delete(v.ctx, key, putIf(conditions))
 	return change.Old, err
 }
 
-func (v values) list(ctx context.Context, options []ListOption) ([]json.RawMessage, error) {
-	return v.List(ctx, listing(options))
+func (v values) list(options []ListOption) ([]json.RawMessage, error) {
+	if v.err != nil {
+		return nil, v.err
+	}
+	return v.List(v.ctx, listing(options))
+}
+
+func (v values) clear() error {
+	if v.err != nil {
+		return v.err
+	}
+	return v.Clear(v.ctx)
+}
+
+// siblings returns the names of all scopes of the bucket.
+func (v values) siblings() ([]string, error) {
+	if v.err != nil {
+		return nil, v.err
+	}
+	return v.Scopes(v.ctx)
 }
 
 func (v values) encode(value any) ([]byte, error) {
@@ -112,9 +142,12 @@ func (v values) decode(key string, data []byte, dest any) error {
 }
 
 // modifyAs stores what change makes of the value, the zero T where there is none. An error of change is returned as it is.
-func modifyAs[T, U any](ctx context.Context, v values, key string, change func(T) (U, error)) (Change, error) {
+func modifyAs[T, U any](v values, key string, change func(T) (U, error)) (Change, error) {
+	if v.err != nil {
+		return Change{}, v.err
+	}
 	var refused error // by change
-	result, err := v.Modify(ctx, key, func(old []byte) ([]byte, error) {
+	result, err := v.Modify(v.ctx, key, func(old []byte) ([]byte, error) {
 		value, err := Stored[T]{old}.Value()
 		if err != nil {
 			return nil, err
@@ -131,8 +164,8 @@ func modifyAs[T, U any](ctx context.Context, v values, key string, change func(T
 	return Change(result), err
 }
 
-func deleteAs[T any](ctx context.Context, v values, key string, conditions []RevisionOption) (old T, found bool, err error) {
-	text, err := v.delete(ctx, key, conditions)
+func deleteAs[T any](v values, key string, conditions []RevisionOption) (old T, found bool, err error) {
+	text, err := v.delete(key, conditions)
 	if err != nil || text == nil {
 		return old, false, err
 	}
@@ -140,9 +173,13 @@ func deleteAs[T any](ctx context.Context, v values, key string, conditions []Rev
 	return old, true, err
 }
 
-func allAs[T any](ctx context.Context, v values, options []ListOption) iter.Seq2[Item[T], error] {
+func allAs[T any](v values, options []ListOption) iter.Seq2[Item[T], error] {
 	return func(yield func(Item[T], error) bool) {
-		for entry, err := range v.All(ctx, listing(options)) {
+		if v.err != nil {
+			yield(Item[T]{}, v.err)
+			return
+		}
+		for entry, err := range v.All(v.ctx, listing(options)) {
 			item := Item[T]{Key: entry.Key.ID, Revision: entry.Revision}
 			if err == nil {
 				err = v.decode(item.Key, entry.Value, &item.Value)
@@ -154,14 +191,9 @@ func allAs[T any](ctx context.Context, v values, options []ListOption) iter.Seq2
 	}
 }
 
-// failing is an iteration that only says why there is none.
-func failing[T any](err error) iter.Seq2[Item[T], error] {
-	return func(yield func(Item[T], error) bool) { yield(Item[T]{}, err) }
-}
-
-func listAs[T any](ctx context.Context, v values, options []ListOption) ([]T, error) {
+func listAs[T any](v values, options []ListOption) ([]T, error) {
 	list := []T{}
-	for item, err := range allAs[T](ctx, v, options) {
+	for item, err := range allAs[T](v, options) {
 		if err != nil {
 			return nil, err
 		}

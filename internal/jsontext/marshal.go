@@ -9,6 +9,7 @@ package jsontext
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 )
 
 // MaxNesting is how many objects and arrays may be around a value in the text that [Marshal] returns. It is less than
@@ -18,6 +19,15 @@ const MaxNesting = maxDepth - 10
 // Marshal is [json.Marshal] with two differences between Go releases removed: a byte of a string that is not UTF-8 is
 // always written as U+FFFD, and nesting beyond [MaxNesting] is always an error. All errors are *[EncodeError].
 func Marshal(v any) ([]byte, error) {
+	// The usual operands of updates need no encoder, which allocates more from Go 1.27 on.
+	switch v := v.(type) {
+	case int:
+		return strconv.AppendInt(nil, int64(v), 10), nil
+	case string:
+		if isPlain(v) {
+			return append(append(append(make([]byte, 0, len(v)+2), '"'), v...), '"'), nil
+		}
+	}
 	text, err := json.Marshal(v)
 	if err != nil {
 		return nil, encodeError(v, err)
@@ -26,6 +36,16 @@ func Marshal(v any) ([]byte, error) {
 		return nil, &EncodeError{Reason: reasonTooDeep}
 	}
 	return Uniform(text), nil
+}
+
+// isPlain reports whether all of s stands for itself in JSON as encoding/json writes it.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			return false
+		}
+	}
+	return true
 }
 
 // Encode appends what [Marshal] returns to b, and a line feed, or nothing if there is an error.

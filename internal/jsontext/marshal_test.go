@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/motia-go/motia/internal/jsontext"
 )
 
@@ -240,4 +242,21 @@ func FuzzMarshal(f *testing.F) {
 			t.Fatalf("got %s", got)
 		}
 	})
+}
+
+func TestIntegersAndStringsAreWrittenAsEncodingJSONWritesThem(t *testing.T) {
+	values := []any{0, -1, 42, math.MaxInt, math.MinInt, "", "plain text", "ünï"}
+	for c := range rune(0x100) {
+		if c < 0x80 { // bytes beyond are no UTF-8 alone, where the releases differ
+			values = append(values, "a"+string([]byte{byte(c)})+"b")
+		}
+		values = append(values, "a"+string(c)+"b")
+	}
+	for _, value := range values {
+		want, err := json.Marshal(value)
+		require.NoError(t, err)
+		got, err := jsontext.Marshal(value)
+		require.NoError(t, err)
+		require.Equal(t, string(want), string(got))
+	}
 }
