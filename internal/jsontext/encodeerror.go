@@ -16,7 +16,7 @@ import (
 
 // An EncodeError says why a value has no JSON form.
 type EncodeError struct {
-	// Path leads to what is wrong: items[2].price. It is empty for the whole value.
+	// Path leads to the value that is wrong, such as items[2].price. It is empty for the whole value.
 	Path   string
 	Reason string
 	// Err is the error of encoding/json, or nil.
@@ -35,12 +35,12 @@ func (e *EncodeError) Unwrap() error { return e.Err }
 
 var reasonTooDeep = "nested more than " + strconv.Itoa(MaxNesting) + " levels deep"
 
-// encodeError returns the error for a value that encoding/json does not encode because of err. The methods of the value
-// that encode it are called again.
+// encodeError returns the error for a value that encoding/json does not encode because of err. The methods of the
+// value that encode it are called again.
 func encodeError(v any, err error) *EncodeError {
 	f := finder{fields: map[reflect.Type][]Field{}, within: map[reference]bool{}}
 	found := f.find(reflect.ValueOf(v))
-	if found == nil { // a method has changed its mind, or is known to one release only
+	if found == nil { // a method behaves differently now, or only one Go release calls it
 		found = &EncodeError{Reason: "unsupported value of type " + TypeName(reflect.TypeOf(v))}
 	}
 	found.Err = err
@@ -73,7 +73,7 @@ func (f *finder) fail(format string, args ...any) *EncodeError {
 	return &EncodeError{Path: path, Reason: fmt.Sprintf(format, args...)}
 }
 
-// at finds within a member or element.
+// at is find for a member or element.
 func (f *finder) at(step string, v reflect.Value) *EncodeError {
 	f.path = append(f.path, step)
 	found := f.find(v)
@@ -127,7 +127,7 @@ func (f *finder) find(v reflect.Value) *EncodeError {
 	return nil
 }
 
-// method returns the value as an M, or a pointer to it where it is addressable, as encoding/json does.
+// method returns the value as an M, or a pointer to it if it is addressable, as encoding/json does.
 func method[M any](v reflect.Value) (m M, ok bool) {
 	t := reflect.TypeFor[M]()
 	switch {
@@ -150,7 +150,7 @@ func (f *finder) call(t reflect.Type, receiver any, name string, method func() (
 		return nil
 	}
 	defer func() {
-		if recover() != nil { // it has not panicked the first time
+		if recover() != nil { // encoding/json has called it without a panic
 			found = f.fail("error calling %s for type %s", name, TypeName(t))
 		}
 	}()
@@ -171,8 +171,7 @@ func (f *finder) call(t reflect.Type, receiver any, name string, method func() (
 	return nil
 }
 
-// words returns the text of an error of a method. Where the method itself has used encoding/json, the text of that is
-// replaced.
+// words returns the text of an error of a method. If the method itself has used encoding/json, its text is replaced.
 func words(err error) string {
 	text := err.Error()
 	if e, ok := errors.AsType[*json.MarshalerError](err); ok {
@@ -283,7 +282,7 @@ func (f *finder) findElements(v reflect.Value) *EncodeError {
 	})
 }
 
-// nested counts an object or array while find is within it.
+// nested counts an object or array as a level of nesting while find runs.
 func (f *finder) nested(find func() *EncodeError) *EncodeError {
 	if f.depth == MaxNesting {
 		return &EncodeError{Reason: reasonTooDeep}
@@ -311,7 +310,7 @@ func isBytes(t reflect.Type) bool {
 		!elem.Implements(reflect.TypeFor[json.Marshaler]()) && !elem.Implements(reflect.TypeFor[encoding.TextMarshaler]())
 }
 
-// isEmpty reports whether the omitempty option leaves the value out.
+// isEmpty reports whether the omitempty option omits the value.
 func isEmpty(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Array, reflect.Map, reflect.Slice, reflect.String:
@@ -322,7 +321,7 @@ func isEmpty(v reflect.Value) bool {
 	return v.IsZero()
 }
 
-// isZero reports whether the omitzero option leaves the value out.
+// isZero reports whether the omitzero option omits the value.
 func isZero(v reflect.Value) bool {
 	type zeroer interface{ IsZero() bool }
 	if v.Type().Implements(reflect.TypeFor[zeroer]()) {

@@ -17,15 +17,15 @@ type Field struct {
 	OmitEmpty bool
 	OmitZero  bool
 
-	// Unsettable says that the field belongs to a struct that is not exported and is embedded by pointer: decoding fails
-	// where the text has the field.
+	// Unsettable says that the field belongs to an unexported struct that is embedded by pointer: decoding fails if
+	// the text contains the field.
 	Unsettable bool
 
 	tagged bool // the name is from the tag
 }
 
-// Fields returns the fields of a struct type, those of embedded structs included, in the order in which they are
-// encoded. Of several with one name it is the one that encoding/json takes, if it takes any.
+// Fields returns the fields of a struct type, including those of embedded structs, in the order in which they are
+// encoded. If several fields have the same name, it returns the one that encoding/json uses, if it uses any.
 func Fields(t reflect.Type) []Field {
 	var all []Field
 	visited := map[reflect.Type]bool{}
@@ -42,7 +42,7 @@ func Fields(t reflect.Type) []Field {
 					continue
 				}
 				if inner == nil {
-					// One that is embedded twice hides what is deeper, but does not count itself.
+					// The fields of a struct that is embedded twice hide deeper ones, but are hidden themselves.
 					all = append(all, slices.Repeat([]Field{f}, min(e.times, 2))...)
 					continue
 				}
@@ -67,7 +67,7 @@ type embedded struct {
 	unsettable bool
 }
 
-// field returns the i-th field, without a type if JSON leaves it out; and the struct that is embedded there, if one is.
+// field returns the i-th field, without a type if JSON omits it; and the struct that is embedded there, if any.
 func (e *embedded) field(i int) (f Field, inner reflect.Type) {
 	sf := e.t.Field(i)
 	tag := sf.Tag.Get("json")
@@ -115,8 +115,8 @@ func quotable(t reflect.Type) bool {
 	return false
 }
 
-// dominant leaves out the fields that others of their name hide: those less deep, or as deep, but with the name in their
-// tag. Where that leaves several, there is none.
+// dominant omits fields that others with the same name hide: less deep ones, or equally deep ones that have the name
+// in their tag. If several are left, it omits them all.
 func dominant(all []Field) []Field {
 	tagFirst := func(f Field) int {
 		if f.tagged {

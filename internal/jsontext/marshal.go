@@ -1,9 +1,10 @@
-// Package jsontext writes JSON text, and says what is wrong with text that is not JSON or with a value that has no JSON
-// form, in the same words on every Go release.
+// Package jsontext writes JSON text, and explains what is wrong with text that is not JSON or with a value that has
+// no JSON form, in the same words on every Go release.
 //
-// From Go 1.27 on, encoding/json is another engine. What it accepts and returns is nearly the same, but its errors have
-// other texts, types and offsets, and nothing may depend on them: they reach logs, clients and tests. So the functions
-// here use an error of encoding/json only as a sign that there is something to look for, and look themselves.
+// From Go 1.27 on, encoding/json is a different implementation. It accepts and returns nearly the same, but its
+// errors have different texts, types and offsets. Errors reach logs, clients and tests, so these differences must not
+// show. The functions here use an error of encoding/json only as a sign that something is wrong, and find out
+// themselves what it is.
 package jsontext
 
 import (
@@ -13,10 +14,10 @@ import (
 )
 
 // MaxNesting is how many objects and arrays may be around a value in the text that [Marshal] returns. It is less than
-// encoding/json reads, because values travel and are listed within others.
+// encoding/json reads, because values are sent and listed within other values.
 const MaxNesting = maxDepth - 10
 
-// Marshal is [json.Marshal] with two differences between Go releases removed: a byte of a string that is not UTF-8 is
+// Marshal is [json.Marshal] without two differences between Go releases: a byte of a string that is not UTF-8 is
 // always written as U+FFFD, and nesting beyond [MaxNesting] is always an error. All errors are *[EncodeError].
 func Marshal(v any) ([]byte, error) {
 	// The usual operands of updates need no encoder, which allocates more from Go 1.27 on.
@@ -64,8 +65,8 @@ func Encode(b *bytes.Buffer, v any) error {
 	return nil
 }
 
-// Uniform replaces \ufffd by the character, in place, in text that is valid JSON. That is what Go 1.26 writes for a byte
-// that is not UTF-8, where later releases write the character.
+// Uniform replaces the escape \ufffd by its character, in place, in text that is valid JSON. For a byte that is not
+// UTF-8, Go 1.26 writes the escape and later releases write the character.
 func Uniform(text []byte) []byte {
 	const escape = `\ufffd`
 	if !bytes.Contains(text, []byte(escape)) {
@@ -90,7 +91,7 @@ func Uniform(text []byte) []byte {
 
 // nestsTooDeep reports whether the text, which is valid JSON, is nested beyond MaxNesting.
 func nestsTooDeep(text []byte) bool {
-	// Each level takes two brackets, so most texts need no look.
+	// Each level takes two brackets, so most texts are too short to be checked.
 	return len(text) > 2*MaxNesting && nesting(text) > MaxNesting
 }
 

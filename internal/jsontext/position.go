@@ -7,7 +7,7 @@ import (
 
 // A Position is a place in a text.
 type Position struct {
-	Offset int // in bytes, from 0; the length of the text if that ends too soon
+	Offset int // in bytes, from 0; the length of the text if the text ends too soon
 	Line   int // from 1
 	Column int // in characters, from 1
 }

@@ -8,7 +8,7 @@ import (
 // A SyntaxError says where a text stops being JSON, and why.
 type SyntaxError struct {
 	Message string // "invalid character '}' looking for beginning of value"
-	Offset  int    // in bytes, from 0, of what is wrong; the length of the text if that ends too soon
+	Offset  int    // of the error, in bytes from 0; the length of the text if the text ends too soon
 }
 
 func (e *SyntaxError) Error() string { return e.Message }
@@ -18,7 +18,7 @@ const (
 	tooDeep       = "nested too deep"
 )
 
-// maxDepth is the nesting that encoding/json reads.
+// maxDepth is the deepest nesting that encoding/json reads.
 const maxDepth = 10_000
 
 // Check returns nil if text is one whole JSON value. As in encoding/json, strings may hold bytes that are not UTF-8.
@@ -40,7 +40,7 @@ type scanner struct {
 	open []byte // the brackets that are open
 }
 
-// What may come next.
+// What a scanner may expect next.
 const (
 	wantValue = iota
 	wantKey
@@ -145,7 +145,7 @@ func (s *scanner) number() *SyntaxError {
 		s.pos++
 	}
 	if s.peek() == '0' {
-		s.pos++ // no digit may follow, so whatever comes next is for the caller
+		s.pos++ // no digit may follow, so the caller deals with what comes next
 	} else if err := s.digits("in numeric literal"); err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (s *scanner) number() *SyntaxError {
 	return nil
 }
 
-// digits reads one digit or more.
+// digits reads at least one digit.
 func (s *scanner) digits(context string) *SyntaxError {
 	if !isDigit(s.peek()) {
 		return s.unexpected(context)
@@ -225,7 +225,7 @@ func (s *scanner) peek() byte {
 	return 0
 }
 
-// unexpected is the error for what comes next, which may be the end of the text.
+// unexpected returns the error for the next character, or for the end of the text.
 func (s *scanner) unexpected(context string) *SyntaxError {
 	if s.pos == len(s.text) {
 		return &SyntaxError{unexpectedEnd, s.pos}

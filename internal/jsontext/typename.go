@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// TypeName returns the name of a type, as [reflect.Type.String] does. From Go 1.27 on json.RawMessage is another name of
-// a type whose own name no caller has written.
+// TypeName returns the name of a type, as [reflect.Type.String] does. From Go 1.27 on, json.RawMessage is an alias of
+// a type whose real name callers do not know.
 func TypeName(t reflect.Type) string { return TypeNames(t.String()) }
 
 // TypeNames replaces that name in a text.

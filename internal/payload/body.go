@@ -7,7 +7,8 @@ import (
 	"sync"
 )
 
-// TooLargeError says that a body is longer than it may be. How much longer is not known: reading stopped there.
+// TooLargeError says that a body is larger than the limit. How much larger is unknown, since reading stopped at the
+// limit.
 type TooLargeError struct {
 	Limit int64 // in bytes
 }
@@ -17,18 +18,18 @@ func (e *TooLargeError) Error() string {
 }
 
 const (
-	// readSize is the least room that a read is given.
+	// readSize is the least room for a read.
 	readSize = 512
 	// maxEmptyReads is how often a reader may return nothing, as in package bufio.
 	maxEmptyReads = 100
 )
 
-// ReadAll reads r to its end, appends what it reads to buf, and returns the contents of buf, which are valid until buf
-// is used again. A body of exactly limit bytes is read; of a longer one limit+1 bytes are read, and the error is a
-// [*TooLargeError]. A limit below zero counts as zero. Other errors are those of r.
+// ReadAll reads r to its end, appends what it reads to buf, and returns the contents of buf, which are valid until
+// buf is used again. A body of exactly limit bytes is accepted. Of a larger one, limit+1 bytes are read, and the
+// error is a [*TooLargeError]. A limit below zero counts as zero. Other errors are those of r.
 //
-// Memory grows with what has arrived, not with what the sender announces. A caller that knows the length, and trusts
-// it, may call buf.Grow first.
+// Memory grows with what has arrived, not with what the sender announces. A caller that knows the length and trusts
+// it may call buf.Grow first.
 func ReadAll(r io.Reader, limit int64, buf *bytes.Buffer) ([]byte, error) {
 	limit = max(limit, 0)
 	var total int64
@@ -36,12 +37,12 @@ func ReadAll(r io.Reader, limit int64, buf *bytes.Buffer) ([]byte, error) {
 		buf.Grow(readSize)
 		room := buf.AvailableBuffer()
 		room = room[:cap(room)]
-		// One byte more than the limit tells a body that is too long from one that just fits.
+		// One byte more than the limit distinguishes a body that is too large from one that just fits.
 		if left := limit - total; left < int64(len(room)) {
 			room = room[:left+1]
 		}
 		n, err := r.Read(room)
-		buf.Write(room[:n]) // onto itself: the room is that of buf
+		buf.Write(room[:n]) // does not copy, since room is that of buf
 		total += int64(n)
 		switch {
 		case total > limit:
@@ -60,11 +61,11 @@ func ReadAll(r io.Reader, limit int64, buf *bytes.Buffer) ([]byte, error) {
 	}
 }
 
-// maxPooled is the capacity above which a buffer is left to the garbage collector, so that one large body does not stay
-// in memory for ever.
+// maxPooled is the capacity above which a buffer is left to the garbage collector, so that one large body does not
+// stay in memory forever.
 const maxPooled = 64 << 10
 
-// Buffers is a pool of buffers for [ReadAll]. The zero value is ready to use, also by several goroutines at once.
+// Buffers is a pool of buffers for [ReadAll]. The zero value is ready to use, and safe for concurrent use.
 type Buffers struct {
 	pool sync.Pool
 }
@@ -77,7 +78,7 @@ func (b *Buffers) Get() *bytes.Buffer {
 	return new(bytes.Buffer)
 }
 
-// Put takes a buffer back. Nothing may use it, or what it held, from then on.
+// Put returns a buffer to the pool. Neither the buffer nor its contents may be used after that.
 func (b *Buffers) Put(buf *bytes.Buffer) {
 	if buf.Cap() > maxPooled {
 		return

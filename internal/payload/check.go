@@ -13,9 +13,9 @@ import (
 
 // checkTags reports the validate tags that make the validator panic.
 //
-// The validator reads a tag when it first meets the struct, and the parameter of a rule when it first applies that, so a
-// mistake after a rule that usually fails shows late. Therefore each rule is tried alone, on a value that is not zero.
-// Then whole values are tried, which also leaves the validator's caches warm.
+// The validator reads a tag when it first meets the struct, and the parameter of a rule when it first applies the
+// rule, so a mistake after a rule that usually fails is found late. Therefore each rule is tried alone, on a value
+// that is not zero. Then whole values are tried, which also warms the validator's caches.
 func checkTags(v *validator.Validate, t reflect.Type, p plan) error {
 	if p.mode == validateNothing {
 		return nil
@@ -37,7 +37,7 @@ func checkTags(v *validator.Validate, t reflect.Type, p plan) error {
 	return errors.Join(errs...)
 }
 
-// notRules are the words in a tag that steer the validator and take no value.
+// notRules are the words in a tag that control the validator and check no value.
 var notRules = map[string]bool{
 	"omitempty": true, "omitnil": true, "omitzero": true, "structonly": true, "nostructlevel": true, "isdefault": true,
 	"required": true, // the one rule that suits every type
@@ -53,14 +53,14 @@ func checkField(v *validator.Validate, f taggedField) []error {
 		errs = append(errs, fmt.Errorf("field %s.%s: bad rule %q in validate tag: %s", name, f.field.Name, rule, problem))
 	}
 	owner := sample(f.owner)
-	t := f.field.Type // what the next rule applies to
+	t := f.field.Type // the type that the next rule applies to
 	var keys, values reflect.Type
 	for _, rule := range strings.Split(f.tag, ",") {
 		switch {
 		case rule == "dive":
 			c := indirect(t)
 			if c.Kind() == reflect.Interface || c.Kind() == reflect.Struct {
-				return errs // the validator may be given something else in its place, which is known then
+				return errs // the type of the value that the validator will see is known only then
 			}
 			if !isCollection(c) {
 				report(rule, "not a slice, array or map")
@@ -111,7 +111,7 @@ func tryRule(v *validator.Validate, value, owner reflect.Value, rule string) str
 	})
 }
 
-// try returns what f panics with, as text, or nothing.
+// try returns the text of f's panic, or "" if it does not panic.
 func try(f func()) (problem string) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -128,8 +128,8 @@ func sample(t reflect.Type) reflect.Value {
 	return v
 }
 
-// fill makes v a value with something in every place, so that every rule of its type applies. Types within themselves
-// are left out, and so is what cannot be set.
+// fill fills every part of v with something, so that every rule of its type applies. It omits types within themselves
+// and fields that cannot be set.
 func fill(v reflect.Value, within []reflect.Type) {
 	t := v.Type()
 	for _, outer := range within {
@@ -148,7 +148,7 @@ func fill(v reflect.Value, within []reflect.Type) {
 	case reflect.Float32, reflect.Float64:
 		v.SetFloat(1)
 	case reflect.String:
-		v.SetString("127.0.0.1") // the rules that resolve addresses must not ask the network about it
+		v.SetString("127.0.0.1") // an address, so that rules that resolve names do not use the network
 	case reflect.Pointer:
 		v.Set(reflect.New(t.Elem()))
 		fill(v.Elem(), within)

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// Kind says what is wrong with a payload.
+// Kind classifies what is wrong with a payload.
 type Kind uint8
 
 const (
 	Malformed Kind = iota + 1 // not one whole JSON text in UTF-8
-	WrongType                 // JSON, but a value has another type than its place needs
-	Invalid                   // the right types, but rules are broken
+	WrongType                 // JSON, but a value does not have the type that its place needs
+	Invalid                   // the types are right, but rules are broken
 )
 
 // String returns "malformed JSON", "wrong type" or "invalid payload".
@@ -27,14 +27,14 @@ func (k Kind) String() string {
 	return "kind " + strconv.Itoa(int(k))
 }
 
-// Rules that are not validator rules, as they appear in [FieldError.Rule].
+// Values of [FieldError.Rule] that are not rules of the validator.
 const (
 	RuleJSON = "json" // the text must be JSON
 	RuleType = "type" // the value must have the right type
 )
 
-// MaxFields is the number of fields that an [Error] lists. A megabyte of empty objects can break a million rules, and the
-// answer must not be larger than the question.
+// MaxFields is the number of fields that an [Error] lists. A megabyte of empty objects can break a million rules, and
+// the answer must not be larger than the request.
 const MaxFields = 100
 
 // maxFieldsInText bounds the text of an error, which goes into logs and dead letters.
@@ -47,7 +47,7 @@ type FieldError struct {
 	Field string `json:"field"`
 	// Rule is the rule that is broken, without its parameter: required, gte, [RuleType].
 	Rule string `json:"rule"`
-	// Message reads after the name of the field: "is required", "must be at least 1".
+	// Message completes a sentence that begins with the name of the field: "is required", "must be at least 1".
 	Message string `json:"message"`
 }
 
@@ -56,16 +56,16 @@ type Error struct {
 	Kind Kind
 	// Fields is never empty. It holds exactly one entry unless Kind is [Invalid], and then at most [MaxFields].
 	Fields []FieldError
-	// Omitted is the number of broken rules that Fields has no room for.
+	// Omitted is the number of broken rules that are not in Fields.
 	Omitted int
 	// Position is where the text stops being JSON. It is the zero value unless Kind is [Malformed].
 	Position Position
-	// Err is the error of encoding/json or the validator, whose text may name Go types. That of encoding/json has another
-	// text on another Go release.
+	// Err is the error of encoding/json or the validator. Its text may name Go types. The text of encoding/json
+	// differs between Go releases.
 	Err error
 }
 
-// Error returns all fields in one line, the first few if there are many.
+// Error returns all fields in one line, or the first few if there are many.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Kind.String())

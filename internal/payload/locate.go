@@ -12,25 +12,25 @@ type step struct {
 }
 
 // The work of locate is bounded: it decodes at most this many bytes, and this many per byte of input. Each level of
-// nesting costs at most about as much as its value is long, so this is enough unless recursive types meet a hostile
+// nesting costs about the length of its value at most, so this is enough except for recursive types and a hostile
 // sender, who gets a shorter path.
 const (
 	minBudget     = 4096
 	budgetPerByte = 16
 )
 
-// errTooDeep stands for an error that locate has not reached.
+// errTooDeep replaces an error that locate has not reached.
 var errTooDeep = errors.New("contains a value of the wrong type")
 
-// locate returns the path and the text of the first value that makes decode fail on data, which is valid JSON and has
-// failed with err, and the error that decode gives for that value; if that would take too long, a path that leads towards
-// it, and errTooDeep.
+// locate returns the path and the text of the first value that makes decode fail on data, and the error of decode for
+// that value. If that takes too long, it returns a path that leads towards the value, and errTooDeep. data is valid
+// JSON for which decode returned err.
 //
-// The offsets in errors of encoding/json do not lead there: they differ between Go releases, they count from the start of
-// whatever piece of text an UnmarshalJSON method along the way was given, and most errors have none. So locate decodes
-// parts of the text. Starting at the top it leaves out half of the members of a value, then half of the remaining ones,
-// until only one is left that fails, and continues inside that one. It stops at a value without members, at one that fails
-// without them just the same, and at one whose members fail only together.
+// The offsets in errors of encoding/json do not help: they differ between Go releases, they count from the start of
+// the piece of text that an UnmarshalJSON method got, and most errors have none. So locate decodes parts of the text.
+// Starting at the top it omits half of the members of a value, then half of the remaining ones, until a single member
+// that fails is left, and continues inside that one. It stops at a value that has no members, that fails without them
+// as well, or whose members fail only together.
 func locate(data []byte, err error, decode func([]byte) error) ([]step, []byte, error) {
 	s := search{decode: decode, budget: minBudget + budgetPerByte*len(data), err: err}
 	var path []step
@@ -64,25 +64,25 @@ func locate(data []byte, err error, decode func([]byte) error) ([]step, []byte, 
 			return path, value, errTooDeep
 		}
 		if !known {
-			return path, value, whole // they fail only together
+			return path, value, whole // the members fail only together
 		}
 		path = append(path, s.descend(open, value, m, lo))
 		value = value[m.value:m.end]
 	}
 }
 
-// search is the state of locate: the text around the value it has reached, with nothing in it but the way there.
+// search is the state of locate: the text around the value it has reached, without all other members.
 type search struct {
 	decode func([]byte) error
-	before []byte // [{"items":[ and so on
-	closed []byte // what closes before, in reverse
+	before []byte // such as [{"items":[
+	closed []byte // the brackets that close before, in reverse
 	doc    []byte // scratch
 	budget int
 	err    error // of the last document that failed
 }
 
-// fails reports whether decode fails when the value reached has only the given members. It never does once the budget
-// is used up.
+// fails reports whether decode fails when the value reached has only the given members. It returns false once the
+// budget is used up.
 func (s *search) fails(open byte, members []byte) bool {
 	doc := append(s.doc[:0], s.before...)
 	doc = append(doc, open)
@@ -115,7 +115,7 @@ func (s *search) descend(open byte, value []byte, m member, index int) step {
 
 func closing(open byte) byte { return open + 2 } // ASCII: [\] and {|}
 
-// A member is a member of an object or an element of an array, as offsets in the text of that.
+// A member is a member of an object or an element of an array, as offsets in the text of the object or array.
 type member struct {
 	start int // of the key, or of the value if there is none
 	value int

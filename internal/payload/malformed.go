@@ -16,7 +16,7 @@ var errNotUTF8 = errors.New("invalid UTF-8")
 
 var byteOrderMark = []byte("\uFEFF")
 
-// notUTF8 is the error for data that is not UTF-8, whether it is JSON otherwise or not.
+// notUTF8 returns the error for data that is not UTF-8, whether it is otherwise JSON or not.
 func notUTF8(data []byte) *Error {
 	i := 0
 	for i < len(data) {
@@ -30,9 +30,9 @@ func notUTF8(data []byte) *Error {
 	return malformedAt(at, fmt.Sprintf("invalid UTF-8 at line %d, column %d", at.Line, at.Column), errNotUTF8)
 }
 
-// malformed is the error for data that is not JSON because of syntax, about which encoding/json says err.
+// malformed returns the error for data that is not JSON because of syntax. err is the error of encoding/json.
 func malformed(data []byte, syntax *jsontext.SyntaxError, err error) *Error {
-	const whitespace = " \t\r\n" // of JSON, less than that of Unicode
+	const whitespace = " \t\r\n" // the white space of JSON, which is less than that of Unicode
 	if len(bytes.Trim(data, whitespace)) == 0 {
 		return malformedAt(jsontext.PositionOf(data, len(data)), "no JSON value", err)
 	}

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// CheckMediaType accepts the Content-Type of a body if it is JSON, also by its structured suffix (RFC 6839), or if there
-// is none. It takes all values of the header.
+// CheckMediaType accepts the Content-Type of a body if it is JSON, also by its structured suffix (RFC 6839), or if
+// there is none. The argument is all values of the header.
 func CheckMediaType(contentType []string) error {
 	if len(contentType) == 0 || len(contentType) == 1 && (contentType[0] == "application/json" || contentType[0] == "") {
 		return nil

@@ -7,7 +7,7 @@ import (
 	"github.com/go-playground/validator/v10"
 )
 
-// formats are rules without a parameter that want a string of a certain kind.
+// formats are the messages of rules without a parameter, most of which require a string of a certain kind.
 var formats = map[string]string{
 	"email":            "must be an email address",
 	"url":              "must be a URL",
@@ -63,7 +63,7 @@ var prefixes = map[string]string{
 	"datetime":       "must be a time in the form ",
 }
 
-// message says what a field breaks, in words that follow the field's name.
+// message describes the rule that a field breaks, in words that follow the field's name.
 func message(f validator.FieldError) string {
 	rule, param := f.Tag(), f.Param()
 	switch rule {
@@ -106,7 +106,8 @@ func message(f validator.FieldError) string {
 	return "does not satisfy " + rule
 }
 
-// size words a rule about the value of a number, the length of a string, the number of items, or a time and now.
+// size describes a rule about the value of a number, the length of a string, the number of items, or a time compared
+// with now.
 func size(f validator.FieldError, value, count, now string) string {
 	param := f.Param()
 	t := indirect(f.Type())

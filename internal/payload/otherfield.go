@@ -7,7 +7,8 @@ import (
 	"github.com/go-playground/validator/v10"
 )
 
-// comparisons are the rules that compare a field with another one: as numbers, as times, and by the length of strings.
+// comparisons are the rules that compare a field with another one: as numbers, as times, and by the length of
+// strings.
 var comparisons = map[string][3]string{
 	"eq":  {"must be equal to ", "must be equal to ", "must be equal to "},
 	"ne":  {"must not be equal to ", "must not be equal to ", "must not be equal to "},
@@ -17,15 +18,15 @@ var comparisons = map[string][3]string{
 	"lte": {"must be at most ", "must not be later than ", "must be at most as long as "},
 }
 
-// message says what a field breaks, in words that follow the field's name.
+// message describes the rule that a field breaks, in words that follow the field's name.
 func (p *plan) message(f validator.FieldError) string {
 	rule := f.Tag()
 	kind, ok := strings.CutSuffix(rule, "field")
 	if !ok && !strings.HasPrefix(rule, "field") {
 		return message(f)
 	}
-	// The parameter is a path of Go names, which the sender must not see: from the same struct or, for a rule across structs,
-	// from the whole payload.
+	// The parameter is a path of Go names, which the sender must not see: from the same struct or, for a rule across
+	// structs, from the whole payload.
 	kind, across := strings.CutSuffix(kind, "cs")
 	from := p.typ
 	if !across {
@@ -47,7 +48,7 @@ func (p *plan) message(f validator.FieldError) string {
 	return words[0] + other
 }
 
-// follow goes along a path of Go names that the validator has written for a payload, see the function follow.
+// follow is the function follow for a path of Go names that the validator has written for a payload.
 func (p *plan) follow(path string) (names string, owner reflect.Type) {
 	if p.root != nil && p.root.Name() != "" {
 		path = strings.TrimPrefix(path, p.root.Name()+".")
@@ -55,8 +56,8 @@ func (p *plan) follow(path string) (names string, owner reflect.Type) {
 	return follow(p.typ, path)
 }
 
-// follow goes along a path of Go names from a value of type t. It returns the path in the names of JSON, and the struct
-// that the last of them is a field of; "" and nil if there is no such way.
+// follow follows a path of Go names from a value of type t. It returns the path with the names of JSON, and the
+// struct that has the last field; "" and nil if the path leads nowhere.
 func follow(t reflect.Type, path string) (names string, owner reflect.Type) {
 	var b strings.Builder
 	for path != "" {

@@ -10,24 +10,24 @@ import (
 	"github.com/motia-go/motia/internal/jsontext"
 )
 
-// A place is what a value decodes into.
+// A place is where a value is decoded into.
 type place struct {
-	t reflect.Type // without pointers; nil if it is not known
+	t reflect.Type // without pointers; nil if unknown
 
 	quoted     bool // a field with the string option
 	unsettable bool // a field that encoding/json cannot set
 
-	keys reflect.Type // of the map that the value is in, else nil
+	keys reflect.Type // the key type, if the value is in a map
 	key  string
 
-	// within says that the place is within a type that decodes itself. The type of the place is a guess then: that the type
-	// decodes its fields under their names.
+	// within says that the place is within a type that decodes itself. Then the type of the place is a guess, which
+	// assumes that the type decodes its fields by their names.
 	within bool
 }
 
-// render writes a path as the validator writes its own: members of structs after a dot, with the name that the tag
-// gives, whatever case the sender wrote; keys of maps in brackets, like indices. It also returns the place at the end of
-// the path.
+// render writes a path as the validator writes its own: members of structs after a dot, with the name from the tag,
+// whatever case the sender wrote; keys of maps in brackets, like indices. It also returns the place at the end of the
+// path.
 func render(t reflect.Type, path []step) (string, place) {
 	var b strings.Builder
 	p := place{t: indirect(t)}
@@ -67,7 +67,7 @@ func render(t reflect.Type, path []step) (string, place) {
 	return b.String(), p
 }
 
-// memberOf returns the field of struct t that key decodes into, nil if there is none.
+// memberOf returns the field of struct t that key decodes into, or nil if there is none.
 func memberOf(t reflect.Type, key string) *jsontext.Field {
 	var found *jsontext.Field
 	for _, f := range jsontext.Fields(t) {
@@ -91,8 +91,8 @@ func decodesText(t reflect.Type) bool {
 	return reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-// jsonName is the name that encoding/json gives a field. It is empty for an embedded struct whose fields appear among
-// those around it. A field that JSON leaves out has its Go name.
+// jsonName returns the name that encoding/json gives a field. It is empty for an embedded struct whose fields appear
+// among those around it. A field that JSON omits has its Go name.
 func jsonName(f reflect.StructField) string {
 	tag := f.Tag.Get("json")
 	if tag == "-" {
@@ -117,7 +117,7 @@ func unquote(text []byte) string {
 
 // indirect returns the type that a pointer, or a pointer to a pointer, leads to.
 func indirect(t reflect.Type) reflect.Type {
-	for t != nil && t.Kind() == reflect.Pointer && t.Elem() != t { // type P *P is legal
+	for t != nil && t.Kind() == reflect.Pointer && t.Elem() != t { // since type P *P is legal
 		t = t.Elem()
 	}
 	return t

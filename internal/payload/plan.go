@@ -19,9 +19,9 @@ const (
 type plan struct {
 	mode   mode
 	typ    reflect.Type  // of the values
-	tag    string        // of validateVar
+	tag    string        // for validateVar
 	root   reflect.Type  // the struct that paths start with, nil if they start with an index or key
-	tagged []taggedField // every rule the validator can come across
+	tagged []taggedField // the fields with rules that the validator can reach
 }
 
 type taggedField struct {
@@ -31,7 +31,7 @@ type taggedField struct {
 }
 
 func planFor(t reflect.Type) plan {
-	// The way to the structs: dive into collections, step over nil pointers.
+	// The tag that leads to the structs: it dives into collections and skips nil pointers.
 	var tag []string
 	elem := t
 	seen := map[reflect.Type]bool{}
@@ -67,8 +67,8 @@ func planFor(t reflect.Type) plan {
 	return p
 }
 
-// A walker goes where the validator would go with values of a type: through structs and pointers by itself, into
-// collections where a tag says dive. Each type is visited once, so cycles end.
+// A walker visits the types that the validator would visit with values of a type: it follows structs and pointers,
+// and collections if a tag says dive. Each type is visited once, so cycles end.
 type walker struct {
 	seen   map[reflect.Type]bool
 	tagged []taggedField
@@ -78,7 +78,7 @@ type walker struct {
 func (w *walker) visit(t reflect.Type) {
 	t = indirect(t)
 	if t.Implements(valuerType) || reflect.PointerTo(t).Implements(valuerType) {
-		w.needed = true // it hands the validator another value, whose type is known then
+		w.needed = true // it passes another value to the validator, whose type is known only then
 	}
 	if t.Kind() != reflect.Struct || isTime(t) || w.seen[t] {
 		return
@@ -101,7 +101,7 @@ func (w *walker) visit(t reflect.Type) {
 				next = c.Elem()
 			}
 		}
-		// JSON puts nothing with tags into an interface; a type that decodes itself may.
+		// JSON puts no struct with tags into an interface, but a type that decodes itself may.
 		if k := indirect(next).Kind(); k == reflect.Interface && (decodesItself || indirect(next).NumMethod() > 0) {
 			w.needed = true
 		}
@@ -109,7 +109,7 @@ func (w *walker) visit(t reflect.Type) {
 	}
 }
 
-// isTime reports whether the validator takes t for a time, whose fields are none of its business.
+// isTime reports whether the validator treats t as a time, whose fields it ignores.
 func isTime(t reflect.Type) bool { return t.ConvertibleTo(reflect.TypeFor[time.Time]()) }
 
 func isCollection(t reflect.Type) bool {

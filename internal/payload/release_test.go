@@ -301,7 +301,7 @@ func TestTypesThatReleasesDecodeDifferentlyAreRefused(t *testing.T) {
 		payload.Check[map[bool]int](nil):     "type map[bool]int: bool cannot be the keys of a JSON object",
 		payload.Check[map[any][]int](nil):    "type map[interface {}][]int: interface {} cannot be the keys of a JSON object",
 		payload.Check[Deep](nil):             "field struct.Rate: float64 cannot be the keys of a JSON object",
-		payload.Check[struct{ *inner }](nil): "field struct.inner: cannot be decoded: an embedded pointer to a type that is not exported",
+		payload.Check[struct{ *inner }](nil): "field struct.inner: cannot be decoded: an embedded pointer to an unexported type",
 		payload.Check[struct {
 			A even  `json:",string"`
 			B *even `json:"b,omitempty,string"`
@@ -313,7 +313,7 @@ func TestTypesThatReleasesDecodeDifferentlyAreRefused(t *testing.T) {
 		payload.Check[struct {
 			//lint:ignore SA5008 a bad name is what this is about
 			A int `json:"it's"`
-		}](nil): `field struct.A: name "it's" in json tag: only letters, digits, spaces and punctuation without quotes, backslash and comma are a name`,
+		}](nil): `field struct.A: name "it's" in json tag: a name may contain only letters, digits, spaces and punctuation other than quotes, backslash and comma`,
 	} {
 		if got == nil || got.Error() != want {
 			t.Errorf("got %v, want %s", got, want)

@@ -9,14 +9,16 @@ import (
 	"github.com/motia-go/motia/internal/jsontext"
 )
 
-// A shape leads to the values that the two engines of encoding/json do not judge alike, so that the stricter judgement
-// counts on every release:
+// A shape leads to the values that the two implementations of encoding/json treat differently, so that the stricter
+// rule applies on every release:
 //
-//   - a number in a string, by the string option, begins with a digit or a minus: Go 1.27 also takes +1, NaN and Inf;
-//   - a [json.Number] in a string, by the string option, is a number: Go 1.26 takes whatever begins like one;
-//   - a key of a map with integer keys is an integer: Go 1.27 also takes null, for 0.
+//   - a number in a string, by the string option, must begin with a digit or a minus: Go 1.27 also accepts +1, NaN
+//     and Inf;
+//   - a [json.Number] in a string, by the string option, must be a number: Go 1.26 accepts everything that begins
+//     like one;
+//   - a key of a map with integer keys must be an integer: Go 1.27 also accepts null, as 0.
 //
-// Types without such places have no shape, and their payloads are not looked at.
+// Types without such values have no shape, and their payloads are not checked.
 type shape struct {
 	fields  []shapeField // of a struct
 	elem    *shape       // of a map, slice or array
@@ -26,7 +28,7 @@ type shape struct {
 
 type shapeField struct {
 	name  string
-	shape *shape // nil if there is nothing to look at
+	shape *shape // nil if there is nothing to check
 }
 
 type quotedKind uint8
@@ -92,7 +94,7 @@ func (b *shapeBuilder) shape(t reflect.Type, quoted bool) *shape {
 	return s
 }
 
-// check looks at data, which is valid JSON and decodes into the type of the shape.
+// check checks data, which must be valid JSON that decodes into the type of the shape.
 func (s *shape) check(data []byte) error {
 	_, err := s.walk(data, skipSpace(data, 0))
 	return err

@@ -10,15 +10,16 @@ import (
 	"github.com/go-playground/validator/v10"
 )
 
-// Tags validate by validate tags, as go-playground/validator reads them. They name fields as JSON does, and apply the
-// required rule to structs too, as the next major version will.
+// Tags validate by validate tags, as go-playground/validator reads them. They name fields as JSON does, and also
+// apply the required rule to structs, as the validator's next major version will.
 type Tags struct {
 	validate *validator.Validate
 	err      error
 	byType   sync.Map // of reflect.Type: *typeChecks
 }
 
-// NewTags returns tags with the rules that the functions register. They must not change how fields are named.
+// NewTags returns tags with the rules that the functions register. The functions must not change how fields are
+// named.
 func NewTags(configure ...func(*validator.Validate) error) *Tags {
 	v := validator.New(validator.WithRequiredStructEnabled(), validator.WithTagNameFuncBlankOmit())
 	v.RegisterTagNameFunc(jsonName)
@@ -29,11 +30,11 @@ func NewTags(configure ...func(*validator.Validate) error) *Tags {
 	return &Tags{validate: v, err: errors.Join(mistakes...)}
 }
 
-// Err returns the errors of the functions that NewTags was given.
+// Err returns the errors of the functions given to NewTags.
 func (t *Tags) Err() error { return t.err }
 
-// Validate returns the fields of value that break their tags, at most [MaxFields]. value is a non-nil pointer. Mistakes in
-// the tags of its type or in the functions for NewTags, which a codec finds in advance, are a panic here.
+// Validate returns the fields of value that break their tags, at most [MaxFields]. value is a non-nil pointer. It
+// panics for mistakes in the tags of its type or in the functions given to NewTags, which a codec finds in advance.
 func (t *Tags) Validate(value any) []FieldError {
 	elem := reflect.TypeOf(value).Elem()
 	known, ok := t.byType.Load(elem)
@@ -91,9 +92,9 @@ func (c *checker) check(value any) (err error) {
 	return nil
 }
 
-// unsuitable returns the error for a rule that has panicked. The validator panics with a string when a rule does not suit
-// the type of a value, and the runtime does when a rule needs to compare values that cannot be compared. For a field of
-// an interface type it is the sender who chose the value, so this is about the payload. Other panics are mistakes in
+// unsuitable returns the error for a rule that has panicked. The validator panics with a string when a rule does not
+// suit the type of a value, and the runtime panics when a rule needs to compare values that cannot be compared. The
+// sender chose the value of a field of an interface type, so the payload is wrong. Other panics are mistakes in
 // registered rules.
 func (c *checker) unsuitable(value, panicked any) error {
 	reason, ok := panicked.(string)
@@ -111,7 +112,7 @@ func (c *checker) unsuitable(value, panicked any) error {
 	}
 }
 
-// blame returns the field at which the rules panic for the value; empty if that cannot be told.
+// blame returns the field at which the rules panic for the value, or "" if it is unknown.
 func (c *checker) blame(value any) (field string) {
 	if c.plan.mode != validateStruct {
 		return ""
@@ -142,7 +143,7 @@ func (c *checker) invalid(err error) error {
 	return &Error{Kind: Invalid, Fields: fields, Omitted: len(broken) - n, Err: err}
 }
 
-// run lets the validator loose on what value points to. It is the one place that knows which call suits which type.
+// run validates what value points to, with the validator's method that suits the type.
 func (p *plan) run(v *validator.Validate, value any) error {
 	switch p.mode {
 	case validateStruct:
@@ -153,7 +154,7 @@ func (p *plan) run(v *validator.Validate, value any) error {
 	return nil
 }
 
-// path returns the JSON path of a field: the validator's, without the name of the type it starts with.
+// path returns the JSON path of a field: the validator's path without the type name at its start.
 func (p *plan) path(f validator.FieldError) string {
 	ns := f.Namespace()
 	if p.root == nil {
@@ -165,8 +166,8 @@ func (p *plan) path(f validator.FieldError) string {
 		}
 		return strings.TrimPrefix(ns, name+".")
 	}
-	// A root without a name puts nothing there, and then the validator takes the first struct it enters without a name
-	// in the path for the root: an embedded one. That is the case if the Go path has its name twice.
+	// An unnamed root has no type name at the start. Then the validator mistakes the first embedded struct that it
+	// enters for the root. If so, the Go path has the name of that struct twice.
 	for i := range p.root.NumField() {
 		e := p.root.Field(i)
 		name := indirect(e.Type).Name()

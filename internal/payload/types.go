@@ -10,7 +10,7 @@ import (
 	"github.com/motia-go/motia/internal/jsontext"
 )
 
-// checkType reports what JSON cannot be decoded into, or not in the same way on every Go release.
+// checkType returns an error for types that JSON cannot be decoded into, or not in the same way on every Go release.
 func checkType(t reflect.Type) error {
 	c := typeChecker{seen: map[reflect.Type]bool{}}
 	c.visit(t, "type "+jsontext.TypeName(t))
@@ -64,7 +64,7 @@ func (c *typeChecker) visitFields(t reflect.Type) {
 		where := "field " + owner + "." + f.Name
 		name, options, _ := strings.Cut(tag, ",")
 		if r := strings.IndexFunc(name, notInName); r >= 0 {
-			c.report(where, "name %q in json tag: only letters, digits, spaces and punctuation without quotes, backslash and comma are a name", name)
+			c.report(where, "name %q in json tag: a name may contain only letters, digits, spaces and punctuation other than quotes, backslash and comma", name)
 		}
 		for option := range strings.SplitSeq(options, ",") {
 			if option == "string" && quotable(elem) && (decodesItself(elem) || decodesText(elem)) {
@@ -75,15 +75,15 @@ func (c *typeChecker) visitFields(t reflect.Type) {
 			}
 		}
 		if embedded && name == "" && !f.IsExported() && f.Type.Kind() == reflect.Pointer {
-			c.report(where, "cannot be decoded: an embedded pointer to a type that is not exported")
+			c.report(where, "cannot be decoded: an embedded pointer to an unexported type")
 			continue
 		}
 		c.visit(f.Type, where)
 	}
 }
 
-// notInName reports whether a name in a json tag cannot have the character. What Go releases agree on is what they have
-// in common.
+// notInName reports whether a name in a json tag must not contain the character. Names are limited to what all Go
+// releases accept.
 func notInName(r rune) bool {
 	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("!#$%&()*+-./:;<=>?@[]^_{|}~ ", r)
 }

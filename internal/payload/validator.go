@@ -2,13 +2,14 @@ package payload
 
 import "reflect"
 
-// A Validator says what is wrong with decoded payloads. It is a [*Tags] or a [Func].
+// A Validator validates decoded payloads. It is a [*Tags] or a [Func].
 type Validator interface {
-	// checks returns what checks a value of the type, given a pointer to it; nil if there is nothing to check.
+	// checks returns a function that checks a value of the type, given a pointer to it, or nil if there is nothing to
+	// check.
 	checks(t reflect.Type) (check func(value any) error, mistake error)
 }
 
-// A Func validates every payload, without tags. It is given a non-nil pointer and returns the fields that break a rule.
+// A Func validates every payload, without tags. It gets a non-nil pointer and returns the fields that break a rule.
 // It may be called concurrently.
 type Func func(value any) []FieldError
 

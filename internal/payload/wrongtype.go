@@ -14,8 +14,8 @@ import (
 	"github.com/motia-go/motia/internal/jsontext"
 )
 
-// wrongType is the error for data that is JSON, but does not decode into a t because of err. Whether a part of data
-// decodes, decode says; the words are made here.
+// wrongType returns the error for data that is JSON, but does not decode into a t because of err. decode says whether
+// a part of data decodes.
 func wrongType(data []byte, t reflect.Type, err error, decode func([]byte, any) error) *Error {
 	path, value, cause := locate(data, err, func(doc []byte) error {
 		return decode(doc, reflect.New(t).Interface())
@@ -33,11 +33,11 @@ const (
 	notATime = "must be a time such as 2006-01-02T15:04:05Z"
 )
 
-// reason says why the value, which is JSON text, does not decode here, in words that follow the name of the field. The
-// cause is what encoding/json has said, which counts only where it comes from a method of the type.
+// reason says why the value, which is JSON text, does not decode here, in words that follow the name of the field.
+// The cause is the error of encoding/json; its text is used only if it comes from a method of the type.
 func (p place) reason(value []byte, cause error) string {
 	switch {
-	case cause == errTooDeep: // ours, never wrapped
+	case cause == errTooDeep: // made by locate, never wrapped
 		return cause.Error()
 	case p.unsettable:
 		return "cannot be set"
@@ -68,7 +68,7 @@ func badKey(t reflect.Type, key string, cause error) string {
 	return notValid
 }
 
-// ownReason is the reason where an UnmarshalJSON method has the say. What it says in its own words is repeated; but most
+// ownReason is reason for values decoded by an UnmarshalJSON method. The method's own words are repeated, but most
 // such methods let encoding/json decode some other value and return its error.
 func (p place) ownReason(value []byte, cause error) string {
 	text := cause.Error()
@@ -82,7 +82,7 @@ func (p place) ownReason(value []byte, cause error) string {
 	case !isType && !isSyntax && !isBase64 && !unnamed:
 		return notValid + ": " + strings.TrimPrefix(text, "json: ")
 	case p.within:
-		// What the error is about depends on the release. The field of that name tells more.
+		// What the error is about depends on the Go release. The field of that name says more.
 		if decodesItself(p.t) {
 			return notValid
 		}
@@ -94,9 +94,9 @@ func (p place) ownReason(value []byte, cause error) string {
 	}
 	t := indirect(wrong.Type)
 	switch {
-	case t == reflect.TypeFor[json.Number]() && value[0] == '"': // for Go 1.26 an error of no type
+	case t == reflect.TypeFor[json.Number]() && value[0] == '"': // not an UnmarshalTypeError in Go 1.26
 		return notValid
-	case json.Unmarshal(value, reflect.New(t).Interface()) == nil: // it is not about this value
+	case json.Unmarshal(value, reflect.New(t).Interface()) == nil: // the error is about another value
 		return notValid
 	}
 	return cmp.Or(misfit(t, false, value), notValid)
@@ -114,7 +114,8 @@ func isTimeError(err error) bool {
 	return strings.Contains(err.Error(), notString.Error())
 }
 
-// misfit says why the value cannot decode into a t that has no say in it. It is empty if nothing is known to be wrong.
+// misfit says why the value cannot decode into a t that does not decode itself. It is empty if nothing is known to be
+// wrong.
 func misfit(t reflect.Type, quoted bool, value []byte) string {
 	if t == nil {
 		return ""
@@ -218,7 +219,7 @@ func expected(t reflect.Type) string {
 	return "null" // interfaces with methods, channels, functions: nothing else decodes into them
 }
 
-// rangeOf says which numbers fit a t. It is empty if t is no number.
+// rangeOf says which numbers fit a t. It is empty if t is not a number.
 func rangeOf(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
@@ -232,7 +233,7 @@ func rangeOf(t reflect.Type) string {
 	return ""
 }
 
-// shorten keeps a literal of a megabyte out of messages.
+// shorten cuts long literals in messages.
 func shorten(literal string) string {
 	const limit = 32
 	if len(literal) <= limit {
