@@ -15,26 +15,26 @@ import (
 //
 //	const Visits motia.Scope[Visit] = "page-visits"
 //
-// Its methods find the invocation through ctx and return [ErrNoInvocation] outside of one. They do what those of
-// [StateManager] do, with values of type T.
+// Its methods are those of [StateManager] for values of type T. They find the invocation through ctx, and return
+// [ErrNoInvocation] if there is none.
 type Scope[T any] string
 
-// ChangeOf is what a write did to a value of type T.
+// ChangeOf is the result of a write of a value of type T. It is the typed form of [Change].
 type ChangeOf[T any] struct {
 	Old Stored[T] `json:"old,omitzero"`
 	New Stored[T] `json:"new,omitzero"`
-	// Revision is that of the new value. It is the old one if the write changed nothing.
+	// Revision is that of the new value, or of the old one if the write changed nothing.
 	Revision uint64 `json:"revision"`
 }
 
-// Stored is a stored value of type T, decoded when asked for. The zero value is the absence of one. As JSON it is the
-// stored text, or null.
+// Stored is a stored value of type T, which Value decodes. The zero Stored means that there is none. As JSON it is
+// the stored text, or null.
 type Stored[T any] struct{ json json.RawMessage }
 
 // Exists reports whether there is a value.
 func (s Stored[T]) Exists() bool { return s.json != nil }
 
-// Value decodes the value. It is the zero T where there is none.
+// Value decodes the value. It is the zero T if there is none.
 func (s Stored[T]) Value() (T, error) {
 	var v T
 	if s.json == nil {
@@ -44,7 +44,7 @@ func (s Stored[T]) Value() (T, error) {
 	return v, err
 }
 
-// MarshalJSON returns the stored text.
+// MarshalJSON returns the stored text, or null.
 func (s Stored[T]) MarshalJSON() ([]byte, error) {
 	if s.json == nil {
 		return []byte("null"), nil
@@ -69,15 +69,14 @@ func (s Scope[T]) Set(ctx context.Context, key string, value T, opts ...SetOptio
 	return changeOf[T](s.in(ctx).set(key, value, putOptions(opts)))
 }
 
-// Update applies the operations in their order, all or none, as one atomic change. [IfRevision] among them makes it
-// conditional.
+// Update applies the operations in order, all or none, as one atomic change. See [StateManager.Update].
 func (s Scope[T]) Update(ctx context.Context, key string, ops ...UpdateOption) (ChangeOf[T], error) {
 	return changeOf[T](s.in(ctx).update(key, ops))
 }
 
-// Modify reads the value, the zero T if there is none, and stores what change makes of it. When somebody else has
-// written in between, it starts over, so change may be called several times. An error of change is returned as it is and
-// nothing is stored. A time to live is kept.
+// Modify reads the value, the zero T if there is none, and stores what change returns for it. If another write comes
+// in between, Modify starts over, so change may be called several times. If change returns an error, nothing is
+// stored and Modify returns the same error. A [TTL] is kept.
 func (s Scope[T]) Modify(ctx context.Context, key string, change func(T) (T, error)) (ChangeOf[T], error) {
 	return changeOf[T](modifyAs(s.in(ctx), key, change))
 }
@@ -87,7 +86,7 @@ func (s Scope[T]) Delete(ctx context.Context, key string, condition ...RevisionO
 	return deleteAs[T](s.in(ctx), key, condition)
 }
 
-// List returns the values, ordered by key: an empty slice where there are none.
+// List returns the values, ordered by key. The slice is never nil.
 func (s Scope[T]) List(ctx context.Context, opts ...ListOption) ([]T, error) {
 	return listAs[T](s.in(ctx), opts)
 }
@@ -100,23 +99,22 @@ type Item[T any] struct {
 }
 
 // All iterates over the keys and values, ordered by key. It reads in pages: a value that changes meanwhile may be
-// seen before or after its change. A value that does not decode comes with its error, and the iteration may go on; an
-// error of the backend is the last that comes.
+// seen before or after its change. A value that does not decode comes with an error, and the iteration goes on; an
+// error of the backend ends it.
 func (s Scope[T]) All(ctx context.Context, opts ...ListOption) iter.Seq2[Item[T], error] {
 	return allAs[T](s.in(ctx), opts)
 }
 
-// ListOption narrows what All and List return. The options are [FromKey], [KeyPrefix] and [AtMost]; it cannot be
-// implemented elsewhere. Keys are those of state values or the ids of stream items, and are ordered bytewise. A list reads
-// from the backend what it returns; with KeyPrefix it may read as much again to find the end.
+// ListOption is an option of All and List: [FromKey], [KeyPrefix] or [AtMost]. It cannot be implemented elsewhere.
+// Keys are those of state values or the ids of stream items, ordered bytewise. A list reads no more from the backend
+// than it returns; with KeyPrefix it may read as much again to find the end.
 type ListOption interface{ applyList(*store.ListOptions) }
 
 type listOption func(*store.ListOptions)
 
 func (o listOption) applyList(l *store.ListOptions) { o(l) }
 
-// FromKey begins a list with the key, or with the next one if there is no such key. FromKey(last + "\x00") begins after
-// the key last.
+// FromKey starts a list at the key, or at the next one if it is missing. FromKey(last + "\x00") starts after last.
 func FromKey(key string) ListOption {
 	return listOption(func(l *store.ListOptions) { l.From = key })
 }
@@ -126,7 +124,7 @@ func KeyPrefix(prefix string) ListOption {
 	return listOption(func(l *store.ListOptions) { l.Prefix = prefix })
 }
 
-// AtMost ends a list after n values. A negative n is an error.
+// AtMost limits a list to n values. A negative n is an error.
 func AtMost(n int) ListOption {
 	return listOption(func(l *store.ListOptions) { l.Limit = &n })
 }
@@ -144,7 +142,7 @@ func listing(opts []ListOption) store.ListOptions {
 	return l
 }
 
-// Clear deletes every value that the scope holds when it is called, one after the other.
+// Clear deletes every value that the scope holds when it is called, one by one.
 func (s Scope[T]) Clear(ctx context.Context) error {
 	return s.in(ctx).clear()
 }

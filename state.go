@@ -10,34 +10,33 @@ import (
 	"github.com/motia-go/motia/internal/wire"
 )
 
-// StateManager reads and writes JSON values by scope and key, from one invocation. Any string is a legal scope and key.
-// [Scope] is its typed form. The zero value returns [ErrNoInvocation].
+// StateManager reads and writes JSON values by scope and key, on behalf of one invocation. Any string is a legal
+// scope or key. [Scope] is the typed form. The methods of the zero value return [ErrNoInvocation].
 //
-// Its calls end with the context of the handler. With gives them another one.
+// Its methods run with the context of the handler; With sets another one.
 type StateManager struct{ at *bound }
 
-// Change is what a write did: the JSON before and after it, nil where there was no value. A stored null is the JSON
-// null, not nil. The slices must not be changed.
+// Change is the result of a write: the JSON before and after it, nil if there is no value. A stored null is the JSON
+// null, not nil. The slices must not be modified.
 type Change struct {
 	Old json.RawMessage `json:"old,omitempty"`
 	New json.RawMessage `json:"new,omitempty"`
-	// Revision is that of the new value. It is the old one if the write changed nothing.
+	// Revision is that of the new value, or of the old one if the write changed nothing.
 	Revision uint64 `json:"revision"`
 }
 
-// With returns a StateManager of the same invocation whose calls run with ctx, so that they can have a deadline of their
-// own:
+// With returns a StateManager of the same invocation whose methods run with ctx, for example to have a deadline:
 //
 //	short, cancel := context.WithTimeout(ctx, time.Second)
 //	defer cancel()
 //	found, err := ctx.State.With(short).Get("orders", id, &order)
 //
-// Only what bounds a call is taken from ctx, which usually derives from the context of the handler. If it does not, the
-// end of the handler does not end the calls.
+// ctx only bounds the calls. It usually derives from the context of the handler; if it does not, the calls go on when
+// the context of the handler ends.
 func (s StateManager) With(ctx context.Context) StateManager { return StateManager{s.at.with(ctx)} }
 
-// Get decodes the value into dest, a pointer, and reports whether there is one. A stored null is found. If the value does
-// not decode, dest points to the zero value.
+// Get decodes the value into dest, a pointer, and reports whether there is one; a stored null counts. If it does not
+// decode, dest points to the zero value.
 func (s StateManager) Get(scope, key string, dest any) (found bool, err error) {
 	revision, err := s.Load(scope, key, dest)
 	return revision != 0, err
@@ -48,21 +47,21 @@ func (s StateManager) Load(scope, key string, dest any) (revision uint64, err er
 	return s.scope(scope).load(key, dest)
 }
 
-// Set stores value as JSON. It is kept for good unless there is a [TTL].
+// Set stores value as JSON. Without a [TTL] it never expires.
 func (s StateManager) Set(scope, key string, value any, opts ...SetOption) (Change, error) {
 	return s.scope(scope).set(key, value, putOptions(opts))
 }
 
-// Update applies the operations in their order, all or none, as one atomic change. A missing value starts as {}. An
-// operation that does not fit is *[UpdateError]. A time to live is kept. [IfRevision] among the operations makes the
-// update conditional.
+// Update applies the operations in order, all or none, as one atomic change. A missing value starts as {}. An
+// operation that does not fit the value is an *[UpdateError]. A [TTL] is kept. [IfRevision] makes the update
+// conditional.
 func (s StateManager) Update(scope, key string, ops ...UpdateOption) (Change, error) {
 	return s.scope(scope).update(key, ops)
 }
 
-// Modify reads the value and stores what change makes of it, as JSON. old is nil if there is no value. When somebody else
-// has written in between, it starts over, so change may be called several times. An error of change is returned as it is
-// and nothing is stored. A time to live is kept.
+// Modify reads the value and stores what change returns for it, as JSON. old is nil if there is no value. If another
+// write comes in between, Modify starts over, so change may be called several times. If change returns an error,
+// nothing is stored and Modify returns the same error. A [TTL] is kept.
 func (s StateManager) Modify(scope, key string, change func(old json.RawMessage) (value any, err error)) (Change, error) {
 	return modifyAs(s.scope(scope), key, change)
 }
@@ -72,7 +71,7 @@ func (s StateManager) Delete(scope, key string, condition ...RevisionOption) (ol
 	return s.scope(scope).delete(key, condition)
 }
 
-// List returns the values of the scope, ordered by key: an empty slice where there are none, so that it encodes as [].
+// List returns the values of the scope, ordered by key. The slice is never nil: an empty one encodes as [].
 func (s StateManager) List(scope string, opts ...ListOption) ([]json.RawMessage, error) {
 	return s.scope(scope).list(opts)
 }
@@ -82,12 +81,12 @@ func (s StateManager) All(scope string, opts ...ListOption) iter.Seq2[Item[json.
 	return allAs[json.RawMessage](s.scope(scope), opts)
 }
 
-// Clear deletes every value that the scope holds when it is called, one after the other.
+// Clear deletes every value that the scope holds when it is called, one by one.
 func (s StateManager) Clear(scope string) error {
 	return s.scope(scope).clear()
 }
 
-// Scopes returns the names of the scopes that hold values, ordered.
+// Scopes returns the names of the scopes that hold values, sorted.
 func (s StateManager) Scopes() ([]string, error) {
 	return s.scope("").siblings()
 }
@@ -99,11 +98,10 @@ func (s StateManager) scope(name string) values {
 	return s.at.inv.values(s.at.ctx, wire.StateBucket, name)
 }
 
-// SetOption qualifies a Set of a state value. The options are [TTL] and [IfRevision]; it cannot be implemented elsewhere.
+// SetOption is an option of Set for state values: [TTL] or [IfRevision]. It cannot be implemented elsewhere.
 type SetOption interface{ applySet(*driver.PutOptions) }
 
-// TTL makes the value cease to exist after d, at once if d is zero or less. Nothing fires when it does. Without TTL a value
-// stays for good.
+// TTL makes the value expire after d, or at once if d is zero or less. No trigger fires when a value expires.
 func TTL(d time.Duration) TTLOption { return TTLOption{d} }
 
 // TTLOption is what [TTL] returns.
@@ -111,13 +109,13 @@ type TTLOption struct{ d time.Duration }
 
 func (o TTLOption) applySet(p *driver.PutOptions) { p.Expires = time.Now().Add(o.d) }
 
-// IfRevision makes a write conditional: it happens only if the stored value has the revision, or does not exist where the
-// revision is 0. Otherwise the write returns [ErrConflict], nothing is stored, no trigger fires and no subscriber is told.
-// Of several writers with the same revision one succeeds. Where the others should try again, with what is stored by then,
-// Modify does that.
+// IfRevision makes a write conditional: it succeeds only if the stored value has the revision, or, for revision 0, if
+// there is no value. Otherwise it returns [ErrConflict]: nothing is stored, no trigger fires and no subscriber gets
+// an event. Of several writers with the same revision one succeeds. To retry with the value that is stored by then,
+// use Modify.
 //
-// The revision of a value is in what its last write returned, and in what Load and All return. No revision is used twice for
-// a key, not even after the value was deleted. If there are several IfRevision in one call, the last one counts.
+// Load, All and every write return the revision of a value. A key never has the same revision twice, not even after
+// its value was deleted. If one call has several IfRevision, the last one counts.
 func IfRevision(revision uint64) RevisionOption { return RevisionOption{revision} }
 
 // RevisionOption is what [IfRevision] returns.
@@ -138,7 +136,7 @@ func putOptions(opts []SetOption) driver.PutOptions {
 	return p
 }
 
-// putIf returns options of a write that has no others than conditions.
+// putIf returns the options of a write that has only conditions.
 func putIf(conditions []RevisionOption) (p driver.PutOptions) {
 	if n := len(conditions); n > 0 {
 		p.IfRevision = &conditions[n-1].revision

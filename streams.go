@@ -16,20 +16,21 @@ import (
 	"github.com/motia-go/motia/internal/wrap"
 )
 
-// Streams are the declared streams as one invocation sees them. The zero value returns [ErrNoInvocation].
+// Streams reads and writes the declared streams, on behalf of one invocation. [StreamName] is the typed form. The
+// methods of a handle from the zero value return [ErrNoInvocation].
 //
-// The calls of their handles end with the context of the handler. With gives them another one.
+// The methods of its handles run with the context of the handler; With sets another one.
 type Streams struct{ at *bound }
 
-// With returns the streams as the same invocation sees them, for calls that run with ctx. See [StateManager.With].
+// With returns Streams of the same invocation whose handles run with ctx. See [StateManager.With].
 func (s Streams) With(ctx context.Context) Streams { return Streams{s.at.with(ctx)} }
 
 // Get returns a handle on the stream. If the stream is not declared in [Options.Streams], every method of the handle
 // returns *[UndeclaredStreamError].
 func (s Streams) Get(name string) StreamHandle { return StreamHandle{s.at, name} }
 
-// StreamHandle reads and writes one stream: JSON items by group and id, whose subscribers see every change. Any
-// string is a legal group and id. [StreamName] is the typed form.
+// StreamHandle reads and writes one stream: JSON items by group and id. Subscribers see every change. Any string is a
+// legal group or id. [StreamName] is the typed form.
 type StreamHandle struct {
 	at   *bound
 	name string
@@ -46,19 +47,18 @@ func (h StreamHandle) Load(group, id string, dest any) (revision uint64, err err
 	return h.group(group).load(id, dest)
 }
 
-// Set stores the item; subscribers see a create or an update. Storing what is there already changes nothing. There is no
-// [TTL] because subscribers would not be told of its end: delete the item instead.
+// Set stores the item; subscribers see a create or an update. Storing the same item again changes nothing. There is no
+// [TTL], because subscribers would not be told when an item expires: delete the item instead.
 func (h StreamHandle) Set(group, id string, value any, condition ...RevisionOption) (Change, error) {
 	return h.group(group).set(id, value, putIf(condition))
 }
 
-// Update applies the operations to the item, all or none, as one atomic change. A missing item starts as {}.
-// [IfRevision] among them makes it conditional.
+// Update applies the operations to the item, all or none, as one atomic change. See [StateManager.Update].
 func (h StreamHandle) Update(group, id string, ops ...UpdateOption) (Change, error) {
 	return h.group(group).update(id, ops)
 }
 
-// Modify reads the item and stores what change makes of it. See [StateManager.Modify].
+// Modify reads the item and stores what change returns for it. See [StateManager.Modify].
 func (h StreamHandle) Modify(group, id string, change func(old json.RawMessage) (value any, err error)) (Change, error) {
 	return modifyAs(h.group(group), id, change)
 }
@@ -68,7 +68,7 @@ func (h StreamHandle) Delete(group, id string, condition ...RevisionOption) (old
 	return h.group(group).delete(id, condition)
 }
 
-// List returns the items of the group, ordered by id: an empty slice where there are none.
+// List returns the items of the group, ordered by id. The slice is never nil.
 func (h StreamHandle) List(group string, opts ...ListOption) ([]json.RawMessage, error) {
 	return h.group(group).list(opts)
 }
@@ -78,18 +78,18 @@ func (h StreamHandle) All(group string, opts ...ListOption) iter.Seq2[Item[json.
 	return allAs[json.RawMessage](h.group(group), opts)
 }
 
-// Groups returns the names of the groups that hold items, ordered.
+// Groups returns the names of the groups that hold items, sorted.
 func (h StreamHandle) Groups() ([]string, error) {
 	return h.group("").siblings()
 }
 
 // Send sends an ephemeral event to the subscribers of an item, or of a whole group if id is empty. It is not stored:
-// subscribers that come later miss it. Stream triggers fire.
+// later subscribers do not get it. Stream triggers fire.
 func (h StreamHandle) Send(group, id, event string, data any) error {
 	return h.group(group).send(h.name, id, event, data)
 }
 
-// Subscribe is [StreamName.Subscribe] with items as JSON, which all subscribers share and must not change.
+// Subscribe is [StreamName.Subscribe] with items as JSON, which all subscribers share and must not modify.
 func (h StreamHandle) Subscribe(ctx context.Context, group string, opts ...SubscribeOption) (*Subscription[json.RawMessage], error) {
 	return subscribe[json.RawMessage](ctx, h.group(group), h.name, opts)
 }
@@ -109,7 +109,7 @@ func (inv *Invocation) streamGroup(ctx context.Context, stream, group string) va
 	return inv.values(ctx, s.bucket, group)
 }
 
-// send hands an event to the subscribers, and to the stream triggers.
+// send sends an event to the subscribers and to the stream triggers.
 func (v values) send(stream, id, name string, data any) error {
 	if v.err != nil {
 		return v.err
@@ -142,8 +142,8 @@ func (v values) send(stream, id, name string, data any) error {
 //
 //	const Documents motia.StreamName[Document] = "documents"
 //
-// Its methods find the invocation through ctx and return [ErrNoInvocation] outside of one. They do what those of
-// [StreamHandle] do, with items of type T. The stream itself is declared in [Options.Streams].
+// Its methods are those of [StreamHandle] for items of type T. They find the invocation through ctx, and return
+// [ErrNoInvocation] if there is none. The stream itself is declared in [Options.Streams].
 type StreamName[T any] string
 
 // Get returns the item and whether there is one.
@@ -158,19 +158,18 @@ func (s StreamName[T]) Load(ctx context.Context, group, id string) (item T, revi
 	return item, revision, err
 }
 
-// Set stores the item; subscribers see a create or an update. Storing what is there already changes nothing. There is no
-// [TTL] because subscribers would not be told of its end: delete the item instead.
+// Set stores the item; subscribers see a create or an update. Storing the same item again changes nothing. There is no
+// [TTL], because subscribers would not be told when an item expires: delete the item instead.
 func (s StreamName[T]) Set(ctx context.Context, group, id string, item T, condition ...RevisionOption) (ChangeOf[T], error) {
 	return changeOf[T](s.group(ctx, group).set(id, item, putIf(condition)))
 }
 
-// Update applies the operations to the item, all or none, as one atomic change. [IfRevision] among them makes it
-// conditional.
+// Update applies the operations to the item, all or none, as one atomic change. See [StateManager.Update].
 func (s StreamName[T]) Update(ctx context.Context, group, id string, ops ...UpdateOption) (ChangeOf[T], error) {
 	return changeOf[T](s.group(ctx, group).update(id, ops))
 }
 
-// Modify reads the item, the zero T if there is none, and stores what change makes of it. See [Scope.Modify].
+// Modify reads the item, the zero T if there is none, and stores what change returns for it. See [Scope.Modify].
 func (s StreamName[T]) Modify(ctx context.Context, group, id string, change func(T) (T, error)) (ChangeOf[T], error) {
 	return changeOf[T](modifyAs(s.group(ctx, group), id, change))
 }
@@ -180,7 +179,7 @@ func (s StreamName[T]) Delete(ctx context.Context, group, id string, condition .
 	return deleteAs[T](s.group(ctx, group), id, condition)
 }
 
-// List returns the items of the group, ordered by id: an empty slice where there are none.
+// List returns the items of the group, ordered by id. The slice is never nil.
 func (s StreamName[T]) List(ctx context.Context, group string, opts ...ListOption) ([]T, error) {
 	return listAs[T](s.group(ctx, group), opts)
 }
@@ -190,7 +189,7 @@ func (s StreamName[T]) All(ctx context.Context, group string, opts ...ListOption
 	return allAs[T](s.group(ctx, group), opts)
 }
 
-// Groups returns the names of the groups that hold items, ordered.
+// Groups returns the names of the groups that hold items, sorted.
 func (s StreamName[T]) Groups(ctx context.Context) ([]string, error) {
 	return s.group(ctx, "").siblings()
 }
@@ -222,17 +221,17 @@ func (s StreamName[T]) Members(ctx context.Context, group string) ([]Member, err
 }
 
 // Subscribe follows a group, or one item of it with [ForItem], until ctx ends or the subscription is closed. The
-// first event is the snapshot (sync), which holds every write that had returned before, whoever made it; after it comes
-// every later event, with nothing lost or doubled between. A subscriber that is too slow for its buffer misses events, and
-// is told so by a new snapshot (resync) in their place. The subscription is in force when Subscribe returns.
+// first event is a snapshot (sync) that holds every write which returned before the call, whoever made it. Then comes
+// every later event, with nothing lost or doubled in between. A subscriber that is too slow for its buffer misses
+// events and gets a new snapshot (resync) in their place. The subscription is in force when Subscribe returns.
 //
-// When ctx ends, or the app shuts down, the events of writes that had returned before still come, and so do those that
-// were sent in this process before. Then comes the end.
+// When ctx ends or the app shuts down, the subscription still gets the events of writes that returned before, and the
+// events that were sent in this process before. Then it ends.
 //
-// In a busy group the events are behind the writers, who never wait for subscribers. Subscribe waits until they have
-// caught up, and returns an error if that takes more than 10 seconds; the end waits a second at most. Backends without
-// [driver.WatchSyncer] and [driver.SubjectSyncer] cannot tell when that is: there a snapshot may lack the latest writes,
-// which then come as events, and the last events before the end may be missing.
+// In a busy group, events lag behind the writers, who never wait for subscribers. Subscribe waits until the events
+// have caught up, and returns an error if that takes more than 10 seconds; at its end, a subscription waits a second
+// at most. Backends without [driver.WatchSyncer] and [driver.SubjectSyncer] cannot wait: a snapshot may lack the
+// latest writes, which then come as events, and the last events before the end may be missing.
 //
 // The stored changes of an item come in order, and so do the events that one sender sends; there is no order between the
 // two.

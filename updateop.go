@@ -9,25 +9,25 @@ import (
 	"github.com/motia-go/motia/internal/jsontext"
 )
 
-// UpdateOption is what an Update takes: an [UpdateOp], [UpdateOps] or [IfRevision]. It cannot be implemented elsewhere.
+// UpdateOption is an option of Update: [UpdateOp], [UpdateOps] or [IfRevision]. It cannot be implemented elsewhere.
 type UpdateOption interface{ updateOption() }
 
 // UpdateOp is one operation of an Update. Make one with [Set], [Delete], [Increment], [Decrement], [Merge] or
-// [Append], or decode its JSON form: {"type":"set","path":"a.b","value":1}. An Update with the zero UpdateOp is an
-// *[UpdateError].
+// [Append], or decode its JSON form: {"type":"set","path":"a.b","value":1}. An Update with the zero UpdateOp fails
+// with an *[UpdateError].
 //
 // Paths are dotted: "a.b.2.c" is the member c of the third element of b in a. `\.` is a literal dot and `\\` a
 // literal backslash; no other character is special. Missing objects on the way are created. An empty path is the
 // whole value. A null counts as missing, since that is how a nil map, slice or pointer is stored.
 type UpdateOp struct{ operation *operation } // a pointer alone is an UpdateOption without an allocation
 
-// operation is not changed once it is made: copies of an UpdateOp share it.
+// operation is immutable: copies of an UpdateOp share it.
 type operation struct {
 	jsonops.Op
 	err error // the operand does not encode; reported by Update
 }
 
-// UpdateOps are operations made elsewhere, for example by a client that sent them as JSON:
+// UpdateOps is a list of operations, for example one that a client sent as JSON:
 //
 //	_, err := Orders.Update(ctx, id, motia.UpdateOps(request.Ops), motia.IfRevision(request.Revision))
 type UpdateOps []UpdateOp
@@ -39,13 +39,13 @@ func (RevisionOption) updateOption() {}
 // Set replaces or creates what is at the path.
 func Set(path string, value any) UpdateOp { return newOp(jsonops.Set, path, value) }
 
-// Delete removes the member or element at the path; later elements move up. What is missing is not an error.
+// Delete removes the member or element at the path, if there is one; later elements move up.
 func Delete(path string) UpdateOp {
 	return UpdateOp{&operation{Op: jsonops.Op{Kind: jsonops.Delete, Path: path}}}
 }
 
-// Number is what can be added and subtracted. Integers stay exact through the ranges of int64 and uint64; beyond them the
-// update fails.
+// Number is a number for [Increment] and [Decrement]. Integers stay exact within the ranges of int64 and uint64; an
+// update that exceeds them fails.
 type Number interface {
 	~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~float32 | ~float64
 }
@@ -56,8 +56,8 @@ func Increment[N Number](path string, by N) UpdateOp { return newOp(jsonops.Incr
 // Decrement subtracts from the number at the path; a missing one starts at 0.
 func Decrement[N Number](path string, by N) UpdateOp { return newOp(jsonops.Decrement, path, by) }
 
-// Merge sets the members of value, which encodes as an object, in the object at the path. It is shallow. A missing object
-// starts empty.
+// Merge sets the members of value, which must encode as an object, in the object at the path. It is shallow. A
+// missing object starts empty.
 func Merge(path string, value any) UpdateOp { return newOp(jsonops.Merge, path, value) }
 
 // Append adds the values at the end of the array at the path; a missing one starts empty.
@@ -91,8 +91,8 @@ func (o UpdateOp) MarshalJSON() ([]byte, error) {
 //	{"type":"set","path":"a","value":1}
 //	{"type":"delete","path":"a"}              also "remove"
 //	{"type":"increment","path":"a","by":1}    also "decrement"; also "value" in place of "by"
-//	{"type":"merge","path":"a","value":{}}    without "path", the whole value
-//	{"type":"append","path":"a","value":1}    without "path", the whole value
+//	{"type":"merge","path":"a","value":{}}    "path" may be omitted: the whole value
+//	{"type":"append","path":"a","value":1}    "path" may be omitted: the whole value
 func (o *UpdateOp) UnmarshalJSON(text []byte) error {
 	read := new(operation)
 	if err := read.UnmarshalJSON(text); err != nil {
@@ -102,7 +102,7 @@ func (o *UpdateOp) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// updating takes the options of an Update apart. The condition is nil if there is none.
+// updating splits the options of an Update. The condition is nil if there is none.
 func updating(options []UpdateOption) (ops []*operation, condition *uint64) {
 	ops = make([]*operation, 0, len(options))
 	for _, option := range options {

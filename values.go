@@ -26,8 +26,8 @@ func (b *bound) with(ctx context.Context) *bound {
 	return &bound{b.inv, ctx}
 }
 
-// values are one scope of state, or one group of a stream, as one invocation sees it in one call. The typed and the
-// untyped forms of both share it. If there is no such scope or group, err says why, and every method returns it.
+// values reads and writes one scope of state, or one group of a stream, in one call on behalf of an invocation. The
+// typed and the untyped forms of both share it. If err is not nil, every method returns it.
 type values struct {
 	store.Scope
 	inv *Invocation
@@ -43,7 +43,7 @@ func (inv *Invocation) values(ctx context.Context, bucket, scope string) values 
 // storeCaller is an invocation as package store sees it.
 type storeCaller Invocation
 
-// Header is empty where nobody will read it.
+// Header returns an empty header if nobody will read it.
 func (c *storeCaller) Header(bucket string) driver.Header {
 	if !c.app.tracks(bucket) {
 		return driver.Header{}
@@ -141,7 +141,7 @@ func (v values) decode(key string, data []byte, dest any) error {
 	return nil
 }
 
-// modifyAs stores what change makes of the value, the zero T where there is none. An error of change is returned as it is.
+// modifyAs stores what change returns for the value, the zero T if there is none. Errors of change are not wrapped.
 func modifyAs[T, U any](v values, key string, change func(T) (U, error)) (Change, error) {
 	if v.err != nil {
 		return Change{}, v.err
