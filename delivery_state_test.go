@@ -120,6 +120,44 @@ func TestAFailingStateTriggerIsRetriedThenDeadLetteredAndHoldsBackOnlyItsKey(t *
 	})
 }
 
+func TestStateAndStreamTriggersAreRetriedInOrderAndOnceForAllReplicas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seen testkit.List[string]
+		opts := &motia.Options{Backend: motia.InMemory(nil), Streams: []motia.StreamConfig{{Name: "notes"}}}
+		steps := func() []motia.Step {
+			handle := func(text string, attempt int) error {
+				seen.Add(fmt.Sprint(text, " #", attempt))
+				if attempt == 1 {
+					return errBoom
+				}
+				return nil
+			}
+			return []motia.Step{
+				stateStep("state", func(in *stateInput, ctx *stateFlow) error { return handle(stateText(in), ctx.Trigger.Attempt) }, motia.State()),
+				motia.StreamStep(motia.StepConfig{Name: "stream", Triggers: []motia.Trigger{testkit.Notes.Trigger()}},
+					func(in *noteInput, ctx *noteFlow) error { return handle(testkit.NoteText(*in), ctx.Trigger.Attempt) }),
+			}
+		}
+		one, _ := testkit.NewApp(t, opts, steps()...)
+		two, _ := testkit.NewApp(t, opts, steps()...)
+		testkit.Start(t, one)
+		testkit.Start(t, two)
+		synctest.Wait()
+		for n := range 2 {
+			_, err := stateOf(t, one).Set("s", "k", n)
+			require.NoError(t, err)
+		}
+		_, err := stateOf(t, two).Delete("s", "missing")
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		testkit.SetNote(t, two, "g", "i", 1)
+		time.Sleep(time.Minute)
+		require.Equal(t, []string{
+			"created s/k ->0 #1", "created s/k ->0 #2", "updated s/k 0>1 #1", "updated s/k 0>1 #2", "g/i create 1 #1", "g/i create 1 #2",
+		}, seen.All())
+	})
+}
+
 func stateOnlyDeadLetter(t *testing.T, app *motia.App) motia.DeadLetter {
 	t.Helper()
 	letters, err := app.DeadLetters().List(t.Context(), motia.DeadLetterQuery{})

@@ -159,6 +159,20 @@ func TestAFalseConditionAnswers422(t *testing.T) {
 	require.Equal(t, 400, do(t, app, "POST", "/x", `{"id":"a","total":0}`).Code, "validation comes first")
 }
 
+func TestAConditionGetsTheInputOfTheHandler(t *testing.T) {
+	var asked, handled motia.Input[httpSmall]
+	app, _ := testkit.NewApp(t, nil, httpStep("POST", "/x", func(in *motia.HTTPInput[httpSmall], _ *motia.FlowContext[any, httpSmall]) (motia.Response, error) {
+		handled = in
+		return motia.Response{}, nil
+	}, motia.When(func(in motia.Input[httpSmall]) bool {
+		asked = in
+		return true
+	})))
+	require.Equal(t, 204, do(t, app, "POST", "/x", `{"id":"a","total":1}`).Code)
+	require.NotNil(t, handled)
+	require.Same(t, asked, handled)
+}
+
 func TestErrorsOfHandlersDecideTheStatus(t *testing.T) {
 	for _, test := range []struct {
 		name   string

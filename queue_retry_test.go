@@ -91,6 +91,25 @@ func TestTheTriggersPolicyComesBeforeTheAppsAndThatBeforeTheDefault(t *testing.T
 	}
 }
 
+func TestThePolicyOfATriggerIsItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seen testkit.List[string]
+		began := time.Now()
+		app, _ := testkit.NewApp(t, nil, queueStep("s", "t", func(ctx *queueCtx, _ string) error {
+			deadline, _ := ctx.Deadline()
+			seen.Add(fmt.Sprint(time.Since(began), " for ", time.Until(deadline)))
+			return errBoom
+		}, motia.QueueConfig{
+			MaxAttempts: 3, Delay: time.Minute, VisibilityTimeout: time.Hour,
+			Backoff: func(attempt int) time.Duration { return time.Duration(attempt) * 10 * time.Second },
+		}))
+		testkit.Start(t, app)
+		queueSend(t, app, "t", "a")
+		time.Sleep(time.Hour)
+		require.Equal(t, []string{"1m0s for 1h0m0s", "1m10s for 1h0m0s", "1m30s for 1h0m0s"}, seen.All())
+	})
+}
+
 func TestABackoffThatPanicsFallsBackToTheDefault(t *testing.T) {
 	pauses, letters := retryTimes(t, motia.QueueConfig{}, motia.QueueConfig{MaxAttempts: 2, Backoff: func(int) time.Duration { panic("no idea") }}, alwaysBoom)
 	require.Len(t, pauses, 1)

@@ -120,6 +120,19 @@ func TestListIsOrderedByKeyAndClearEmptiesOnlyItsScope(t *testing.T) {
 	require.NoError(t, state.Clear("never was"))
 }
 
+func TestClearDeletesByKeyWhateverTheValuesAre(t *testing.T) {
+	app, _ := testkit.NewApp(t, nil)
+	state := stateOf(t, app)
+	for key, value := range map[string]any{"object": map[string]int{"n": 1}, "id": map[string]string{"id": "other"}, "null": nil, "text": "x", "list": []int{}} {
+		_, err := state.Set("s", key, value)
+		require.NoError(t, err)
+	}
+	require.NoError(t, state.Clear("s"))
+	left, err := state.List("s")
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
 func TestAStoredValueDoesNotChangeWithTheCallersValue(t *testing.T) {
 	app, _ := testkit.NewApp(t, nil)
 	state := stateOf(t, app)

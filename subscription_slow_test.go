@@ -55,6 +55,29 @@ func TestASlowSubscriberIsToldThatItMissedEventsAndHoldsUpNobody(t *testing.T) {
 	})
 }
 
+func TestASlowSubscriberDisturbsNoOtherSubscriber(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := testkit.NotesApp(t)
+		slow, fast := testkit.SubscribeNotes(t, app, "g", motia.Buffer(1)), testkit.SubscribeNotes(t, app, "g")
+		item, other := testkit.SubscribeNotes(t, app, "g", motia.ForItem("i")), testkit.SubscribeNotes(t, app, "h")
+		for n := range 3 {
+			testkit.SetNote(t, app, "g", "i", n)
+		}
+		for _, want := range []string{"g/ sync", "g/i create 0", "g/i update 1", "g/i update 2"} {
+			require.Equal(t, want, testkit.NoteText(testkit.NextNote(t, fast)), "every event once")
+		}
+		for _, want := range []string{"g/i sync", "g/i create 0", "g/i update 1", "g/i update 2"} {
+			require.Equal(t, want, testkit.NoteText(testkit.NextNote(t, item)), "every event once")
+		}
+		require.Equal(t, "g/ sync", testkit.NoteText(testkit.NextNote(t, slow)))
+		require.Equal(t, "g/ resync i=2", testkit.NoteText(testkit.NextNote(t, slow)))
+		require.Equal(t, "h/ sync", testkit.NoteText(testkit.NextNote(t, other)))
+		for _, sub := range []*motia.Subscription[testkit.Note]{slow, fast, item, other} {
+			testkit.NoNote(t, sub)
+		}
+	})
+}
+
 func TestTheDefaultBufferHolds64Events(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app := testkit.NotesApp(t)

@@ -113,6 +113,7 @@ func TestAnOperationThatDoesNotFitFailsTheWholeUpdate(t *testing.T) {
 		{motia.Set("l.-1", 1), "set", "index"},
 		{motia.Merge("o", 1), "merge", "not an object"},
 		{motia.Merge("o", nil), "merge", "not an object"},
+		{motia.Merge("", []int{1}), "merge", "not an object"},
 		{motia.Merge("s", map[string]int{}), "merge", "string"},
 		{motia.Merge("l", map[string]int{}), "merge", "array"},
 		{motia.Append("o", 1), "append", "object"},
