@@ -3,7 +3,6 @@ package motia_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -215,64 +214,6 @@ func TestEveryRouteOfAStepIsServed(t *testing.T) {
 		do(t, app, "GET", "/a", "").Body.String())
 	require.JSONEq(t, `{"Type":"http","Index":1,"Name":"","Method":"POST","Path":"/b/:x","Attempt":1,"Topic":"","Expression":"","Scope":"","Key":"","Stream":""}`,
 		do(t, app, "POST", "/b/1", "").Body.String())
-}
-
-const (
-	httpTraceID = "4bf92f3577b34da6a3ce929d0e0e4736"
-	httpParent  = "00-" + httpTraceID + "-00f067aa0ba902b7-01"
-)
-
-func TestTraceparentIsContinued(t *testing.T) {
-	app, _ := testkit.NewApp(t, nil, httpStep("GET", "/x", func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
-		return motia.Response{Body: ctx.TraceID}, nil
-	}))
-	for _, parent := range []string{httpParent, "01-" + httpParent[3:] + "-later"} {
-		rec := do(t, app, "GET", "/x", "", "traceparent", parent, "tracestate", "a=1", "tracestate", "b=2")
-		require.Equal(t, httpTraceID, rec.Body.String())
-		require.Equal(t, []string{httpTraceID}, rec.Header()["X-Trace-Id"])
-	}
-}
-
-func TestAnInvalidTraceparentStartsANewTrace(t *testing.T) {
-	app, _ := testkit.NewApp(t, nil, httpStep("GET", "/x", func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
-		return motia.Response{Body: ctx.TraceID}, nil
-	}))
-	for name, headers := range map[string][]string{
-		"none":       nil,
-		"nonsense":   {"Traceparent", "nonsense"},
-		"upper case": {"Traceparent", strings.ToUpper(httpParent)},
-		"zero":       {"Traceparent", "00-" + strings.Repeat("0", 32) + "-00f067aa0ba902b7-01"},
-		"two":        {"Traceparent", httpParent, "Traceparent", httpParent},
-	} {
-		t.Run(name, func(t *testing.T) {
-			rec := do(t, app, "GET", "/x", "", headers...)
-			require.Regexp(t, "^[0-9a-f]{32}$", rec.Body.String())
-			require.NotEqual(t, httpTraceID, rec.Body.String())
-			require.Equal(t, rec.Body.String(), rec.Header().Get("X-Trace-Id"))
-			require.NotEqual(t, rec.Body.String(), do(t, app, "GET", "/x", "", headers...).Body.String())
-		})
-	}
-}
-
-func TestEveryResponseCarriesATraceID(t *testing.T) {
-	app, _ := testkit.NewApp(t, nil, httpAnswer(motia.Response{}, nil), httpStep("POST", "/order",
-		func(*motia.HTTPInput[httpSmall], *motia.FlowContext[any, httpSmall]) (motia.Response, error) {
-			return motia.Response{}, errors.New("x")
-		}))
-	for _, r := range [][3]string{
-		{"GET", "/x", ""}, {"GET", "/nothing", ""}, {"PUT", "/x", ""}, {"GET", "/a//b", ""}, {"POST", "/order", "{"}, {"POST", "/order", `{"id":"a","total":1}`},
-	} {
-		rec := do(t, app, r[0], r[1], r[2], "Traceparent", httpParent)
-		require.Equal(t, []string{httpTraceID}, rec.Header()["X-Trace-Id"], r)
-		if rec.Code >= 400 {
-			require.Equal(t, httpTraceID, problem(t, rec).TraceID, r)
-		}
-	}
-	require.NoError(t, testkit.Start(t, app)())
-	rec := do(t, app, "GET", "/x", "", "Traceparent", httpParent)
-	require.Equal(t, 503, rec.Code)
-	require.Equal(t, httpTraceID, problem(t, rec).TraceID)
-	require.Equal(t, "1", rec.Header().Get("Retry-After"))
 }
 
 func TestRequestsMadeByHandWithoutABodyAreMalformedNotFatal(t *testing.T) {

@@ -2,16 +2,23 @@ package motia_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/motia-go/motia"
 	"github.com/motia-go/motia/driver"
 	"github.com/motia-go/motia/internal/testkit"
+)
+
+const (
+	httpTraceID = "4bf92f3577b34da6a3ce929d0e0e4736"
+	httpParent  = "00-" + httpTraceID + "-00f067aa0ba902b7-01"
 )
 
 // httpPublished is a queue that keeps the headers of what is published.
@@ -107,4 +114,73 @@ func TestTheTraceparentThatMiddlewareHandsOnIsTheOneThatCounts(t *testing.T) {
 		require.Equal(t, id, rec.Body.String())
 		require.Equal(t, []string{id}, rec.Header()["X-Trace-Id"])
 	}
+}
+
+func TestTheTraceOfTheRequestIsThatOfTheResponseBehindATimeoutHandler(t *testing.T) {
+	timeout := func(next http.Handler) http.Handler { return http.TimeoutHandler(next, time.Minute, "too late") }
+	app, _ := testkit.NewApp(t, &motia.Options{Middleware: []httpMiddleware{timeout}},
+		httpStep("GET", "/x", func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+			return motia.Response{Body: ctx.TraceID}, nil
+		}))
+	rec := do(t, app, "GET", "/x", "", "Traceparent", httpParent)
+	require.Equal(t, httpTraceID, rec.Body.String())
+	require.Equal(t, []string{httpTraceID}, rec.Header()["X-Trace-Id"])
+	for method, path := range map[string]string{"POST": "/x", "GET": "/nothing"} {
+		rec := do(t, app, method, path, "", "Traceparent", httpParent)
+		require.Equal(t, httpTraceID, problem(t, rec).TraceID)
+		require.Equal(t, []string{httpTraceID}, rec.Header()["X-Trace-Id"])
+	}
+}
+
+func TestTraceparentIsContinued(t *testing.T) {
+	app, _ := testkit.NewApp(t, nil, httpStep("GET", "/x", func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+		return motia.Response{Body: ctx.TraceID}, nil
+	}))
+	for _, parent := range []string{httpParent, "01-" + httpParent[3:] + "-later"} {
+		rec := do(t, app, "GET", "/x", "", "traceparent", parent, "tracestate", "a=1", "tracestate", "b=2")
+		require.Equal(t, httpTraceID, rec.Body.String())
+		require.Equal(t, []string{httpTraceID}, rec.Header()["X-Trace-Id"])
+	}
+}
+
+func TestAnInvalidTraceparentStartsANewTrace(t *testing.T) {
+	app, _ := testkit.NewApp(t, nil, httpStep("GET", "/x", func(_ *motia.HTTPInput[motia.None], ctx *motia.FlowContext[any, motia.None]) (motia.Response, error) {
+		return motia.Response{Body: ctx.TraceID}, nil
+	}))
+	for name, headers := range map[string][]string{
+		"none":       nil,
+		"nonsense":   {"Traceparent", "nonsense"},
+		"upper case": {"Traceparent", strings.ToUpper(httpParent)},
+		"zero":       {"Traceparent", "00-" + strings.Repeat("0", 32) + "-00f067aa0ba902b7-01"},
+		"two":        {"Traceparent", httpParent, "Traceparent", httpParent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rec := do(t, app, "GET", "/x", "", headers...)
+			require.Regexp(t, "^[0-9a-f]{32}$", rec.Body.String())
+			require.NotEqual(t, httpTraceID, rec.Body.String())
+			require.Equal(t, rec.Body.String(), rec.Header().Get("X-Trace-Id"))
+			require.NotEqual(t, rec.Body.String(), do(t, app, "GET", "/x", "", headers...).Body.String())
+		})
+	}
+}
+
+func TestEveryResponseCarriesATraceID(t *testing.T) {
+	app, _ := testkit.NewApp(t, nil, httpAnswer(motia.Response{}, nil), httpStep("POST", "/order",
+		func(*motia.HTTPInput[httpSmall], *motia.FlowContext[any, httpSmall]) (motia.Response, error) {
+			return motia.Response{}, errors.New("x")
+		}))
+	for _, r := range [][3]string{
+		{"GET", "/x", ""}, {"GET", "/nothing", ""}, {"PUT", "/x", ""}, {"GET", "/a//b", ""}, {"POST", "/order", "{"}, {"POST", "/order", `{"id":"a","total":1}`},
+	} {
+		rec := do(t, app, r[0], r[1], r[2], "Traceparent", httpParent)
+		require.Equal(t, []string{httpTraceID}, rec.Header()["X-Trace-Id"], r)
+		if rec.Code >= 400 {
+			require.Equal(t, httpTraceID, problem(t, rec).TraceID, r)
+		}
+	}
+	require.NoError(t, testkit.Start(t, app)())
+	rec := do(t, app, "GET", "/x", "", "Traceparent", httpParent)
+	require.Equal(t, 503, rec.Code)
+	require.Equal(t, httpTraceID, problem(t, rec).TraceID)
+	require.Equal(t, "1", rec.Header().Get("Retry-After"))
 }

@@ -109,3 +109,12 @@ func TestUnconsumedTopicsAreNamed(t *testing.T) {
 	require.ErrorAs(t, err, &unconsumed)
 	require.Equal(t, motia.UnconsumedTopicError{Step: "a", Topic: "x"}, *unconsumed)
 }
+
+func TestTheFlowGraphIsLoggedUnderOneHeading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, log := testkit.NewApp(t, nil, graphStep("a", nil, []string{"x"}))
+		require.NoError(t, testkit.Start(t, app)())
+		require.NotContains(t, log.String(), "flow graph: motia: ")
+		require.Contains(t, log.String(), "flow graph: step ")
+	})
+}

@@ -2,7 +2,6 @@ package motia_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync"
 	"testing"
@@ -99,21 +98,4 @@ func mergeRun(t *testing.T, opts *motia.Options, parts int) {
 	count, err := app.DeadLetters().Count(ctx, motia.DeadLetterQuery{})
 	require.NoError(t, err)
 	require.Zero(t, count)
-}
-
-func TestTheStateTriggersPayloadIsWhatItsTypeSays(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var seen testkit.List[string]
-		app, _ := testkit.NewApp(t, nil, motia.StateStep(motia.StepConfig{Name: "watch", Triggers: []motia.Trigger{mergeJobs.Trigger()}},
-			func(in *motia.StateInput[mergeJob], _ *motia.FlowContext[motia.None, mergeJob]) error {
-				text, err := json.Marshal(in)
-				seen.Add(string(text))
-				return err
-			}))
-		testkit.Start(t, app)
-		_, err := stateOf(t, app).Set("jobs", "j", mergeJob{TotalSteps: 1})
-		require.NoError(t, err)
-		synctest.Wait()
-		require.Equal(t, []string{`{"type":"created","scope":"jobs","key":"j","old":null,"new":{"totalSteps":1,"completedSteps":0,"results":null}}`}, seen.All())
-	})
 }

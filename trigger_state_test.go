@@ -214,3 +214,20 @@ func TestAValueThatIsNoMoreNeedNotBeValid(t *testing.T) {
 		require.Equal(t, []string{"repaired"}, got.All())
 	})
 }
+
+func TestTheStateTriggersPayloadIsWhatItsTypeSays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seen testkit.List[string]
+		app, _ := testkit.NewApp(t, nil, motia.StateStep(motia.StepConfig{Name: "watch", Triggers: []motia.Trigger{mergeJobs.Trigger()}},
+			func(in *motia.StateInput[mergeJob], _ *motia.FlowContext[motia.None, mergeJob]) error {
+				text, err := json.Marshal(in)
+				seen.Add(string(text))
+				return err
+			}))
+		testkit.Start(t, app)
+		_, err := stateOf(t, app).Set("jobs", "j", mergeJob{TotalSteps: 1})
+		require.NoError(t, err)
+		synctest.Wait()
+		require.Equal(t, []string{`{"type":"created","scope":"jobs","key":"j","old":null,"new":{"totalSteps":1,"completedSteps":0,"results":null}}`}, seen.All())
+	})
+}
