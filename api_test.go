@@ -73,21 +73,26 @@ func TestEveryExportedSymbolIsDocumented(t *testing.T) {
 	}
 }
 
-// testNames and caseNames find what a promise names in brackets.
+// guarantee is a guarantee in docs/guarantees.md, and the lines about what holds it.
+var guarantee = regexp.MustCompile(`(?m)^- (.+)\n((?:  - .+\n)+)`)
+
+// testNames and caseNames find what is named there.
 var (
 	testNames = regexp.MustCompile(`\bTest[A-Z]\w+`)
 	caseNames = regexp.MustCompile(`\b(queue|kv|bus)/[a-z-]+`)
 )
 
-// notPromised is how the points begin that say what is not promised.
-var notPromised = []string{"Handlers may run more than once", "There are no transactions"}
-
-func TestEveryPromiseInTheDocumentationNamesTestsAndConformanceCasesThatExist(t *testing.T) {
-	doc, err := os.ReadFile("doc.go")
+func TestEveryGuaranteeNamesTestsAndConformanceCasesThatExist(t *testing.T) {
+	source, err := os.ReadFile("doc.go")
 	require.NoError(t, err)
-	text := strings.ReplaceAll(string(doc), "\n//", "")
-	_, text, _ = strings.Cut(text, "# Guarantees")
+	_, text, _ := strings.Cut(strings.ReplaceAll(string(source), "\n//", "\n"), "# Guarantees")
 	text, _, _ = strings.Cut(text, "# Errors")
+	var promised []string
+	for _, item := range strings.Split(text, "  - ")[1:] {
+		item, _, _ = strings.Cut(item, "\n\n")
+		promised = append(promised, plain(strings.Join(strings.Fields(item), " ")))
+	}
+	require.Greater(t, len(promised), 10)
 
 	var defined []string
 	require.NoError(t, filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
@@ -104,12 +109,14 @@ func TestEveryPromiseInTheDocumentationNamesTestsAndConformanceCasesThatExist(t 
 	for _, c := range drivertest.Cases() {
 		cases[c.Name] = true
 	}
-	promises := strings.Split(text, "  - ")[1:]
-	require.Greater(t, len(promises), 10)
-	for _, promise := range promises {
-		tests, named := testNames.FindAllString(promise, -1), caseNames.FindAllString(promise, -1)
-		excepted := slices.ContainsFunc(notPromised, func(begin string) bool { return strings.HasPrefix(promise, begin) })
-		require.NotEqual(t, excepted, len(tests)+len(named) > 0, promise)
+	table, err := os.ReadFile(filepath.Join("docs", "guarantees.md"))
+	require.NoError(t, err)
+	var held []string
+	for _, entry := range guarantee.FindAllStringSubmatch(string(table), -1) {
+		held = append(held, plain(entry[1]))
+		tests, named := testNames.FindAllString(entry[2], -1), caseNames.FindAllString(entry[2], -1)
+		excepted := strings.Contains(entry[2], "it says what is not promised")
+		require.NotEqual(t, excepted, len(tests)+len(named) > 0, entry[1])
 		for _, name := range tests {
 			require.Contains(t, defined, name)
 		}
@@ -117,7 +124,11 @@ func TestEveryPromiseInTheDocumentationNamesTestsAndConformanceCasesThatExist(t 
 			require.True(t, cases[name], "there is no case %s", name)
 		}
 	}
+	require.Equal(t, promised, held, "the guarantees of the package documentation, and those of docs/guarantees.md")
 }
+
+// plain is the text without the marks of links and code.
+func plain(text string) string { return strings.NewReplacer("[", "", "]", "", "`", "").Replace(text) }
 
 // exported prints the exported declarations of a package, sorted, without bodies and comments.
 func exported(t *testing.T, dir string) string {

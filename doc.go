@@ -30,108 +30,66 @@
 //
 // # Guarantees
 //
-// Each names the tests that hold it, and the cases of package driver/drivertest by which it holds on any backend.
+// The file docs/guarantees.md names the tests that hold each of them, and the cases of package driver/drivertest by which it
+// holds on any backend.
 //
 // Delivery:
 //
 //   - A message reaches every step that is subscribed to its topic, at least once each.
-//     (TestEverySubscribedStepGetsEveryMessage; queue/fan-out, queue/compete)
 //   - The messages of one Enqueue are accepted together or not at all, and an error is never swallowed.
-//     (TestSeveralMessagesAreEnqueuedAllOrNone, TestAnUndeclaredTopicIsATypedErrorThatListsTheDeclaredOnes;
-//     queue/atomic-publish, queue/full)
-//   - A failed attempt (an error, a panic, the end of the visibility timeout) is repeated with backoff, and
-//     when the retries are used up the message becomes a dead letter with the history of its attempts. No
-//     panic of a handler ends the process. (TestAFailedMessageIsRetriedThreeTimesWithExponentialBackoff,
-//     TestAPanicIsAFailedAttemptWithItsStackInTheLog,
-//     TestAfterTheVisibilityTimeoutTheContextEndsAndTheMessageComesAgain,
-//     TestADeadLetterKeepsEverythingAboutTheMessage; queue/retry-timing, queue/retry-limit, queue/visibility,
-//     queue/lost-attempts, queue/crash, queue/dead-fields, queue/dead-count)
+//   - A failed attempt (an error, a panic, the end of the visibility timeout) is repeated with backoff, and when the
+//     retries are used up the message becomes a dead letter with the history of its attempts. No panic of a handler
+//     ends the process.
 //   - A payload that does not decode or validate never reaches the handler: it is answered with 400, or
-//     dead-lettered. (Bodies of GET and HEAD are not read.) (TestFailedValidationNamesAllFieldsByTheirJSONPaths,
-//     TestABadPayloadIsDeadLetteredAtOnceWithItsFieldErrors)
+//     dead-lettered. (Bodies of GET and HEAD are not read.)
 //   - What clients, logs, dead letters and errors say about JSON is the same on every supported Go release, though
-//     encoding/json is not. Up to a type are what its own methods accept and say, and up to a release are the features
-//     that only it has, such as new options of json tags. (TestARequestGetsTheSameAnswerOnEveryRelease,
-//     TestAValueThatDoesNotEncodeHasTheSameErrorOnEveryRelease,
-//     TestAStoredValueOfAnotherTypeHasTheSameErrorOnEveryRelease, TestADeadLetterIsTheSameOnEveryRelease)
+//     encoding/json is not. Up to a type are what its own methods accept and say, and up to a release are the
+//     features that only it has, such as new options of json tags.
 //   - A message with the ID of an earlier one is dropped within the deduplication window.
-//     (TestAnIDIsEnqueuedOnceWithinTheWindow; queue/dedup, queue/dedup-window, queue/dedup-race)
-//   - Handlers may run more than once for one message. Make their effects idempotent, for example by
-//     [Message] IDs, conditional writes or update operations.
+//   - Handlers may run more than once for one message. Make their effects idempotent, for example by [Message] IDs,
+//     conditional writes or update operations.
 //
 // Order:
 //
-//   - The messages of a group run strictly one at a time and in the order they were enqueued, for each
-//     subscribed step. A failing message holds back only its own group. (A handler that goes on after its
-//     visibility timeout, whose context has ended, is not waited for.)
-//     (TestMessagesOfAGroupRunOneAtATimeAndInOrderWhileGroupsRunSideBySide,
-//     TestAFailingMessageHoldsBackOnlyItsGroup; queue/group-order, queue/groups-independent,
-//     queue/failing-holds-its-group, queue/redrive-order)
-//   - Triggers see the changes of a state value and of a stream item in the order they were
-//     made. (TestChangesOfAKeyReachATriggerInTheirOrder,
-//     TestEventsOfAnItemReachATriggerInTheirOrderThroughRetries; kv/changes, kv/changes-under-load,
-//     kv/changes-again)
+//   - The messages of a group run strictly one at a time and in the order they were enqueued, for each subscribed
+//     step. A failing message holds back only its own group. (A handler that goes on after its visibility timeout,
+//     whose context has ended, is not waited for.)
+//   - Triggers see the changes of a state value and of a stream item in the order they were made.
 //   - Messages without a group have no order, unless the trigger's queue is a [QueueFIFO].
-//     (TestFIFOOrdersMessagesWithoutAGroup; queue/ordered, queue/ungrouped-concurrent)
 //
 // Atomicity:
 //
 //   - An Update applies all of its operations or none, as one change, whoever writes at the same time.
-//     (TestAnOperationThatDoesNotFitFailsTheWholeUpdate, TestUpdateIsAtomicUnderContention; kv/increments,
-//     kv/update-increments)
 //   - A conditional write succeeds for one of those that compete, be it a Set, an Update or a Delete. For the others
-//     nothing changes, fires or is told. (TestOfManyConditionalWritesOneSucceeds,
-//     TestOfManyConditionalDeletesAndUpdatesOneSucceeds,
-//     TestAConditionalWriteThatIsRefusedFiresNothingAndIsToldToNobody; kv/compare-and-set, kv/compare-and-delete,
-//     kv/create-race)
+//     nothing changes, fires or is told.
 //   - There are no transactions over several keys, or over state and queues.
 //
 // Streams:
 //
-//   - A subscriber sees a snapshot and then every later change; what a slow one misses is replaced by a new
-//     snapshot that says so, never by silence. A slow subscriber holds up nobody.
-//     (TestNothingIsLostOrDoubledBetweenSnapshotAndEvents,
-//     TestASlowSubscriberIsToldThatItMissedEventsAndHoldsUpNobody; kv/watch-under-load, kv/watch-slow,
-//     bus/order, bus/slow)
+//   - A subscriber sees a snapshot and then every later change; what a slow one misses is replaced by a new snapshot
+//     that says so, never by silence. A slow subscriber holds up nobody.
 //   - The snapshot holds every write that has returned before. Before the end of a subscription's context come the
 //     events of every write that has returned, and those that were sent in the same process. (This is for backends
 //     that have [driver.WatchSyncer] and [driver.SubjectSyncer], as the one in memory has.)
-//     (TestASnapshotHoldsEveryWriteThatHasReturned,
-//     TestASnapshotHoldsEveryWriteThatHasReturnedWhileManyWrite,
-//     TestTheSnapshotOfANetworkClientHoldsEveryWriteThatHasReturned,
-//     TestTheEventsBeforeTheEndOfASubscriptionComeAlsoWhileOthersWrite,
-//     TestTheEventsSentBeforeTheEndOfASubscriptionComeAlsoWhileOthersSend,
-//     TestAWaitForTheLatestWritesThatFailsIsAnErrorAndHangsNobody,
-//     TestTheEndOfASubscriptionWaitsASecondForTheEventsBeforeAndNoLonger,
-//     TestAClientThatCannotBeToldTheLatestWritesIsRefusedAndHangsNobody; kv/watch-sync, kv/watch-sync-overlap,
-//     kv/watch-sync-snapshot, kv/watch-sync-others, kv/watch-sync-end, bus/sync, bus/sync-others, bus/sync-end)
 //   - The timestamps of the events that a subscriber sees strictly increase.
-//     (TestTimestampsOfAStreamStrictlyIncreaseWithinOneInstant; kv/revisions)
 //
 // Clients on the network, see [App.StreamHandler]:
 //
 //   - What holds for subscribers holds for them: a snapshot, every later event once, a new snapshot in place of what
-//     was missed. One that comes back in time gets what it missed. (TestOfficialClientsAlwaysEndWithWhatIsStored,
-//     TestASocketThatJoinsWhileOthersWriteLosesAndDoublesNothing,
-//     TestAClientThatLosesItsConnectionAgainAndAgainMissesNothing)
+//     was missed. One that comes back in time gets what it missed.
 //   - A client sees nothing before it is let in, and nothing of groups that it has not joined; an error, a panic or
-//     no answer of Auth or OnJoin lets nobody in. (TestARefusedClientGetsAProblemThatTellsNothing,
-//     TestARefusedJoinIsAnsweredAndSeesNothing, TestNothingOfAGroupReachesAnother, TestPagesOfOtherSitesAreRefused)
-//   - One that does not read, sends too much or breaks the protocol costs a bounded amount of memory, harms no other,
-//     and leaves nothing behind. (TestAClientThatDoesNotReadHoldsUpNobody,
-//     TestAClientThatBreaksTheProtocolIsClosedWithACodeThatSaysWhy, TestAStormOfJoinsAndLeavesLeavesNothingBehind)
+//     no answer of Auth or OnJoin lets nobody in.
+//   - One that does not read, sends too much or breaks the protocol costs a bounded amount of memory, harms no
+//     other, and leaves nothing behind.
 //
 // Durability:
 //
 //   - The default backend keeps everything in memory: what was not handled ends with the process. A durable
-//     [driver.Backend] keeps what was accepted. (queue/durable, kv/durable, kv/changes-durable)
-//   - A new version of the program finds the messages of a trigger by the trigger's name, see [Named], or else by the
-//     name of the step and what the trigger says, see [Trigger]. (TestANamedTriggerKeepsItsMessagesAcrossVersions,
-//     TestAConditionMayComeAndGoWithoutALossToTheQueue)
-//   - A shutdown takes nothing new, lets running handlers finish, and gives back the messages of those it has
-//     to cut off, without counting the attempt. (TestShutdownLetsRunningHandlersFinishAndStartsNoMore,
-//     TestHandlersThatTakeTooLongAreCancelledAndTheirMessagesGivenBack; queue/drain, queue/drain-unharmed,
-//     queue/kill, queue/release)
+//     [driver.Backend] keeps what was accepted.
+//   - A new version of the program finds the messages of a trigger by the trigger's name, see [Named], or else by
+//     the name of the step and what the trigger says, see [Trigger].
+//   - A shutdown takes nothing new, lets running handlers finish, and gives back the messages of those it has to cut
+//     off, without counting the attempt.
 //
 // # Errors
 //
