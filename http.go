@@ -3,14 +3,13 @@ package motia
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/motia-go/motia/internal/payload"
 	"github.com/motia-go/motia/internal/trace"
+	"github.com/motia-go/motia/internal/webserver"
 )
 
 // traceHeader carries the trace id in every response. (W3C Trace Context defines only how it travels with requests.)
@@ -33,24 +32,13 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var shuttingDown = Problem{Status: http.StatusServiceUnavailable, Detail: "server is shutting down"}
 
-// wrapHTTP puts middleware around h, outermost first. The error says which of them have returned nil; those are skipped.
+// wrapHTTP is webserver.Wrap for middleware that may read the trace id of the request, and answer.
 func wrapHTTP(middleware []func(http.Handler) http.Handler, h http.Handler) (http.Handler, error) {
-	var mistakes []error
-	for i, m := range slices.Backward(middleware) {
-		if m == nil { // Register says so
-			continue
-		}
-		outer := m(h)
-		if f, ok := outer.(http.HandlerFunc); outer == nil || ok && f == nil {
-			mistakes = append(mistakes, fmt.Errorf("middleware %d returned a nil handler", i))
-			continue
-		}
-		h = outer
-	}
+	h, err := webserver.Wrap(middleware, h)
 	if len(middleware) > 0 {
 		h = announced(h)
 	}
-	return h, errors.Join(mistakes...)
+	return h, err
 }
 
 // announced announces the trace id of a request to middleware, and to the client if middleware answers.

@@ -1,6 +1,7 @@
 package motia
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -93,24 +94,12 @@ func (c QueueConfig) validate() []error {
 
 // or fills the zero fields of c from defaults.
 func (c QueueConfig) or(defaults QueueConfig) QueueConfig {
-	if c.Type == "" {
-		c.Type = defaults.Type
-	}
-	if c.MaxAttempts == 0 {
-		c.MaxAttempts = defaults.MaxAttempts
-	}
-	if c.VisibilityTimeout == 0 {
-		c.VisibilityTimeout = defaults.VisibilityTimeout
-	}
-	if c.Delay == 0 {
-		c.Delay = defaults.Delay
-	}
-	if c.Concurrency == 0 {
-		c.Concurrency = defaults.Concurrency
-	}
-	if c.MaxPending == 0 {
-		c.MaxPending = defaults.MaxPending
-	}
+	c.Type = cmp.Or(c.Type, defaults.Type)
+	c.MaxAttempts = cmp.Or(c.MaxAttempts, defaults.MaxAttempts)
+	c.VisibilityTimeout = cmp.Or(c.VisibilityTimeout, defaults.VisibilityTimeout)
+	c.Delay = cmp.Or(c.Delay, defaults.Delay)
+	c.Concurrency = cmp.Or(c.Concurrency, defaults.Concurrency)
+	c.MaxPending = cmp.Or(c.MaxPending, defaults.MaxPending)
 	if c.Backoff == nil {
 		c.Backoff = defaults.Backoff
 	}

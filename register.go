@@ -370,17 +370,6 @@ func (a *App) Validate() (notes []string, err error) {
 	return found.Notes(), errors.Join(mistakes...)
 }
 
-// validationNotes is everything that Validate has to say, as text.
-func (a *App) validationNotes() []string {
-	notes, err := a.Validate()
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, e := range joined.Unwrap() {
-			notes = append(notes, e.Error())
-		}
-	}
-	return notes
-}
-
 func (a *App) graphSteps() []graph.Step {
 	a.mu.Lock()
 	defer a.mu.Unlock()

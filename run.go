@@ -65,7 +65,11 @@ func (a *App) run(ctx context.Context, listener net.Listener) error {
 	defer r.cancelHandlers(nil)
 	a.handlers.Store(&r.handlers)
 
-	for _, note := range a.validationNotes() {
+	notes, mistakes := a.Validate()
+	if mistakes != nil {
+		notes = append(notes, strings.Split(mistakes.Error(), "\n")...)
+	}
+	for _, note := range notes {
 		a.log.WarnContext(ctx, "flow graph: "+strings.TrimPrefix(note, "motia: "))
 	}
 	attrs := []any{"steps", len(a.steps), "triggers", len(a.bindings)}

@@ -114,28 +114,29 @@ func (v values) send(stream, id, name string, data any) error {
 	if v.err != nil {
 		return v.err
 	}
-	inv, group := v.inv, v.Name
-	payload, err := jsontext.Marshal(data)
-	if err != nil {
-		return wrap.Errorf(err, "send %q to stream %q", name, stream)
-	}
-	text, err := wire.StreamEvent{Type: wire.StreamSent, Stream: stream, Group: group, Item: id, Time: time.Now(), Name: name, Payload: payload}.Encode()
-	if err != nil {
-		return wrap.Errorf(err, "send %q to stream %q", name, stream)
-	}
-	if err := inv.app.backend.Bus.Send(v.ctx, wire.StreamSubject(stream, group), text); err != nil {
-		return wrap.Errorf(inv.app.closed(err), "send %q to stream %q", name, stream)
-	}
-	if !inv.app.tracks(wire.StreamBucket(stream)) {
-		return nil // no trigger listens
-	}
-	header := inv.header()
-	header.Hops++
-	message := driver.Message{Topic: wire.StreamTopic(stream), Group: wire.JoinNames(group, id), Header: header, Data: text}
-	if err := inv.app.backend.Queue.Publish(v.ctx, message); err != nil {
-		return wrap.Errorf(inv.app.closed(err), "send %q to stream %q", name, stream)
+	if err := v.publish(wire.StreamEvent{Type: wire.StreamSent, Stream: stream, Group: v.Name, Item: id, Time: time.Now(), Name: name}, data); err != nil {
+		return wrap.Errorf(v.inv.app.closed(err), "send %q to stream %q", name, stream)
 	}
 	return nil
+}
+
+func (v values) publish(event wire.StreamEvent, data any) (err error) {
+	if event.Payload, err = jsontext.Marshal(data); err != nil {
+		return err
+	}
+	text, err := event.Encode()
+	if err != nil {
+		return err
+	}
+	app := v.inv.app
+	if err := app.backend.Bus.Send(v.ctx, wire.StreamSubject(event.Stream, event.Group), text); err != nil || !app.tracks(v.Bucket) {
+		return err // or no trigger listens
+	}
+	header := v.inv.header()
+	header.Hops++
+	return app.backend.Queue.Publish(v.ctx, driver.Message{
+		Topic: wire.StreamTopic(event.Stream), Group: wire.JoinNames(event.Group, event.Item), Header: header, Data: text,
+	})
 }
 
 // StreamName is a typed stream name, declared as a constant:
