@@ -17,8 +17,8 @@ import (
 	"github.com/motia-go/motia/internal/wire"
 )
 
-// call is one invocation with its types erased: the only way that the rest of the package runs handlers. An
-// implementation is one allocation that holds everything an invocation needs.
+// call is one invocation without type parameters. The rest of the package runs handlers only through it. An
+// implementation holds everything that an invocation needs in one allocation.
 type call interface {
 	invocation() *Invocation
 
@@ -37,7 +37,7 @@ type call interface {
 
 type handlerFunc[E, T any] func(Input[T], *FlowContext[E, T]) (Response, error)
 
-// plan is what all calls of one trigger have in common.
+// plan is what all calls of one trigger share.
 type plan[E, T any] struct {
 	handler    handlerFunc[E, T]
 	conditions []func(Input[T]) bool
@@ -100,8 +100,8 @@ func (c *typedCall[E, T]) decode(data []byte, dest *T) error {
 	return c.plan.codec.DecodeInto(data, dest)
 }
 
-// decodePast decodes a value that was replaced or deleted. It may have been written under other rules than today's, so it is
-// not validated; if it does not even decode, it is the zero value, since the change must reach its trigger all the same.
+// decodePast decodes a value that was replaced or deleted. It is not validated, since older rules may have applied
+// when it was written. If it does not decode, dest keeps the zero value: the change must reach its trigger anyway.
 func (c *typedCall[E, T]) decodePast(data []byte, dest *T) {
 	if c.plan.codec == nil {
 		return

@@ -15,24 +15,24 @@ import (
 	"github.com/motia-go/motia/internal/wrap"
 )
 
-// Message is what [FlowContext.Enqueue] and [EnqueueAll] send. Typed ones are made by [Topic.Message].
+// Message is a message for [FlowContext.Enqueue] and [EnqueueAll]. [Topic.Message] makes typed ones.
 type Message[T any] struct {
 	Topic string
 	Data  T // encoded as JSON before Enqueue returns
-	// MessageGroupID makes the messages of a group run strictly one at a time and in order, for each subscribed step.
-	// Empty means no group.
+	// MessageGroupID names the group. Each subscribed step handles the messages of a group strictly one at a time and in
+	// order. Empty means no group.
 	MessageGroupID string
-	// Delay is how long the message is held back, at least.
+	// Delay is the minimum time before the message is delivered.
 	Delay time.Duration
-	// ID deduplicates: a message with the ID of one that was enqueued to the same topic within the last 2 minutes (see
-	// [MemoryOptions]) is dropped without an error. Empty means none.
+	// ID is for deduplication: the message is dropped without an error if one with the same ID was enqueued to the topic
+	// within the last 2 minutes (see [MemoryOptions]). Empty means no deduplication.
 	ID string
 }
 
-// Enqueue sends the messages, all or none of them. The topics must be declared in the step's Enqueues, otherwise it
-// returns *[UndeclaredTopicError]. When it returns nil every subscribed step will get the messages, at least once. What is
-// sent is not validated: the steps that consume it do so by their own input type. Several messages at once need a backend
-// that publishes atomically, as the one in memory does; others return [ErrNotAtomic].
+// Enqueue sends the messages atomically: all or none. A topic that is not in the step's [StepConfig.Enqueues] is an
+// *[UndeclaredTopicError]. If Enqueue returns nil, every subscribed step gets the messages, at least once. They are
+// not validated here, but by the steps that consume them. Several messages need a backend that can enqueue them
+// atomically, as the one in memory can; others return [ErrNotAtomic].
 //
 // The typed forms are [Topic.Enqueue] for one message and [EnqueueAll] for several. They do not depend on TEnqueue.
 func (c *FlowContext[E, T]) Enqueue(messages ...Message[E]) error {
@@ -46,8 +46,7 @@ func (c *FlowContext[E, T]) Enqueue(messages ...Message[E]) error {
 	return enqueueAll(c, inv, messages)
 }
 
-// EnqueueAll sends messages of several types, all or none of them, from the invocation that ctx belongs to, whatever
-// its TEnqueue is:
+// EnqueueAll sends messages of several types atomically, all or none, from the invocation that ctx belongs to:
 //
 //	err := motia.EnqueueAll(ctx, OrderCreated.Message(order), SendEmail.Message(email))
 //
@@ -84,8 +83,8 @@ func enqueueAll[E any](ctx context.Context, inv *Invocation, messages []Message[
 //	const OrderCreated motia.Topic[Order] = "order-created"
 type Topic[T any] string
 
-// Enqueue sends data to the topic from the invocation that ctx belongs to, whatever its TEnqueue is. It is the typed
-// form of [FlowContext.Enqueue] and returns the same errors, and [ErrNoInvocation] outside of an invocation.
+// Enqueue sends data to the topic from the invocation that ctx belongs to. It is the typed form of
+// [FlowContext.Enqueue] and returns the same errors, and [ErrNoInvocation] outside of an invocation.
 func (t Topic[T]) Enqueue(ctx context.Context, data T, opts ...EnqueueOption) error {
 	inv, err := invocationOf(ctx)
 	if err != nil {
@@ -103,12 +102,12 @@ func (t Topic[T]) Enqueue(ctx context.Context, data T, opts ...EnqueueOption) er
 	if err == nil {
 		err = inv.publish(ctx, one[:])
 	}
-	*one = [1]driver.Message{} // the slice stays ours, what it refers to does not
+	*one = [1]driver.Message{} // the array is reused, what it refers to is not
 	inv.app.messages.Put(one)
 	return err
 }
 
-// Message returns a message for [EnqueueAll], which sends several of them, of different types, all or none:
+// Message returns a message for [EnqueueAll], which sends several messages of different types atomically:
 //
 //	err := motia.EnqueueAll(ctx, OrderCreated.Message(order), SendEmail.Message(email))
 func (t Topic[T]) Message(data T, opts ...EnqueueOption) Message[any] {
@@ -123,7 +122,8 @@ func (t Topic[T]) Trigger(opts ...TriggerOption) Trigger {
 
 func (t Topic[T]) topic() string { return string(t) }
 
-// Topics lists typed topics for [StepConfig.Enqueues]. Nil counts as an empty topic, which [App.Register] refuses.
+// Topics returns the names of typed topics, for [StepConfig.Enqueues]. Nil counts as an empty topic, which
+// [App.Register] refuses.
 func Topics(topics ...interface{ topic() string }) []string {
 	names := make([]string, len(topics))
 	for i, t := range topics {
@@ -134,7 +134,7 @@ func Topics(topics ...interface{ topic() string }) []string {
 	return names
 }
 
-// EnqueueOption qualifies a message. The options are [InGroup], [After] and [WithID]; it cannot be implemented elsewhere.
+// EnqueueOption is an option of a message: [InGroup], [After] or [WithID]. It cannot be implemented elsewhere.
 type EnqueueOption interface{ applyEnqueue(*enqueuing) }
 
 type enqueuing struct {
@@ -157,7 +157,7 @@ func enqueueOptions(opts []EnqueueOption) enqueuing {
 	return m
 }
 
-// After holds the message back for at least d.
+// After delays the message by at least d.
 func After(d time.Duration) EnqueueOption {
 	return enqueueOption(func(m *enqueuing) { m.delay = d })
 }
@@ -186,7 +186,7 @@ func (inv *Invocation) message(m *driver.Message, topic string, data any, o enqu
 	return nil
 }
 
-// checkTopic refuses topics that the step has not declared. Host code may enqueue to any.
+// checkTopic refuses topics that the step has not declared. Host code may enqueue to any topic.
 func (inv *Invocation) checkTopic(topic string) error {
 	if inv.step == nil {
 		if topic == "" {

@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// FlowContext is the second parameter of every handler: what a step can do, and what it can know, during one invocation.
+// FlowContext is the second parameter of every handler: what a step can use and know during one invocation.
 //
-// It is a [context.Context]: pass it to whatever takes one. It ends with the request, or when the visibility timeout
-// of the message has passed, or when a shutdown runs out of patience. It must not be used after the handler has
-// returned; until then its methods may be called concurrently.
+// It is a [context.Context]. It ends when the HTTP request ends, when the visibility timeout of the message expires,
+// or when a shutdown has waited for [Options.ShutdownTimeout]. It must not be used after the handler has returned;
+// until then its methods may be called concurrently.
 //
-// TInput is the type of the payload. TEnqueue is the type of the data that the method Enqueue takes: any for several
-// types, or [None] if the handler does not call it, which the compiler then checks. TEnqueue governs nothing else:
-// [Topic.Enqueue] and [EnqueueAll] work with any TEnqueue. What they may send to is governed by the Enqueues of the
-// step, as it is for Enqueue. Most handlers enqueue to typed topics only, and take a *[Ctx].
+// TInput is the type of the payload. TEnqueue is the type of the data for the method Enqueue: any for several types,
+// or [None] if the handler does not call it, which the compiler then checks. [Topic.Enqueue] and [EnqueueAll] work
+// with any TEnqueue. All three may only send to the topics in [StepConfig.Enqueues]. Most handlers enqueue to typed
+// topics only, and take a *[Ctx].
 //
-// It is a struct, not an interface, and only the library makes working ones: for host code there is [App.Context],
-// for tests of handlers package motiatest.
+// Only the library makes FlowContexts that work. Host code uses [App.Context], and tests of handlers use package
+// motiatest.
 type FlowContext[TEnqueue, TInput any] struct {
 	context.Context
 	// TraceID is the W3C trace id, 32 hex digits, shared by everything that one cause led to.
@@ -29,19 +29,18 @@ type FlowContext[TEnqueue, TInput any] struct {
 	Streams Streams
 	// Logger adds trace_id, step, trigger and attempt to every record.
 	Logger *slog.Logger
-	// Trigger says what fired.
+	// Trigger says which trigger fired.
 	Trigger TriggerInfo
-	// Is narrows the input.
+	// Is narrows the [Input] of the handler.
 	Is Guards[TInput]
 
 	inv   *Invocation
 	input Input[TInput]
 }
 
-// NewFlowContext returns a context as a handler gets it for the input, on an app that need not run. It is the seam
-// that package motiatest is built on, whose NewContext is what tests of handlers want. The invocation belongs to no
-// step: it may enqueue to any topic, as with [App.Context], and its visibility timeout, where the input would have
-// one, does not pass.
+// NewFlowContext returns the context that a handler would get for the input, on an app that need not run. It is for
+// package motiatest; tests of handlers use the NewContext of that package. The invocation belongs to no step: it may
+// enqueue to any topic, as with [App.Context], and its visibility timeout, if any, never expires.
 func NewFlowContext[TEnqueue, TInput any](ctx context.Context, app *App, input Input[TInput]) *FlowContext[TEnqueue, TInput] {
 	inv := new(Invocation)
 	inv.begin(app, ctx, newOrigin())
@@ -61,12 +60,12 @@ func NewFlowContext[TEnqueue, TInput any](ctx context.Context, app *App, input I
 	}
 }
 
-// unbounded is a lease that does not end.
+// unbounded is a lease that does not expire.
 type unbounded struct{}
 
 func (unbounded) Extend(context.Context, time.Duration) error { return nil }
 
-// triggerOf says of an input what it knows of its trigger.
+// triggerOf returns what an input says about its trigger.
 func triggerOf[T any](input Input[T]) TriggerInfo {
 	switch in := input.(type) {
 	case *HTTPInput[T]:
@@ -81,11 +80,11 @@ func triggerOf[T any](input Input[T]) TriggerInfo {
 	return TriggerInfo{Type: TriggerCron, Attempt: 1}
 }
 
-// GetData returns the payload, whatever the trigger: the HTTP body, the message, the new state value, the item of a
-// stream event. It is the zero value for cron triggers, deleted state and sent stream events.
+// GetData returns the payload, whatever the trigger: the HTTP body, the message, the new state value or the stream
+// item. It is the zero value for cron triggers, deleted state values and sent stream events.
 func (c *FlowContext[E, T]) GetData() T { return inputData(c.input) }
 
-// Input returns what fired the step, for handlers that are given only a part of it: the message with its ID and group in a
+// Input returns the whole input for handlers that get only a part of it: the message with its ID and group in a
 // [QueueStep], the tick in a [CronStep].
 func (c *FlowContext[E, T]) Input() Input[T] { return c.input }
 
@@ -97,8 +96,8 @@ func (c *FlowContext[E, T]) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// ExtendVisibility gives the handler until d from now before its message is delivered again, whatever the visibility
-// timeout was. It returns [ErrLeaseLost] when it comes too late, and [ErrNoLease] for HTTP requests.
+// ExtendVisibility makes the visibility timeout of the message expire d from now. It returns [ErrLeaseLost] if it has
+// already expired, and [ErrNoLease] if there is no message, as in HTTP requests.
 func (c *FlowContext[E, T]) ExtendVisibility(d time.Duration) error {
 	if c.inv == nil || c.inv.lease == nil {
 		return ErrNoLease
@@ -106,12 +105,12 @@ func (c *FlowContext[E, T]) ExtendVisibility(d time.Duration) error {
 	return c.inv.lease.Extend(c, d)
 }
 
-// Ctx is the [FlowContext] of a handler that enqueues to typed topics or not at all, with the payload T:
+// Ctx is the [FlowContext] of a handler with the payload T that enqueues only to typed topics, or not at all:
 //
 //	func(order Order, ctx *motia.Ctx[Order]) error
 type Ctx[T any] = FlowContext[None, T]
 
-// None stands for no data. As TInput it says that a step has no payload: none is decoded. As TEnqueue it says that the
-// handler does not call [FlowContext.Enqueue], which the compiler then checks. It says nothing about typed topics: what
-// [Topic.Enqueue] and [EnqueueAll] may send to is governed by the Enqueues of the step. No value but nil has this type.
+// None stands for no data. As TInput it means that the step has no payload, and nothing is decoded. As TEnqueue it
+// means that the handler does not call [FlowContext.Enqueue], which the compiler then checks; typed topics are not
+// affected, see [FlowContext]. The only value of this type is nil.
 type None interface{ none() }

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// Input is what fired a step: exactly one of *[HTTPInput], *[QueueInput], *[CronInput], *[StateInput] and *[StreamInput].
-// Narrow it with a type switch or with [FlowContext.Is]. It cannot be implemented elsewhere: the five kinds are all
-// there are.
+// Input is what fired a step: one of *[HTTPInput], *[QueueInput], *[CronInput], *[StateInput] and *[StreamInput].
+// Narrow it with a type switch or with [FlowContext.Is]. It cannot be implemented elsewhere.
 type Input[T any] interface {
 	isInput(T)
 }
@@ -30,8 +29,8 @@ type Request[T any] struct {
 	QueryParams url.Values        // all values of repeated keys, in order
 	Headers     http.Header       // canonical keys
 	Body        T                 // the zero value for GET, HEAD and None
-	// HTTP is the request itself. Its Body was read already, unless the method is GET or HEAD or the step's input is
-	// None.
+	// HTTP is the request itself. Its Body has been read, unless the method is GET or HEAD or the step's input is
+	// [None].
 	HTTP *http.Request
 }
 
@@ -40,7 +39,7 @@ type QueueInput[T any] struct {
 	Data           T
 	Topic          string
 	MessageID      string // the ID given to Enqueue, or one that is unique for the trigger
-	MessageGroupID string // empty when the message has no group
+	MessageGroupID string // empty if the message has no group
 	EnqueuedAt     time.Time
 	Attempt        int // 1 on the first delivery
 }
@@ -56,8 +55,8 @@ type StateInput[T any] struct {
 	Type  ChangeType `json:"type"`
 	Scope string     `json:"scope"`
 	Key   string     `json:"key"`
-	Old   *T         `json:"old"` // nil when Type is ChangeCreated; the zero value if it does not decode as T
-	New   *T         `json:"new"` // nil when Type is ChangeDeleted
+	Old   *T         `json:"old"` // nil if Type is ChangeCreated; the zero value if it does not decode as T
+	New   *T         `json:"new"` // nil if Type is ChangeDeleted
 }
 
 // ChangeType says how a state value changed.
@@ -87,7 +86,8 @@ type StreamEvent[T any] struct {
 	// Name and Payload are the name and the JSON of a sent event, see [StreamHandle.Send].
 	Name    string          `json:"name,omitempty"`
 	Payload json.RawMessage `json:"payload,omitempty"`
-	// Items are all items of the subscription, in the snapshots that only subscriptions get: sync and resync.
+	// Items are all items of the group, or the one that the subscription follows, in a snapshot (sync or resync). Only
+	// subscriptions get snapshots.
 	Items []StreamItem[T] `json:"items,omitzero"`
 }
 
@@ -106,8 +106,8 @@ const (
 	EventUpdate StreamEventType = "update"
 	EventDelete StreamEventType = "delete"
 	EventSent   StreamEventType = "event"  // sent with Send, not stored
-	EventSync   StreamEventType = "sync"   // first of every subscription: what is there
-	EventResync StreamEventType = "resync" // a subscription was too slow and missed events: what is there now
+	EventSync   StreamEventType = "sync"   // a snapshot, the first event of every subscription
+	EventResync StreamEventType = "resync" // a snapshot in place of events that a slow subscriber missed
 )
 
 func (*HTTPInput[T]) isInput(T)   {}
@@ -116,8 +116,7 @@ func (*CronInput[T]) isInput(T)   {}
 func (*StateInput[T]) isInput(T)  {}
 func (*StreamInput[T]) isInput(T) {}
 
-// inputData returns the payload of an input: the body, the message, the new state value, the stream item; the zero value
-// for cron and for deleted state.
+// inputData returns the payload of an input, see [FlowContext.GetData].
 func inputData[T any](in Input[T]) T {
 	var zero T
 	switch in := in.(type) {

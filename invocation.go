@@ -10,9 +10,8 @@ import (
 	"github.com/motia-go/motia/internal/trace"
 )
 
-// Invocation is one run of a step, without the types of its input and messages: what [StepMiddleware] and helper
-// functions see. Its fields are for reading. Like the [FlowContext] of the handler it is valid until the handler has
-// returned.
+// Invocation is one run of a step without type parameters, for [StepMiddleware] and helper functions. Its fields must
+// not be modified. Like the [FlowContext] of the handler, it is valid until the handler has returned.
 type Invocation struct {
 	// Step is the name of the step, empty for a context made by [App.Context].
 	Step    string
@@ -26,12 +25,12 @@ type Invocation struct {
 
 	app   *App
 	step  *Step
-	bound // to what the handler runs with
+	bound // to the context of the handler
 
 	origin     origin
 	parent     string // traceparent of what the invocation sends; made by header when first needed
 	parentOnce sync.Once
-	lease      driver.Lease // nil where no message is held
+	lease      driver.Lease // nil if the invocation has no message
 
 	// The following are storage for what the exported fields point to, so that an invocation is one allocation.
 	context    invocationContext
@@ -39,9 +38,8 @@ type Invocation struct {
 	logHandler invocationLogHandler
 }
 
-// StepMiddleware wraps the handlers of all steps, whatever the trigger: it sees the input, the context and the
-// result. It calls next with ctx or a context derived from it, and returns what it returned or something else in its
-// place. It runs after decoding, validation and conditions.
+// StepMiddleware wraps the handlers of all steps, for all kinds of triggers. It runs after decoding, validation and
+// conditions. It calls next with ctx or a context derived from it, and returns the results of next or others.
 //
 //	func timing(ctx context.Context, inv *motia.Invocation, next motia.StepFunc) (motia.Response, error) {
 //		start := time.Now()
@@ -82,7 +80,7 @@ func (c *invocationContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// origin is what an invocation continues: the trace of a request or a message, and the chain of triggers that led to it.
+// origin is the trace that an invocation continues, and the length of the chain of triggers that led to it.
 type origin struct {
 	traceID    string
 	flags      byte // of the traceparent
@@ -117,9 +115,9 @@ func (inv *Invocation) begin(app *App, parent context.Context, o origin) {
 	inv.Logger = &inv.logger
 }
 
-// Context returns a context for code outside of steps, such as main, other HTTP handlers and tests: the methods of
+// Context returns a context for code outside of steps, such as main, other HTTP handlers and tests. The methods of
 // [Topic], [Scope] and [StreamName] work with it, and [FromContext] returns its State and Streams. It may enqueue to
-// any topic. It begins a new trace. If ctx belongs to an invocation of the app already, it is returned as it is.
+// any topic and begins a new trace. If ctx already belongs to an invocation of the app, Context returns ctx.
 func (a *App) Context(ctx context.Context) context.Context {
 	if inv, ok := FromContext(ctx); ok && inv.app == a {
 		return ctx
@@ -129,7 +127,7 @@ func (a *App) Context(ctx context.Context) context.Context {
 	return inv.ctx
 }
 
-// header is what the messages and writes of the invocation carry.
+// header returns the header of the messages and writes of the invocation.
 func (inv *Invocation) header() driver.Header {
 	inv.parentOnce.Do(func() {
 		inv.parent = trace.Format(inv.origin.traceID, trace.NewSpanID(), inv.origin.flags)

@@ -1,6 +1,6 @@
 package motia
 
-// Guards narrow an [Input]. FlowContext carries them as Is:
+// Guards narrow an [Input]. They are the field Is of a [FlowContext]:
 //
 //	if req, ok := ctx.Is.HTTP(input); ok { ... }
 //
@@ -31,7 +31,7 @@ func (Guards[T]) Stream(in Input[T]) (*StreamInput[T], bool) {
 	return v, ok
 }
 
-// MatchHandlers are the handlers of [FlowContext.Match], one for each kind of trigger. Nil ones are absent.
+// MatchHandlers are the handlers for [FlowContext.Match], one for each kind of trigger. They may be nil.
 type MatchHandlers[T any] struct {
 	HTTP    func(*HTTPInput[T]) (Response, error)
 	Queue   func(T) error
@@ -41,7 +41,8 @@ type MatchHandlers[T any] struct {
 	Default func(Input[T]) (Response, error)
 }
 
-// Match calls the handler for the trigger that fired, else Default, else it logs a warning and returns *[NoHandlerError].
+// Match calls the handler for the trigger that fired, or else Default. If both are nil, it logs a warning and returns
+// *[NoHandlerError].
 func (c *FlowContext[E, T]) Match(h MatchHandlers[T]) (Response, error) {
 	return Match(c, MatchHandlersOf[T, Response]{
 		HTTP:    h.HTTP,
@@ -53,7 +54,7 @@ func (c *FlowContext[E, T]) Match(h MatchHandlers[T]) (Response, error) {
 	})
 }
 
-// MatchHandlersOf are the handlers of [Match]: [MatchHandlers] that return a result of type R each.
+// MatchHandlersOf are the handlers for [Match]: [MatchHandlers] that return a result of type R.
 type MatchHandlersOf[T, R any] struct {
 	HTTP    func(*HTTPInput[T]) (R, error)
 	Queue   func(T) (R, error)
@@ -63,7 +64,7 @@ type MatchHandlersOf[T, R any] struct {
 	Default func(Input[T]) (R, error)
 }
 
-// Match is [FlowContext.Match] for handlers that return a value of their own type.
+// Match is [FlowContext.Match] for handlers that return a result of type R.
 func Match[R, E, T any](ctx *FlowContext[E, T], h MatchHandlersOf[T, R]) (R, error) {
 	switch in := ctx.input.(type) {
 	case *HTTPInput[T]:

@@ -8,32 +8,29 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// QueueConfig is the delivery policy of a trigger; it is a [TriggerOption] and [Options.Queue] sets it for all
-// triggers of an app. Fields that are zero take the app's value, then the default named here. It applies to queue
-// triggers and to state, stream and cron triggers, which travel through the same queues. In the JSON of a
-// [TriggerSpec] its durations are nanoseconds.
+// QueueConfig is the delivery policy of a trigger. It is a [TriggerOption]; [Options.Queue] sets it for all triggers
+// of an app. A zero field means the app's value, or else the default named here. It applies to queue, state, stream
+// and cron triggers, which all use queues. In the JSON of a [TriggerSpec] its durations are nanoseconds.
 type QueueConfig struct {
-	// Type is QueueStandard or QueueFIFO, which also orders messages without a group among themselves. Default:
-	// QueueStandard.
+	// Type is [QueueStandard] or [QueueFIFO]. Default: QueueStandard.
 	Type QueueType `json:"type,omitempty"`
-	// MaxAttempts is how often a message is tried in all, the first attempt included; then it becomes a dead letter. 1
-	// means no retries. Default: 4, for cron triggers 1.
+	// MaxAttempts is the number of attempts, including the first, after which a message becomes a dead letter. 1 means
+	// no retries. Default: 4, or 1 for cron triggers.
 	MaxAttempts int `json:"maxAttempts,omitempty"`
-	// VisibilityTimeout bounds an attempt: it is the deadline of the handler's context, and when it has passed the
-	// attempt has failed and the message is retried, whether or not the handler has returned.
-	// [FlowContext.ExtendVisibility] moves it. Default: 15 minutes.
+	// VisibilityTimeout limits an attempt. It is the deadline of the handler's context. When it expires, the attempt has
+	// failed, whether or not the handler has returned. [FlowContext.ExtendVisibility] extends it. Default: 15 minutes.
 	VisibilityTimeout time.Duration `json:"visibilityTimeout,omitempty"`
-	// Delay holds back every message. Default: 0.
+	// Delay is the minimum time before each message is delivered. Default: 0.
 	Delay time.Duration `json:"delay,omitempty"`
-	// Concurrency is the number of messages handled at once by this process. Default: 10; always 1 for cron triggers
-	// unless they allow overlap.
+	// Concurrency is how many messages this process handles at the same time. Default: 10. For cron triggers it is
+	// always 1, except with [OverlapAllow].
 	Concurrency int `json:"concurrency,omitempty"`
-	// MaxPending bounds the messages that are enqueued but not finished, running ones included; then Enqueue returns
-	// [ErrQueueFull]. Default: no bound. It is for queue triggers.
+	// MaxPending limits the messages that are enqueued but not finished, including running ones; Enqueue returns
+	// [ErrQueueFull] beyond it. It is for queue triggers only. Default: no limit.
 	MaxPending int `json:"maxPending,omitempty"`
-	// Backoff returns the delay before the next attempt after the given number of failed ones, at least 1. Default:
-	// [ExponentialBackoff] from 1 s by factor 2 up to 5 minutes, which also applies to attempts that exceed their
-	// visibility timeout. It may be called concurrently.
+	// Backoff returns how long to wait after the given number of failed attempts, at least 1. It may be called
+	// concurrently. Default: [ExponentialBackoff] from 1 s to 5 minutes, which always applies to attempts that exceed
+	// their visibility timeout.
 	Backoff func(attempt int) time.Duration `json:"-"`
 }
 
@@ -54,7 +51,7 @@ const (
 	defaultBackoffBase = time.Second
 	defaultBackoffCap  = 5 * time.Minute
 	defaultFactor      = 2
-	defaultJitter      = 0.2 // enough to spread a burst of failures, little enough to keep the backoff recognisable
+	defaultJitter      = 0.2 // spreads a burst of failures and keeps the backoff recognisable
 )
 
 func (c QueueConfig) applyTrigger(t *Trigger) {
@@ -62,7 +59,7 @@ func (c QueueConfig) applyTrigger(t *Trigger) {
 		t.mistakef("QueueConfig is not an option of http triggers")
 	}
 	if c.MaxPending != 0 && t.kind != TriggerQueue {
-		t.mistakef("MaxPending is for queue triggers")
+		t.mistakef("MaxPending is for queue triggers only")
 	}
 	t.mistakes = append(t.mistakes, c.validate()...)
 	t.queue = c.or(t.queue)
@@ -118,7 +115,7 @@ func (t *Trigger) resolve(app QueueConfig) QueueConfig {
 		Concurrency:       defaultConcurrency,
 	}
 	if t.kind == TriggerCron {
-		// The app's defaults are meant for messages; a tick that fails has its next one.
+		// The app's defaults are meant for messages. A failed tick need not be retried: the next one comes.
 		app.MaxAttempts, app.Delay, app.Type = 1, 0, ""
 	}
 	c := t.queue.or(app).or(library)
@@ -149,8 +146,8 @@ func (c QueueConfig) subscription() driver.SubscriptionConfig {
 	}
 }
 
-// ExponentialBackoff returns a [QueueConfig.Backoff]: base after the first failed attempt, doubled after each further
-// one, never more than limit, less a random part of up to a fifth.
+// ExponentialBackoff returns a function for [QueueConfig.Backoff]: base after the first failed attempt, doubled after
+// each further one, at most limit, and minus a random part of up to a fifth.
 func ExponentialBackoff(base, limit time.Duration) func(attempt int) time.Duration {
 	policy := driver.RetryPolicy{Base: base, Cap: limit, Factor: defaultFactor, Jitter: defaultJitter}
 	return policy.Delay

@@ -292,7 +292,7 @@ func narrowed(what string, filter *string) string {
 	return what + strconv.Quote(*filter)
 }
 
-// TriggerSpec is what a [Trigger] says, for tools that draw the flow graph, describe the HTTP API or show an admin page.
+// TriggerSpec describes a [Trigger] for tools that draw the flow graph, document the HTTP API or show an admin page.
 // [Trigger.Spec] returns it. Fields that do not belong to the trigger's type are empty.
 type TriggerSpec struct {
 	Type TriggerType `json:"type"`
@@ -301,30 +301,31 @@ type TriggerSpec struct {
 	// Method and Path are those of an HTTP trigger, as declared.
 	Method string `json:"method,omitempty"`
 	Path   string `json:"path,omitempty"`
-	// Topic is that of a queue trigger.
+	// Topic is the topic of a queue trigger.
 	Topic string `json:"topic,omitempty"`
-	// Expression is that of a cron trigger, as declared. Zone was given with [InZone]; if it is empty, the expression names
-	// the zone, or else [Options.Location] does. Overlap is the policy that applies, given or not.
+	// Expression is the expression of a cron trigger, as declared. Zone was given with [InZone]; if it is empty, the
+	// zone is that of the expression or of [Options.Location]. Overlap is the policy that applies, even if it is the
+	// default.
 	Expression string  `json:"expression,omitempty"`
 	Zone       string  `json:"zone,omitempty"`
 	Overlap    Overlap `json:"overlap,omitempty"`
-	// Scope and Key are those that a state trigger is narrowed to. Nil means any.
+	// Scope and Key are what a state trigger is narrowed to. Nil means any.
 	Scope *string `json:"scope,omitempty"`
 	Key   *string `json:"key,omitempty"`
-	// Stream is that of a stream trigger. Group and Item are those that it is narrowed to. Nil means any.
+	// Stream is the stream of a stream trigger. Group and Item are what it is narrowed to. Nil means any.
 	Stream string  `json:"stream,omitempty"`
 	Group  *string `json:"group,omitempty"`
 	Item   *string `json:"item,omitempty"`
-	// Queue is the delivery policy as given to the trigger. Its zero fields stand for defaults of the app and the library.
+	// Queue is the delivery policy as given to the trigger. Zero fields mean the defaults of the app and the library.
 	Queue QueueConfig `json:"queue,omitzero"`
-	// Conditions is the number of conditions given with [When]. A trigger that has any may not fire.
+	// Conditions is the number of conditions given with [When].
 	Conditions int `json:"conditions,omitempty"`
-	// Payload is the type of the [Topic], [Scope] or [StreamName] that the trigger was made from. It is nil if the trigger was
-	// made from a plain string; then [Step.InputType] is all that is known.
+	// Payload is the type of the [Topic], [Scope] or [StreamName] that the trigger was made from, and nil if it was made
+	// from a plain string. Then only [Step.InputType] is known.
 	Payload reflect.Type `json:"-"`
 }
 
-// Spec returns what the trigger says. It is the caller's to change.
+// Spec returns a description of the trigger, which the caller may modify.
 func (t Trigger) Spec() TriggerSpec {
 	spec := TriggerSpec{
 		Type:       t.kind,
