@@ -308,9 +308,9 @@ func TestTriggersThatSayTheSameTwiceAreMistakes(t *testing.T) {
 		"item twice":         {[]motia.Trigger{regStream.Trigger(motia.ForItem("a"), motia.ForItem("b"))}, "item is given twice"},
 		"zone twice":         {[]motia.Trigger{motia.Cron("@daily", motia.InZone("UTC"), motia.InZone("Europe/Berlin"))}, "time zone is given twice"},
 		"everything once":    {[]motia.Trigger{regScope.Trigger(motia.ForKey("a")), regStream.Trigger(motia.InGroup("a"), motia.ForItem("b"))}, ""},
-		"method of the star": {[]motia.Trigger{motia.HTTP("*", "/x")}, `name one method; "*" is none`},
-		"any method":         {[]motia.Trigger{motia.HTTP("any", "/x")}, `name one method; "ANY" is none`},
-		"all methods":        {[]motia.Trigger{motia.HTTP("ALL", "/x")}, `name one method; "ALL" is none`},
+		"method of the star": {[]motia.Trigger{motia.HTTP("*", "/x")}, `"*" is not a method`},
+		"any method":         {[]motia.Trigger{motia.HTTP("any", "/x")}, `"ANY" is not a method`},
+		"all methods":        {[]motia.Trigger{motia.HTTP("ALL", "/x")}, `"ALL" is not a method`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			app, _ := testkit.NewApp(t, &motia.Options{Streams: []motia.StreamConfig{{Name: string(regStream)}}})

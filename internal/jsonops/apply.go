@@ -8,7 +8,7 @@ import (
 	"github.com/motia-go/motia/internal/jsontext"
 )
 
-// Limits bound what an update may do. A field that is not positive has its default.
+// Limits limit what an update may do. A field that is not positive has its default.
 type Limits struct {
 	// Depth is how many components a path may have. The default is 32.
 	Depth int
@@ -19,8 +19,8 @@ type Limits struct {
 const (
 	defaultDepth = 32
 	defaultSize  = 1 << 20
-	// maxNesting is how deep a value may be nested, as for values that are stored whole: an update must not store what
-	// nobody can read.
+	// maxNesting is how deep a value may be nested. It is the same for values that are stored whole, since an update
+	// must not store what nobody can read.
 	maxNesting = jsontext.MaxNesting
 )
 
@@ -32,11 +32,11 @@ var errNoValue = errors.New("the value is missing")
 // The result never refers to the values of the operations.
 //
 // An empty doc means that the value is missing. It starts as {}, which is also the result if no operation creates
-// anything. Only to an operation at the empty path it is missing, as a member would be: Append makes an array then,
-// and Increment counts from 0.
+// anything. Only for an operation at the empty path it is missing, like a member: Append then makes an array, and
+// Increment counts from 0.
 //
-// The size limit is for the end result: operations may exceed it in between. The error names the operation that did
-// so for good.
+// The size limit is for the final result: operations may exceed it temporarily. The error names the operation after
+// which the size stayed above the limit.
 func Apply(doc []byte, ops []Op, limits Limits) ([]byte, error) {
 	depth, size := limits.Depth, limits.Size
 	if depth <= 0 {
@@ -79,7 +79,7 @@ func Apply(doc []byte, ops []Op, limits Limits) ([]byte, error) {
 	return e.result(), nil
 }
 
-// apply dispatches one operation whose path was split.
+// apply applies one operation, whose path has been split.
 func (e *editor) apply(op *Op, path []string) error {
 	value := bytes.TrimSpace(op.Value)
 	switch op.Kind {
@@ -124,7 +124,7 @@ func (e *editor) apply(op *Op, path []string) error {
 // checkNesting refuses a value that would nest too deeply where the path leads. One level more is for the array of
 // Append.
 func checkNesting(value []byte, depth int) error {
-	// Each level takes two brackets, so that short values need no look.
+	// Each level takes two brackets, so short values need not be checked.
 	if len(value)/2+depth+1 > maxNesting && nesting(value)+depth+1 > maxNesting {
 		return fmt.Errorf("the value is nested more than %d deep", maxNesting-depth-1)
 	}

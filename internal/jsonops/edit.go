@@ -92,8 +92,8 @@ func (e *editor) delete(path []string) error {
 		return throughScalar(kind, parent)
 	}
 
-	// All members of that name are cut out, in one pass. The text up to cursor is dealt with; last is the end of the
-	// last item that stays.
+	// All members of that name are cut out in one pass. The text up to cursor is done; last is the end of the last
+	// item that stays.
 	w := walk(e.text, at.start)
 	var out []byte
 	cursor, last, stays := 0, w.pos, false
@@ -104,7 +104,7 @@ func (e *editor) delete(path []string) error {
 		}
 		if w.object && !keyIs(e.text[it.start:it.keyEnd], name) || !w.object && count != index {
 			if !stays && out != nil {
-				cursor = it.start // The first one that stays needs no comma before it.
+				cursor = it.start // The first item that stays needs no comma before it.
 			}
 			last, stays = it.end, true
 			continue

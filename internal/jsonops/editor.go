@@ -3,7 +3,7 @@ package jsonops
 import "bytes"
 
 // editor holds the text between operations. Each operation reads text and writes the new text to a second buffer, and
-// then the two change places: two allocations do for any number of operations.
+// then the two are swapped: two allocations are enough for any number of operations.
 type editor struct {
 	text []byte
 	// own says that text is a buffer of the editor, not the caller's document.
@@ -11,7 +11,7 @@ type editor struct {
 	spare []byte
 }
 
-// begin returns an empty buffer with room for the text and extra bytes more.
+// begin returns an empty buffer with room for the text and extra more bytes.
 func (e *editor) begin(extra int) []byte {
 	if cap(e.spare) >= len(e.text)+extra {
 		return e.spare[:0]
@@ -27,7 +27,7 @@ func (e *editor) commit(text []byte) {
 	e.text, e.own = text, true
 }
 
-// result returns the text, without holding on to much more memory than it needs.
+// result returns the text, in memory that is not much larger than the text.
 func (e *editor) result() []byte {
 	if cap(e.text) > len(e.text)+len(e.text)/2+bytes.MinRead {
 		return bytes.Clone(e.text)
@@ -35,7 +35,7 @@ func (e *editor) result() []byte {
 	return e.text
 }
 
-// put writes a value, given in parts, where the location says, with the keys and objects that are missing around it.
+// put writes a value, given in parts, at the location, with the keys and objects that are missing around it.
 func (e *editor) put(at location, value ...[]byte) {
 	extra := len(`,`)
 	for _, part := range value {

@@ -8,22 +8,21 @@ import (
 
 // location is where a path leads.
 type location struct {
-	// start and end enclose the value, or the null in its place. Otherwise they are equal: there something is to be
-	// inserted.
+	// start and end enclose the value, or the null in its place. If there is neither, they are equal and say where to
+	// insert.
 	start, end int
 	found      bool
-	// missing are the components that lead nowhere. The first of them is in the container around start, unless fresh
-	// says that there is none, because there is no text or a null.
+	// missing are the components that lead nowhere. The first of them belongs into the container around start, unless
+	// fresh says that there is no container, because there is no text or only a null.
 	missing []string
 	fresh   bool
-	// inArray says that this container is an array, comma that it has items already.
+	// inArray says that this container is an array, comma that it already has items.
 	inArray, comma bool
 }
 
-// locate follows a path. A null is as good as nothing. It returns an error where the path cannot lead anywhere, even
-// if something were created: through a scalar, or into an array by something that is not an index. create says that
-// the caller means to create what is missing, which makes an error of an index that is beyond the end of an array
-// too.
+// locate follows a path. A null counts as missing. It returns an error if the path cannot lead anywhere, even if
+// something were created: through a scalar, or into an array by something that is not an index. create says that the
+// caller will create what is missing; then an index beyond the end of an array is an error as well.
 func locate(text []byte, path []string, create bool) (location, error) {
 	at := skipSpace(text, 0)
 	if at == len(text) {
@@ -98,7 +97,7 @@ func throughScalar(kind byte, at []string) error {
 	return fmt.Errorf("path through a scalar: %s is %s", place(at), describe(kind))
 }
 
-// place names where a path leads, for reasons.
+// place names the place that a path leads to, for error texts.
 func place(path []string) string {
 	if len(path) == 0 {
 		return "the whole value"

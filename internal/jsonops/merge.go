@@ -23,7 +23,7 @@ func (e *editor) merge(path []string, value []byte) error {
 		return nil
 	}
 
-	// The text up to cursor is dealt with, w.pos is the end of the last member seen.
+	// The text up to cursor is done, w.pos is the end of the last member seen.
 	out := e.begin(len(value))
 	w := walk(e.text, at.start)
 	cursor, empty := 0, true
@@ -38,7 +38,7 @@ func (e *editor) merge(path []string, value []byte) error {
 		switch {
 		case m == nil:
 			continue
-		case m.written: // The object holds the key twice. One stays.
+		case m.written: // The object contains the key twice. Only one stays.
 			out = append(out, e.text[cursor:last]...)
 		default:
 			out = append(append(out, e.text[cursor:old.value]...), m.value...)
@@ -88,7 +88,7 @@ func readPatch(object []byte) patch {
 	return p
 }
 
-// find returns the member with the key that the text stands for, or nil.
+// find returns the member with the key that the text encodes, or nil.
 func (p patch) find(key []byte) *patchMember {
 	var i int
 	var ok bool

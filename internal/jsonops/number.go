@@ -13,11 +13,11 @@ var (
 	errFloatRange   = errors.New("number outside the range of float64")
 )
 
-// maxExactFloat is 2^53, where float64 begins to skip integers.
+// maxExactFloat is 2^53: above it float64 skips integers.
 const maxExactFloat = 1 << 53
 
-// appendSum appends the sum of two JSON numbers to dst, or their difference. Integers are exact in the ranges of
-// int64 and uint64 together, and an error beyond. A number with a fraction or an exponent makes both float64.
+// appendSum appends the sum of two JSON numbers to dst, or their difference. Integers are exact in the combined range
+// of int64 and uint64, and an error beyond it. If one of the numbers has a fraction or an exponent, both are float64.
 func appendSum(dst, a, b []byte, subtract bool) ([]byte, error) {
 	if bytes.ContainsAny(a, ".eE") || bytes.ContainsAny(b, ".eE") {
 		return appendFloatSum(dst, a, b, subtract)
@@ -43,7 +43,7 @@ func appendSum(dst, a, b []byte, subtract bool) ([]byte, error) {
 	return strconv.AppendUint(dst, sum.magnitude, 10), nil
 }
 
-// integer is sign and magnitude, so that it holds all of int64 and uint64, and the negative of both.
+// integer is sign and magnitude, so that it can hold all values of int64 and uint64, and their negatives.
 type integer struct {
 	negative  bool
 	magnitude uint64
@@ -97,8 +97,8 @@ func appendFloatSum(dst, a, b []byte, subtract bool) ([]byte, error) {
 	if sum == 0 {
 		return append(dst, '0'), nil // Not "-0".
 	}
-	// As encoding/json chooses, except that a float too large to be an exact integer has an exponent: with all its
-	// digits the next operation would take it for an integer.
+	// The same format as in encoding/json, except that a float too large to be an exact integer has an exponent: with
+	// all its digits the next operation would mistake it for an integer.
 	format := byte('f')
 	if abs := math.Abs(sum); abs < 1e-6 || abs >= maxExactFloat {
 		format = 'e'

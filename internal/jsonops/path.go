@@ -7,11 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// SplitPath appends the components of a path to dst. They are separated by dots; `\.` is a literal dot and `\\` a literal
-// backslash. A backslash before anything else, or at the end, is an error, as are more than limit components.
+// SplitPath appends the components of a path to dst. They are separated by dots; `\.` is a literal dot and `\\` a
+// literal backslash. A backslash before anything else, or at the end, is an error, and so are more than limit
+// components.
 //
-// The empty path has no components: it means the whole value. Components may be empty otherwise, so that "a..b" has
-// three, the middle one being the key "". There is no path to the key "" of the outermost object.
+// The empty path has no components: it means the whole value. Otherwise components may be empty: "a..b" has three,
+// and the middle one is the key "". There is no path to the key "" of the outermost object.
 //
 // A byte that is not valid UTF-8 becomes U+FFFD, as in JSON.
 func SplitPath(path string, dst []string, limit int) ([]string, error) {
@@ -42,7 +43,7 @@ func SplitPath(path string, dst []string, limit int) ([]string, error) {
 	}
 }
 
-// cutEscaped cuts the first component off a path, resolving escapes. more tells whether a dot followed it.
+// cutEscaped cuts the first component off a path, resolving escapes. more reports whether a dot followed it.
 func cutEscaped(path string) (component, rest string, more bool, err error) {
 	var b strings.Builder
 	for i := 0; i < len(path); i++ {
@@ -66,8 +67,8 @@ func cutEscaped(path string) (component, rest string, more bool, err error) {
 	return b.String(), "", false, nil
 }
 
-// JoinPath returns the path of the components, escaped so that [SplitPath] gives them back. A single empty component
-// has no path of its own: it gives the empty path.
+// JoinPath returns the path of the components, escaped so that [SplitPath] returns them. A single empty component has
+// no path; the result is the empty path.
 func JoinPath(components ...string) string {
 	var b strings.Builder
 	for i, component := range components {
@@ -85,7 +86,7 @@ func JoinPath(components ...string) string {
 }
 
 // toValidUTF8 replaces every byte that is not valid UTF-8 by U+FFFD, as encoding/json does on decoding and encoding.
-// That is not what strings.ToValidUTF8 does, which makes one of a run of them.
+// In contrast, strings.ToValidUTF8 replaces a run of such bytes by one U+FFFD.
 func toValidUTF8(s string) string {
 	if utf8.ValidString(s) {
 		return s

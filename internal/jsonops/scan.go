@@ -7,11 +7,11 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// This file reads JSON text without decoding it. The text is taken to be valid; on text that is not, the functions find
-// something or nothing, but stay within it and come to an end.
+// This file reads JSON text without decoding it. The text should be valid. On invalid text the results are arbitrary,
+// but the functions stay within it and return.
 //
-// gjson's own ForEach would do, but it resolves the escapes of every string and parses every number that it passes,
-// and it wants the text as a string; what is skipped here costs one look at each byte, and no memory.
+// gjson's ForEach would work, but it resolves the escapes of every string and parses every number that it passes, and
+// it needs the text as a string. Here, skipping a value reads each byte once and allocates nothing.
 
 // skipSpace returns the position of the first byte at or after i that is not white space.
 func skipSpace(text []byte, i int) int {
@@ -137,7 +137,7 @@ type walker struct {
 	pos int
 }
 
-// item is where a member or an element stands in the text. Only a member has a key.
+// item is the place of a member or an element in the text. Only a member has a key.
 type item struct {
 	start, keyEnd, value, end int
 }
@@ -173,7 +173,7 @@ func (w *walker) next() (item, bool) {
 	return found, true
 }
 
-// keyIs tells whether a key, as it stands in the text with its quotes, is name.
+// keyIs reports whether a key, as it is in the text with its quotes, is name.
 func keyIs(key []byte, name string) bool {
 	if isPlain(key) {
 		return string(key[1:len(key)-1]) == name
@@ -181,7 +181,7 @@ func keyIs(key []byte, name string) bool {
 	return decodeKey(key) == name
 }
 
-// isPlain tells whether the text of a key holds neither escapes nor anything but ASCII, so that it reads as it stands.
+// isPlain reports whether the text of a key is ASCII without escapes, so that it needs no decoding.
 func isPlain(key []byte) bool {
 	for _, c := range key {
 		if c == '\\' || c >= utf8.RuneSelf {
@@ -191,7 +191,7 @@ func isPlain(key []byte) bool {
 	return len(key) >= 2
 }
 
-// decodeKey returns the key that the text stands for.
+// decodeKey returns the key that the text encodes.
 func decodeKey(key []byte) string {
 	return toValidUTF8(gjson.ParseBytes(key).Str)
 }

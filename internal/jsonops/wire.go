@@ -48,8 +48,7 @@ func (op Op) MarshalJSON() ([]byte, error) {
 //	{"type":"merge","path":"a","value":{}}    without "path", the whole value
 //	{"type":"append","path":"a","value":1}    without "path", the whole value; also "values" with an array, or both
 //
-// A missing member is an error, an unknown one is not. Whether path and value are fit for the operation is for
-// [Apply] to find out.
+// A missing member is an error, an unknown one is not. [Apply] checks whether path and value suit the operation.
 func (op *Op) UnmarshalJSON(text []byte) error {
 	if trimmed := bytes.TrimSpace(text); kindAt(trimmed, 0) != '{' {
 		return fmt.Errorf("an operation is an object, not %s", describe(kindAt(trimmed, 0)))
@@ -93,7 +92,8 @@ func (op *Op) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// wrongMember is the error for an operation that does not decode. What encoding/json says differs between Go releases.
+// wrongMember returns the error for an operation that does not decode. It replaces the error of encoding/json, which
+// differs between Go releases.
 func wrongMember(text []byte) error {
 	var members struct {
 		Type   json.RawMessage `json:"type"`

@@ -10,15 +10,15 @@ import (
 	"github.com/motia-go/motia/internal/jsontext"
 )
 
-// Event is what a frame to a client says. What it holds depends on the type.
+// Event is the content of a frame to a client. Which fields are set depends on the type.
 type Event struct {
 	Timestamp int64 // milliseconds since 1970; has to increase strictly with the events of one item
 	Stream    string
 	Group     string
-	Item      string // empty for the whole group, or where that is the id of the item
+	Item      string // empty for the whole group, or if the item's id is empty
 	Type      string // sync, create, update, delete or event
 
-	Data    json.RawMessage // the item, for all but event and the sync of a group
+	Data    json.RawMessage // the item, for all types except event and the sync of a group
 	Items   []Item          // for the sync of a group
 	Name    string          // for event
 	Payload json.RawMessage // for event
@@ -30,8 +30,8 @@ type Item struct {
 	Data json.RawMessage
 }
 
-// Append appends the frame to dst. Items that are objects without an id get theirs, since the clients need it, and items
-// that are null, which the clients do not bear, are left out of a group.
+// Append appends the frame to dst. Items that are objects without an id get one, since the clients need it. Items
+// that are null are omitted from a group, since the clients fail on them.
 func (e *Event) Append(dst []byte) []byte {
 	dst = append(dst, `{"timestamp":`...)
 	dst = strconv.AppendInt(dst, e.Timestamp, 10)
@@ -100,6 +100,6 @@ func appendValue(dst []byte, value json.RawMessage) []byte {
 }
 
 func appendString(dst []byte, s string) []byte {
-	text, _ := jsontext.Marshal(s) // a string always encodes
+	text, _ := jsontext.Marshal(s) // cannot fail for a string
 	return append(dst, text...)
 }

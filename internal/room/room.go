@@ -1,5 +1,5 @@
-// Package room is the wire form of the room protocol that the official Motia stream clients speak: JSON text frames,
-// by which a client joins and leaves rooms, and a server sends what happens in them. A room is a group of a stream,
+// Package room is the wire form of the room protocol that the official Motia stream clients speak: JSON text frames
+// with which a client joins and leaves rooms, and a server sends the events in them. A room is a group of a stream,
 // or one item of a group.
 package room
 
@@ -25,8 +25,8 @@ type Request struct {
 	Subscription string // chosen by the client; several may be in one room
 }
 
-// Parse reads a frame from a client. Members that it does not know are ignored. The error says what is wrong with
-// the frame, for the client.
+// Parse reads a frame from a client. Unknown members are ignored. The error tells the client what is wrong with the
+// frame.
 func Parse(text []byte) (Request, error) {
 	if !utf8.Valid(text) {
 		return Request{}, errors.New("frame is not valid UTF-8")
@@ -41,7 +41,7 @@ func Parse(text []byte) (Request, error) {
 		} `json:"data"`
 	}
 	if err := json.Unmarshal(text, &frame); err != nil {
-		return Request{}, errors.New("frame is not a JSON object as the protocol has it")
+		return Request{}, errors.New("frame is not a JSON object as the protocol requires")
 	}
 	if frame.Type != Join && frame.Type != Leave {
 		return Request{}, fmt.Errorf("frame has unknown type %.40q", frame.Type)

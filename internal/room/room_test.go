@@ -26,10 +26,10 @@ func TestRequestsOfTheOfficialClientsAreRead(t *testing.T) {
 
 func TestABadRequestSaysWhatIsWrong(t *testing.T) {
 	for text, want := range map[string]string{
-		``:                    "frame is not a JSON object as the protocol has it",
-		`{`:                   "frame is not a JSON object as the protocol has it",
-		`[]`:                  "frame is not a JSON object as the protocol has it",
-		`{"type":1}`:          "frame is not a JSON object as the protocol has it",
+		``:                    "frame is not a JSON object as the protocol requires",
+		`{`:                   "frame is not a JSON object as the protocol requires",
+		`[]`:                  "frame is not a JSON object as the protocol requires",
+		`{"type":1}`:          "frame is not a JSON object as the protocol requires",
 		"{\"type\":\"\xff\"}": "frame is not valid UTF-8",
 		`null`:                `frame has unknown type ""`,
 		`{"type":"x"}`:        `frame has unknown type "x"`,

@@ -1,4 +1,5 @@
-// Package route reads the route syntax of Motia and serves requests by a table of routes, on top of [net/http.ServeMux].
+// Package route parses the route syntax of Motia and serves requests by a table of routes, on top of
+// [net/http.ServeMux].
 package route
 
 import (
@@ -13,8 +14,8 @@ import (
 
 // Route is a method and path that a ServeMux understands.
 type Route struct {
-	// Pattern is for ServeMux. Its wildcards are named p0, p1 and so on, since parameter names may be any text but
-	// those of ServeMux must be Go identifiers.
+	// Pattern is for ServeMux. Its wildcards are named p0, p1 and so on, since those of ServeMux must be Go
+	// identifiers, while parameter names may be any text.
 	Pattern string
 	// Method is the method in upper case.
 	Method string
@@ -28,19 +29,19 @@ type Param struct {
 	Wildcard string // in the ServeMux pattern
 }
 
-// maxPath is far beyond any sensible route.
+// maxPath is far longer than any sensible path.
 const maxPath = 4096
 
 // Parse reads a method and path. A segment `:name` or `{name}` is a parameter. A last segment `*`, `*name` or
 // `{name...}` takes the rest of the path, slashes included; the parameter of a bare `*` is named "*". A path that
-// ends in a slash matches just that. Everything else is literal.
+// ends in a slash matches only that path. Everything else is literal.
 func Parse(method, path string) (Route, error) {
 	method = strings.ToUpper(method)
 	switch {
 	case method == "":
 		return Route{}, errors.New("method is empty")
 	case method == "*", method == "ANY", method == "ALL":
-		return Route{}, fmt.Errorf("name one method; %q is none, and a step may have a trigger for each", method)
+		return Route{}, fmt.Errorf("%q is not a method; a step may have a trigger for each method", method)
 	case !isToken(method):
 		return Route{}, fmt.Errorf("method %q is not an HTTP method", method)
 	case path == "":
@@ -70,7 +71,7 @@ func Parse(method, path string) (Route, error) {
 		case segment == "." || segment == "..":
 			return Route{}, fmt.Errorf("path %q has the segment %q, which clients resolve before they send it", path, segment)
 		case segment == "{$}":
-			return Route{}, fmt.Errorf("path %q: leave {$} out, a path that ends in a slash matches just that", path)
+			return Route{}, fmt.Errorf("path %q: remove {$}, a path that ends in a slash matches only that path", path)
 		case rest && !last:
 			return Route{}, fmt.Errorf("path %q: %q takes the rest of the path and must be last", path, segment)
 		case isParam && seen[name]:
@@ -95,7 +96,7 @@ func Parse(method, path string) (Route, error) {
 			case err != nil: // ServeMux would take it literally
 				return Route{}, fmt.Errorf("path %q: %w", path, err)
 			case literal == "/":
-				return Route{}, fmt.Errorf("path %q has the segment %q, which cannot be told from a slash at the end", path, segment)
+				return Route{}, fmt.Errorf("path %q has the segment %q, which cannot be distinguished from a slash at the end", path, segment)
 			}
 			pattern = append(pattern, segment...)
 		}
@@ -119,7 +120,7 @@ func parameter(segment string) (name string, rest, ok bool, err error) {
 	case strings.HasPrefix(segment, "{") && strings.HasSuffix(segment, "}"):
 		name, rest = strings.CutSuffix(segment[1:len(segment)-1], "...")
 	case strings.ContainsAny(segment, "{}"):
-		return "", false, false, fmt.Errorf("segment %q: a parameter is a whole segment", segment)
+		return "", false, false, fmt.Errorf("segment %q: a parameter must be a whole segment", segment)
 	default:
 		return "", false, false, nil
 	}
@@ -132,8 +133,8 @@ func parameter(segment string) (name string, rest, ok bool, err error) {
 	return name, rest, true, nil
 }
 
-// Handle is [http.ServeMux.Handle] that returns its panic as an error: it panics for a pattern that is wrong
-// or conflicts with another.
+// Handle is [http.ServeMux.Handle], but returns an error instead of the panic for a pattern that is wrong or
+// conflicts with another.
 func Handle(mux *http.ServeMux, pattern string, handler http.Handler) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -144,9 +145,9 @@ func Handle(mux *http.ServeMux, pattern string, handler http.Handler) (err error
 	return nil
 }
 
-// IsClean reports whether an escaped path begins with a slash and has no empty segments, except for the last, and none of the
-// segments ".", ".." and "%2F". ServeMux redirects the others, and takes a segment that is an encoded slash alone for the
-// slash at the end of a path.
+// IsClean reports whether an escaped path begins with a slash and has no empty segments, except for the last, and
+// none of the segments ".", ".." and "%2F". ServeMux redirects other paths, and mistakes a segment that is only an
+// encoded slash for the slash at the end of a path.
 func IsClean(path string) bool {
 	if path == "" || path[0] != '/' {
 		return false
@@ -172,8 +173,8 @@ func IsClean(path string) bool {
 // Set is a set of patterns that can be served together. The zero value is empty.
 type Set struct{ mux http.ServeMux }
 
-// Add adds the pattern of a [Route], unless it conflicts with one that is there: both match a common path, and neither is
-// more specific.
+// Add adds the pattern of a [Route], unless it conflicts with one in the set. Two patterns conflict if there is a
+// path that both match, and neither is more specific.
 func (s *Set) Add(pattern string) bool { return Handle(&s.mux, pattern, http.NotFoundHandler()) == nil }
 
 // Conflict reports whether two patterns cannot be in one [Set].

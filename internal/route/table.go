@@ -6,25 +6,26 @@ import (
 	"strings"
 )
 
-// Table serves requests by the most specific of its routes. Paths match as they are: unlike a ServeMux alone, it never
-// redirects to another spelling, which would lead to the wrong place under a prefix that was stripped.
+// Table serves requests by the most specific of its routes. Paths match as they are: unlike a ServeMux, it never
+// redirects to another spelling, which would be the wrong URL if a prefix was stripped.
 type Table struct {
 	mux *http.ServeMux
-	// shallow has the routes that may match a path of so many segments where mux would redirect to the path with a slash at
-	// the end: those that end in a wildcard for the rest of the path.
+	// shallow is used where mux would redirect to the path with a slash at the end. By number of segments, it has the
+	// routes that may match: those that end in a wildcard for the rest of the path.
 	shallow   map[int]*http.ServeMux
-	methods   []string // that any route has, sorted
+	methods   []string // the methods of all routes, sorted
 	unmatched func(w http.ResponseWriter, r *http.Request, allowed []string)
 }
 
-// Entry is a route and what serves its requests.
+// Entry is a route and the handler of its requests.
 type Entry struct {
 	Route   Route
 	Handler http.Handler
 }
 
-// NewTable returns the table of routes that do not conflict; see [Conflict]. Requests that match no route go to unmatched,
-// with the methods that have a route for their path: if there are any, the status is 405, else 404.
+// NewTable returns the table of routes that do not conflict; see [Conflict]. Requests that match no route go to
+// unmatched, with the methods that have a route for their path. If there are any, the status should be 405, otherwise
+// 404.
 func NewTable(entries []Entry, unmatched func(w http.ResponseWriter, r *http.Request, allowed []string)) *Table {
 	t := &Table{mux: http.NewServeMux(), shallow: make(map[int]*http.ServeMux), unmatched: unmatched}
 	t.mux.Handle("/", none{t})
@@ -66,7 +67,7 @@ func endsInSlash(pattern string) bool {
 func (t *Table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.EscapedPath()
 	switch {
-	case path == "": // the whole path was a prefix that was stripped
+	case path == "": // the stripped prefix was the whole path
 		r = r.Clone(r.Context())
 		r.URL.Path, path = "/", "/"
 	case !IsClean(path):
@@ -76,7 +77,7 @@ func (t *Table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t.muxFor(r, path).ServeHTTP(w, r)
 }
 
-// muxFor returns what serves the request without a redirect. The path is clean.
+// muxFor returns the ServeMux that serves the request without a redirect. The path must be clean.
 func (t *Table) muxFor(r *http.Request, path string) *http.ServeMux {
 	if len(t.shallow) == 0 || strings.HasSuffix(path, "/") {
 		return t.mux
@@ -92,7 +93,7 @@ func (t *Table) muxFor(r *http.Request, path string) *http.ServeMux {
 	return shallow
 }
 
-// matched marks the handlers of entries: ServeMux has handlers of its own.
+// matched marks the handlers of entries, since ServeMux also has its own handlers.
 type matched struct{ http.Handler }
 
 // none is the handler for requests that match no route.

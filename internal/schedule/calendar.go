@@ -7,11 +7,12 @@ import (
 
 const (
 	secondsPerDay = 24 * 60 * 60
-	// cycle is the period of the Gregorian calendar, weekdays included: a date that does not come within it never comes.
+	// cycle is the period of the Gregorian calendar in years, weekdays included: a date that does not occur within it
+	// never does.
 	cycle = 400
 )
 
-// calendar is the set of wall clock times that match the fields of an expression. It knows nothing of zones: it counts in
+// calendar is the set of wall clock times that match the fields of an expression. It knows no zones: it counts in
 // wall seconds, the Unix time at which a clock in UTC would show the same date and time. Each field is a bit set of
 // the values that match.
 type calendar struct {

@@ -54,7 +54,7 @@ func (s *Schedule) parseFields(words []string) error {
 			return fmt.Errorf("%s %q: %w", target.field.name, shorten(words[i]), err)
 		}
 		*target.set = set
-		// robfig's star bit would not do: it is not set for a wildcard with a step, which cron counts as one.
+		// robfig's star bit is not enough: it is not set for a wildcard with a step, which is a wildcard for cron.
 		wild[i] = strings.ContainsAny(words[i], "*?")
 	}
 	s.interval = wild[0] || wild[1] || wild[2]
@@ -64,8 +64,8 @@ func (s *Schedule) parseFields(words []string) error {
 
 // parse returns the values that match, as a bit set.
 //
-// robfig's parser does the work. What it lets through without a word is refused here before: empty list elements, signs,
-// wildcards with an end, steps beyond the field.
+// robfig's parser does the work. Mistakes that it accepts silently are refused here first: empty list elements,
+// signs, wildcards with an end, steps beyond the field.
 func (f field) parse(text string) (set uint64, err error) {
 	elements := strings.Split(text, ",")
 	for i, element := range elements {
@@ -77,7 +77,7 @@ func (f field) parse(text string) (set uint64, err error) {
 		}
 	}
 
-	// No panic is known for what passed the check. A parser that reads what users write must not bring a program down.
+	// No panic is known for input that passed the check, but a parser of what users write must not crash a program.
 	defer func() {
 		if p := recover(); p != nil {
 			set, err = 0, fmt.Errorf("not understood: %v", p)
@@ -156,8 +156,8 @@ func (f field) checkValue(value string) error {
 	}
 }
 
-// number reads digits, and nothing but digits. Numbers beyond all fields may be returned as a smaller one that is beyond
-// all fields, too.
+// number reads digits and nothing else. A number that is too large for every field may be returned as a smaller one
+// that is also too large for every field.
 func number(text string) (int, bool) {
 	if text == "" || strings.Trim(text, "0123456789") != "" {
 		return 0, false
@@ -169,8 +169,8 @@ func number(text string) (int, bool) {
 	return n, true
 }
 
-// sundayIsZero rewrites an element of the day of week that passed the check so that robfig's parser, to which Sunday is
-// 0 only, understands it: 7 becomes 0, and a range that ends with 7 or SUN a list.
+// sundayIsZero rewrites an element of the day of week that passed the check for robfig's parser, which knows Sunday
+// only as 0: 7 becomes 0, and a range that ends with 7 or SUN becomes a list.
 func sundayIsZero(element string) string {
 	base, step, stepped := strings.Cut(element, "/")
 	low, high, ranged := strings.Cut(base, "-")
@@ -180,7 +180,7 @@ func sundayIsZero(element string) string {
 	}
 	switch {
 	case first == 7 && (!ranged || last == 7):
-		return "0" // also with a step: the week ends here
+		return "0" // also with a step, since the week ends here
 	case !ranged || last != 7:
 		return element
 	}
@@ -195,7 +195,7 @@ func sundayIsZero(element string) string {
 	return strings.Join(days, ",")
 }
 
-// weekday returns the number of a day, 7 included, or -1 for a wildcard and the like.
+// weekday returns the number of a day, including 7, or -1 for a wildcard and the like.
 func weekday(value string) int {
 	if n, ok := number(value); ok {
 		return n

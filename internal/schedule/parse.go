@@ -9,11 +9,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxLength bounds expressions, in bytes. All sixty minutes, seconds and so on, written out, take half of it.
+// maxLength is the maximum length of expressions, in bytes. All sixty minutes, seconds and so on, written out, take
+// half of it.
 const maxLength = 1024
 
-// ErrUnknownZone is in the chain of the error of [Parse] when the zone that the expression names is not in the time zone
-// database. When the zone does exist, the machine has no database: import time/tzdata into the program.
+// ErrUnknownZone is in the chain of the error of [Parse] if the zone that the expression names is not in the time
+// zone database. If the zone does exist, the machine has no such database: import time/tzdata in the program.
 var ErrUnknownZone = errors.New("unknown time zone")
 
 // ParseError is the error of [Parse]: an expression and what is wrong with it.
@@ -29,9 +30,8 @@ func (e *ParseError) Error() string {
 // Unwrap returns the reason.
 func (e *ParseError) Unwrap() error { return e.Err }
 
-// Parse reads an expression, which the package documentation describes. The times are those of the clocks of zone, or
-// of UTC if it is nil, unless the expression names a zone itself. White space around the expression and its fields
-// does not count.
+// Parse reads an expression, which the package documentation describes. Times are in the given zone, or in UTC if it
+// is nil, unless the expression names a zone itself. White space around the expression and its fields is ignored.
 //
 // Expressions that never run are refused. Every error is a [*ParseError].
 func Parse(expression string, zone *time.Location) (*Schedule, error) {
@@ -42,7 +42,7 @@ func Parse(expression string, zone *time.Location) (*Schedule, error) {
 	return s, nil
 }
 
-// shorten cuts what an error repeats of an expression, so that the reason is not lost in it.
+// shorten cuts the part of an expression that an error repeats, so that the reason remains visible.
 func shorten(text string) string {
 	const printed = 80
 	if len(text) <= printed {
@@ -104,7 +104,7 @@ func zonePrefix(word string) (string, bool) {
 	return strings.CutPrefix(word, "TZ=")
 }
 
-// NamesZone reports whether the expression begins with the prefix that names a time zone, a known one or not.
+// NamesZone reports whether the expression begins with the prefix that names a time zone, whether known or not.
 func NamesZone(expression string) bool {
 	words := strings.Fields(expression)
 	if len(words) == 0 {
@@ -114,8 +114,8 @@ func NamesZone(expression string) bool {
 	return ok
 }
 
-// LoadZone returns the time zone with the IANA name, as [Parse] does for the one that an expression names. The name
-// "Local" is refused: the machines that share a schedule have to agree on its times.
+// LoadZone returns the time zone with the IANA name, as [Parse] does for the zone that an expression names. The name
+// "Local" is refused, since the machines that share a schedule must agree on its times.
 func LoadZone(name string) (*time.Location, error) {
 	switch name {
 	case "":

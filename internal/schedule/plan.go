@@ -6,16 +6,17 @@ import (
 	"time"
 )
 
-// tolerance is how far the clock may be set back before the plan is made anew. Below, the schedules just wait until
-// the clock is where it was, so that the small corrections of a time server do not run anything twice.
+// tolerance is how far the clock may be set back before all schedules are planned again. If it is set back by less,
+// the schedules just wait until the clock is where it was, so that small corrections by a time server do not run
+// anything twice.
 const tolerance = time.Minute
 
-// plan knows what is due when. It is a heap by next tick, and in the order of addition among equals. It neither waits nor
-// locks: it is told what the clock shows, so that clocks that jump are just arguments.
+// plan knows what is due when. It is a heap by next tick, then by the order of addition. It neither waits nor locks:
+// the time is an argument, so that tests can make the clock jump.
 type plan struct {
 	entries entries
 	added   int
-	latest  time.Time // the latest time it has been told
+	latest  time.Time // the latest time that was passed to take or restart
 }
 
 type entry struct {
@@ -36,7 +37,7 @@ func (p *plan) add(s *Schedule, fire func(time.Time), now time.Time) bool {
 	return p.entries[0] == e
 }
 
-// restart plans all schedules anew from now on.
+// restart plans all schedules again, from now on.
 func (p *plan) restart(now time.Time) {
 	p.entries = slices.DeleteFunc(p.entries, func(e *entry) bool {
 		e.next = e.schedule.Next(now)
@@ -46,8 +47,8 @@ func (p *plan) restart(now time.Time) {
 	p.latest = now
 }
 
-// take returns what to call and the tick to call it with if anything is due now. Otherwise fire is nil, and wait says how
-// long it takes until something is due, negative if nothing ever is.
+// take returns a function to call and the tick to call it with if anything is due now. Otherwise fire is nil, and
+// wait says how long it takes until something is due. It is negative if nothing ever will be.
 func (p *plan) take(now time.Time) (fire func(time.Time), tick time.Time, wait time.Duration) {
 	now = now.Round(0) // ticks are times of the wall clock, whatever the monotonic clock says
 	if now.Before(p.latest.Add(-tolerance)) {
@@ -73,9 +74,9 @@ func (p *plan) take(now time.Time) (fire func(time.Time), tick time.Time, wait t
 }
 
 // last returns the last tick up to now, where first is a tick of the schedule that is not after now. It takes few
-// steps also when there are many ticks between the two.
+// steps even if there are many ticks between the two.
 func (s *Schedule) last(first, now time.Time) time.Time {
-	tick, free := first, now // no tick is after free, and up to now
+	tick, free := first, now // there is no tick after free up to now
 	for {
 		next := s.Next(tick)
 		if next.IsZero() || next.After(now) {

@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// maxSleep is how long the runner sleeps at most. Timers do not see that the wall clock has been set or that the
-// machine was suspended; it takes no longer than this until the runner does.
+// maxSleep is how long the runner sleeps at most. Timers do not notice that the wall clock was set or that the
+// machine was suspended; the runner notices after this time at the latest.
 const maxSleep = time.Minute
 
 // Runner calls functions at the times of their schedules: any number of them, on one goroutine and one timer. An idle
 // schedule costs its memory and nothing else. The zero value is ready to use; a Runner must not be copied.
 //
 // When the goroutine is late, because a function took long, the machine was suspended or the clock was set forward, a
-// schedule that missed ticks runs once, with the last tick it missed, and goes on with the ticks after now.
+// schedule that missed ticks runs once, with the last tick it missed, and continues with the ticks after now.
 //
-// When the clock is set back by more than a minute, all schedules go on from where the clock is then, so that ticks
-// come that have come before. Whoever must not run twice for one tick remembers the last one, as several processes
-// that share a schedule have to anyway. When it is set back by less, no tick comes twice.
+// When the clock is set back by more than a minute, all schedules continue from where the clock is then, so that
+// ticks are repeated. A function that must not run twice for one tick has to remember the last tick, which is
+// necessary anyway if several processes share a schedule. When the clock is set back by less, no tick is repeated.
 type Runner struct {
 	mu      sync.Mutex
 	plan    plan
@@ -30,21 +30,21 @@ type Runner struct {
 // that is later, and may be called at any time, also by fire. There is no way to remove a schedule: end Run's
 // context.
 //
-// fire is called on the goroutine of Run, never twice at once, and holds up all other schedules until it returns.
+// fire is called on the goroutine of Run, never twice at once, and delays all other schedules until it returns.
 func (r *Runner) Add(s *Schedule, fire func(tick time.Time)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if first := r.plan.add(s, fire, time.Now()); first && r.wake != nil {
 		select {
 		case r.wake <- struct{}{}:
-		default: // it is about to wake anyway
+		default: // it is about to wake up anyway
 		}
 	}
 }
 
-// Run calls the functions that were added, in the order in which they fall due and then of their addition, until ctx
-// ends. It panics if it is running already. When it has returned it may be called again; what was due in between is not
-// made up for.
+// Run calls the functions that were added, in the order in which they become due and then of their addition, until
+// ctx ends. It panics if it is already running. When it has returned it may be called again; ticks that were due in
+// between are skipped.
 func (r *Runner) Run(ctx context.Context) {
 	wake := r.begin()
 	defer r.end()

@@ -7,7 +7,7 @@ import "time"
 type Schedule struct {
 	expression string
 	zone       *time.Location
-	// every is the interval of "@every"; the fields below do not count unless it is zero.
+	// every is the interval of "@every". If it is not zero the fields below are unused.
 	every time.Duration
 	calendar
 	// interval says whether the schedule runs by the wall clock, as the package documentation explains.
@@ -17,7 +17,7 @@ type Schedule struct {
 // String returns the expression as it was given to [Parse].
 func (s *Schedule) String() string { return s.expression }
 
-// Zone returns the zone in which the expression counts: that of its prefix, or the one given to [Parse].
+// Zone returns the zone of the expression: that of its prefix, or the one given to [Parse].
 func (s *Schedule) Zone() *time.Location { return s.zone }
 
 // The years 1 to 9999, which RFC 3339 can write, as Unix times. There are no ticks outside.
@@ -31,9 +31,9 @@ const (
 // documentation says what happens around changes of the clock.
 //
 // "@every d" is due at the whole multiples of d since the start of 1970 in UTC, so that all processes agree about its
-// times whenever they have started. The first time comes after d or sooner.
+// times, no matter when they started. So the first time may come sooner than d from now.
 //
-// The zero time means that there is none until the end of the year 9999.
+// Next returns the zero time if there is no such time until the end of the year 9999.
 func (s *Schedule) Next(after time.Time) time.Time {
 	u := max(after.Unix(), earliest)
 	if u >= latest {
@@ -61,8 +61,8 @@ func nextMultiple(u, d int64) int64 {
 
 // nextFixed returns the Unix time after u at which the clock first reaches or passes a matching time.
 //
-// What the clock had reached at u has run by then, and all later wall clock times are still to come. The first of these
-// that matches is next: the clock reaches times in their order even where it skips some.
+// All wall clock times that the clock had reached at u have run, and all later ones are still to come. The first of
+// these that matches is next, since the clock reaches times in order even where it skips some.
 func (s *Schedule) nextFixed(u int64) (int64, bool) {
 	wall, ok := s.calendar.next(furthest(s.zone, u) + 1)
 	if !ok {
@@ -84,8 +84,8 @@ func (s *Schedule) nextInterval(u int64) (int64, bool) {
 		if at := wall - offset; at < end {
 			return at, true
 		}
-		// The clock changes before it shows this time: look again from there. From slack after u on the clock
-		// stays within what was just found free of matches, until slack before the match: no need to look there.
+		// The clock changes before it shows this time, so look again from there. From slack after u until slack
+		// before the match, the clock shows only times that were just found not to match, so skip these.
 		if end < u+slack {
 			u = end
 		} else {

@@ -6,15 +6,15 @@ import (
 )
 
 // slack exceeds, in seconds, the distance between any two offsets from UTC: RFC 8536, section 3.2, keeps them between
-// -25 and +26 hours. Wall clock times that are further apart than this come in their order, whatever the zone does.
+// -25 and +26 hours. Wall clock times that are further apart than this come in order, whatever the zone does.
 const slack = 52 * 60 * 60
 
 // offsetAt returns the offset of the zone from UTC at the Unix time u, in seconds, and the Unix time until which it
 // is certain to stay the same; it may stay so for longer.
 //
-// The other bound of [time.Time.ZoneBounds] is of no use: where the rule in the last line of a zone file takes over,
-// it can lie before the last change of the clock. The end can be wrong as well: on 31 December of a leap year it is
-// the start of that day (https://go.dev/issue/81583). The rule changes nothing in the rest of such a day.
+// The start that [time.Time.ZoneBounds] returns is useless: where the rule in the last line of a zone file begins to
+// apply, it can be before the last change of the clock. The end can be wrong as well: on 31 December of a leap year
+// it is the start of that day (https://go.dev/issue/81583). The rule changes nothing in the rest of such a day.
 func offsetAt(zone *time.Location, u int64) (offset, end int64) {
 	t := time.Unix(u, 0).In(zone)
 	_, seconds := t.Zone()

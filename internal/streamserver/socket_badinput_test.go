@@ -51,16 +51,16 @@ func TestAClientThatBreaksTheProtocolIsClosedWithACodeThatSaysWhy(t *testing.T) 
 		code   websocket.StatusCode
 		reason string
 	}{
-		"no JSON":             {websocket.MessageText, `{`, 1007, "frame is not a JSON object as the protocol has it"},
-		"an array":            {websocket.MessageText, `[]`, 1007, "frame is not a JSON object as the protocol has it"},
-		"empty":               {websocket.MessageText, ``, 1007, "frame is not a JSON object as the protocol has it"},
+		"no JSON":             {websocket.MessageText, `{`, 1007, "frame is not a JSON object as the protocol requires"},
+		"an array":            {websocket.MessageText, `[]`, 1007, "frame is not a JSON object as the protocol requires"},
+		"empty":               {websocket.MessageText, ``, 1007, "frame is not a JSON object as the protocol requires"},
 		"not UTF-8":           {websocket.MessageText, "{\"type\":\"\xff\"}", 1007, "frame is not valid UTF-8"},
 		"unknown type":        {websocket.MessageText, `{"type":"shout"}`, 1007, `frame has unknown type "shout"`},
 		"unknown, in letters": {websocket.MessageText, `{"type":"` + strings.Repeat("😀", 100) + `"}`, 1007, `frame has unknown type "` + strings.Repeat("😀", 24)},
 		"no stream":           {websocket.MessageText, `{"type":"join","data":{"groupId":"g"}}`, 1007, "frame lacks streamName"},
 		"no group":            {websocket.MessageText, `{"type":"leave","data":{"streamName":"notes"}}`, 1007, "frame lacks groupId"},
-		"number for a name":   {websocket.MessageText, `{"type":"join","data":{"streamName":"notes","groupId":7}}`, 1007, "frame is not a JSON object as the protocol has it"},
-		"deeply nested":       {websocket.MessageText, `{"x":` + strings.Repeat("[", 3_000), 1007, "frame is not a JSON object as the protocol has it"},
+		"number for a name":   {websocket.MessageText, `{"type":"join","data":{"streamName":"notes","groupId":7}}`, 1007, "frame is not a JSON object as the protocol requires"},
+		"deeply nested":       {websocket.MessageText, `{"x":` + strings.Repeat("[", 3_000), 1007, "frame is not a JSON object as the protocol requires"},
 		"binary":              {websocket.MessageBinary, `{"type":"join","data":{"streamName":"notes","groupId":"g"}}`, 1003, "frame is not text"},
 		"too big":             {websocket.MessageText, strings.Repeat(" ", 4<<10+1), 1009, "read limited at 4097 bytes"},
 	} {

@@ -1,8 +1,8 @@
 // Package tick turns the ticks of schedules into messages on queues.
 //
-// The ID of a message is its tick, so of several processes that run the same schedule one fires it: the queue drops the
-// messages of the others as duplicates. What happens while the run before has not finished is up to the queue as well:
-// one with a bound on its pending messages refuses the tick, which is then skipped.
+// The ID of a message is its tick, so only one of several processes that run the same schedule fires it: the queue
+// drops the messages of the others as duplicates. The queue also decides what happens if the previous run has not
+// finished: a queue with a bound on its pending messages refuses the tick, which is then skipped.
 package tick
 
 import (
@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long a tick is offered to a queue that fails: well within the time for which the queue remembers
-// IDs, so that a tick that was accepted, but whose answer was lost, does not fire twice.
+// IDs, so that a tick that was accepted does not fire twice if the answer of the queue was lost.
 const patience = time.Minute
 
 // backoff is the pause between two offers.
@@ -33,7 +33,7 @@ type Schedule struct {
 	Attrs []any
 }
 
-// Config is what [Run] works with.
+// Config is what [Run] needs.
 type Config struct {
 	Schedules []Schedule
 	// Publish enqueues messages, as [driver.Queue] does. It must allow concurrent calls.
@@ -41,7 +41,7 @@ type Config struct {
 	Log     *slog.Logger
 }
 
-// Run publishes a message for each tick until ctx ends. When it returns, nothing that it started is running any more.
+// Run publishes a message for each tick until ctx ends. When it returns, nothing that it started is still running.
 // Without schedules it returns at once.
 func Run(ctx context.Context, c Config) {
 	if len(c.Schedules) == 0 {
@@ -63,7 +63,7 @@ func Run(ctx context.Context, c Config) {
 	retries.Wait()
 }
 
-// newMessage is the message of a tick. [At] reads it.
+// newMessage returns the message of a tick. [At] reads it.
 func newMessage(topic string, at time.Time) driver.Message {
 	id := at.UTC().Format(time.RFC3339Nano)
 	return driver.Message{
@@ -74,14 +74,14 @@ func newMessage(topic string, at time.Time) driver.Message {
 	}
 }
 
-// At returns the tick that a message with this data is for.
+// At returns the tick of a message with this data.
 func At(data []byte) (time.Time, error) {
 	var at time.Time
 	err := payload.Load(data, &at)
 	return at, err
 }
 
-// publish offers a tick to the queue. A queue that is full is no error: the tick is skipped.
+// publish offers a tick to the queue. If the queue is full, that is not an error: the tick is skipped.
 func (c Config) publish(ctx context.Context, s Schedule, at time.Time, message driver.Message) error {
 	err := c.Publish(ctx, message)
 	if errors.Is(err, driver.ErrFull) {

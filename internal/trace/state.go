@@ -3,7 +3,7 @@ package trace
 import "strings"
 
 const (
-	// maxState is the length that everyone has to hand on; what is longer may be dropped.
+	// maxState is the length that everyone must propagate; a longer tracestate may be dropped.
 	maxState = 512
 	// maxMembers is how many members a tracestate may have.
 	maxMembers = 32
@@ -14,9 +14,9 @@ const (
 	maxValue  = 256
 )
 
-// CleanState returns tracestate if it is valid, else the empty string: a tracestate with a mistake in it is dropped as a
-// whole, and the trace goes on without. A caller with several tracestate headers joins them with commas first, and one
-// whose traceparent is invalid drops the tracestate too.
+// CleanState returns tracestate if it is valid, otherwise the empty string: a tracestate with a mistake is dropped as
+// a whole, and the trace continues without it. A caller with several tracestate headers must join them with commas
+// first. A caller whose traceparent is invalid must drop the tracestate as well.
 func CleanState(tracestate string) string {
 	if !ValidState(tracestate) {
 		return ""
@@ -25,7 +25,7 @@ func CleanState(tracestate string) string {
 }
 
 // ValidState reports whether tracestate is what level 1 of the specification allows, and not longer than 512 bytes:
-// members key=value, separated by commas and optional space, no key twice. It may be empty, and so may its members.
+// members key=value, separated by commas and optional space, no key twice. It may be empty or have empty members.
 func ValidState(tracestate string) bool {
 	if len(tracestate) > maxState {
 		return false
@@ -39,7 +39,7 @@ func ValidState(tracestate string) bool {
 		// A value may begin with spaces but not end with one, so trimming loses nothing.
 		key, value, ok := strings.Cut(strings.Trim(member, " \t"), "=")
 		if key == "" && !ok {
-			keys[n] = "" // an empty member, which counts
+			keys[n] = "" // an empty member counts
 			n++
 			continue
 		}
@@ -66,8 +66,8 @@ func validKey(key string) bool {
 	return len(tenant) <= maxTenant && isName(tenant, true) && len(system) <= maxSystem && isName(system, false)
 }
 
-// isName reports whether s begins with a lower-case letter, or a digit if that is allowed, and goes on with these and
-// the characters _ - * /.
+// isName reports whether s begins with a lower-case letter, or a digit if that is allowed, and otherwise consists of
+// these and the characters _ - * /.
 func isName(s string, digitFirst bool) bool {
 	if s == "" {
 		return false

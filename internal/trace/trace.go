@@ -1,7 +1,8 @@
 // Package trace reads and writes the headers of W3C Trace Context, https://www.w3.org/TR/trace-context/: traceparent,
-// which names a trace and the caller's place in it, and tracestate, which carries what tracing systems add to that.
+// which names a trace and the caller's place in it, and tracestate, which carries what tracing systems add.
 //
-// Ids are random, from a source that cannot be predicted and needs no seed. All functions are safe for concurrent use.
+// Ids are random, from a source that cannot be predicted and needs no seed. All functions are safe for concurrent
+// use.
 package trace
 
 import "math/rand/v2"
@@ -17,7 +18,7 @@ const (
 	parentLen = flagsAt + 2
 )
 
-// Flags of a traceparent. Others are reserved: they are read, but never written.
+// Flags of a traceparent. Other flags are reserved: they are read, but never written.
 const (
 	Sampled byte = 1 << 0 // the caller records this trace
 	Random  byte = 1 << 1 // the trace id is random; of level 2 of the specification
@@ -33,8 +34,8 @@ type Parent struct {
 }
 
 // Parse reads a traceparent, and reports whether it is valid. It is strict: digits are lower case, there is no space
-// around it, ids are not all zero. Version 00 must have exactly its length; what later versions append is ignored, as the
-// specification asks. Parse does not allocate: the ids are parts of the argument, which they keep in memory.
+// around it, ids are not all zero. Version 00 must have exactly its length; what later versions append is ignored, as
+// the specification requires. Parse does not allocate: the ids are parts of the argument, which they keep in memory.
 func Parse(traceparent string) (Parent, bool) {
 	if len(traceparent) < parentLen ||
 		traceparent[2] != '-' || traceparent[spanIDAt-1] != '-' || traceparent[flagsAt-1] != '-' {
@@ -77,8 +78,8 @@ func NewSpanID() string {
 	return string(b[:])
 }
 
-// Format returns the traceparent, of version 00, for ids and flags; reserved flags are left out. It returns the empty
-// string, which stands for no traceparent, unless both ids are valid.
+// Format returns the traceparent, of version 00, for ids and flags; reserved flags are omitted. If an id is invalid
+// it returns the empty string, which means no traceparent.
 func Format(traceID, spanID string, flags byte) string {
 	if !ValidTraceID(traceID) || !ValidSpanID(spanID) {
 		return ""
@@ -97,8 +98,8 @@ func NewTraceParent() string {
 	return finish(&b, Sampled)
 }
 
-// Child returns the traceparent to hand on: the trace id and flags of the given one, with a new span id. If that is not
-// valid, a new trace begins, as the specification asks.
+// Child returns the traceparent to propagate: the trace id and flags of the given one, with a new span id. If the
+// given one is invalid, a new trace begins, as the specification requires.
 func Child(traceparent string) string {
 	p, ok := Parse(traceparent)
 	if !ok {
@@ -110,7 +111,7 @@ func Child(traceparent string) string {
 	return finish(&b, p.Flags)
 }
 
-// finish puts in everything but the ids.
+// finish fills in everything except the ids.
 func finish(b *[parentLen]byte, flags byte) string {
 	b[0], b[1], b[2] = '0', '0', '-'
 	b[spanIDAt-1], b[flagsAt-1] = '-', '-'
