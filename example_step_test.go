@@ -96,7 +96,7 @@ func ExampleApp_Validate() {
 	fmt.Println(err)
 	// Output:
 	// <nil>
-	// topic "order-placed" of step "pay-order" is enqueued by no step
+	// no step enqueues to topic "order-placed" of step "pay-order"
 	// motia: step "pay-order" enqueues to topic "order-paid", which no step consumes; if another program does, add it to VirtualEnqueues
 }
 

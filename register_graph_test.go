@@ -51,7 +51,7 @@ func TestValidateJudgesTheGraph(t *testing.T) {
 		{
 			name:  "topics that nobody enqueues to",
 			steps: []motia.Step{graphStep("b", topics{"y", "x"}, nil), graphConfig(motia.StepConfig{Name: "c", VirtualSubscribes: topics{"z"}})},
-			notes: []string{`topic "x" of step "b" is enqueued by no step`, `topic "y" of step "b" is enqueued by no step`, `topic "z" of step "c" is enqueued by no step`},
+			notes: []string{`no step enqueues to topic "x" of step "b"`, `no step enqueues to topic "y" of step "b"`, `no step enqueues to topic "z" of step "c"`},
 		},
 		{
 			name:  "loops",
@@ -69,7 +69,7 @@ func TestValidateJudgesTheGraph(t *testing.T) {
 		{
 			name:  "everything",
 			steps: []motia.Step{graphStep("a", topics{"in", "x"}, topics{"x"}), graphStep("b", nil, topics{"lost"})},
-			notes: []string{`topic "in" of step "a" is enqueued by no step`, `loop without an exit: "a" enqueues to itself`},
+			notes: []string{`no step enqueues to topic "in" of step "a"`, `loop without an exit: "a" enqueues to itself`},
 			errors: []string{
 				`motia: step "b" enqueues to topic "lost", which no step consumes; if another program does, add it to VirtualEnqueues`,
 			},

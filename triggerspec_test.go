@@ -131,7 +131,7 @@ func TestWhatIsReadFromAnAppIsACopy(t *testing.T) {
 	require.Equal(t, 204, do(t, app, "GET", "/x", "").Code)
 	notes, err := app.Validate()
 	require.EqualError(t, err, `motia: step "s" enqueues to topic "t", which no step consumes; if another program does, add it to VirtualEnqueues`)
-	require.Equal(t, []string{`topic "v" of step "s" is enqueued by no step`}, notes)
+	require.Equal(t, []string{`no step enqueues to topic "v" of step "s"`}, notes)
 }
 
 func TestATriggerDescribesItself(t *testing.T) {

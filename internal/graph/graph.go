@@ -1,4 +1,4 @@
-// Package graph finds what looks wrong in the flow of messages between steps, as far as their declarations tell.
+// Package graph finds what looks wrong in the flow of messages between steps, judging by their declarations.
 package graph
 
 import (
@@ -13,8 +13,8 @@ import (
 type Step struct {
 	Name     string // unique
 	Enqueues []string
-	Queues   []Queue // that it consumes
-	// VirtualEnqueues and VirtualSubscribes are topics that it is drawn with. A topic in both Enqueues and
+	Queues   []Queue // the queues that it consumes
+	// VirtualEnqueues and VirtualSubscribes are topics that only appear in drawings. A topic in both Enqueues and
 	// VirtualEnqueues has consumers outside of the graph as well.
 	VirtualEnqueues, VirtualSubscribes []string
 }
@@ -22,25 +22,25 @@ type Step struct {
 // Queue is a trigger for the messages of a topic.
 type Queue struct {
 	Topic       string
-	Conditional bool // it may turn messages away
+	Conditional bool // it may refuse messages
 }
 
 // Findings are what [Check] has found.
 type Findings struct {
 	// Unconsumed are the topics that a step enqueues to and no step consumes, sorted by step and topic.
 	Unconsumed []Topic
-	// Unfed are the topics that a step consumes and no step enqueues to, sorted by topic. Each is named once, with the
-	// first of its steps.
+	// Unfed are the topics that a step consumes and no step enqueues to, sorted by topic. Each topic is listed once,
+	// with the first of its steps.
 	Unfed []Topic
-	// Loops are the sets of steps that messages get into and cannot leave, each sorted, and sorted by their first step.
+	// Loops are the sets of steps that messages can enter but not leave, each sorted, and sorted by their first step.
 	Loops [][]string
 }
 
-// Notes says in words what need not be a mistake: the unfed topics and the loops.
+// Notes describes the findings that need not be mistakes: the unfed topics and the loops.
 func (f Findings) Notes() []string {
 	var notes []string
 	for _, t := range f.Unfed {
-		notes = append(notes, fmt.Sprintf("topic %q of step %q is enqueued by no step", t.Topic, t.Step))
+		notes = append(notes, fmt.Sprintf("no step enqueues to topic %q of step %q", t.Topic, t.Step))
 	}
 	for _, steps := range f.Loops {
 		verb := "enqueue to each other"
@@ -69,8 +69,8 @@ func Check(steps []Step) Findings {
 type graph struct {
 	steps     []Step // sorted by name
 	consumers map[string][]*Step
-	drawn     map[string][]*Step // those that consume only virtually
-	producers map[string][]*Step // also those that enqueue only virtually
+	drawn     map[string][]*Step // steps that consume only virtually
+	producers map[string][]*Step // including steps that enqueue only virtually
 }
 
 func newGraph(steps []Step) *graph {
@@ -112,9 +112,9 @@ func (g *graph) unfed() (found []Topic) {
 	return found
 }
 
-// closedLoops finds the sets of steps that reach each other and nothing else: a message that gets in can only go round.
-// An exit is a topic that leads to a step outside of the set or out of the graph, or a condition on a queue that the set
-// enqueues to.
+// closedLoops finds the sets of steps that reach each other and nothing else: a message that enters can only go
+// round. An exit is a topic that leads to a step outside of the set or out of the graph, or a condition on a queue
+// that the set enqueues to.
 func (g *graph) closedLoops() (loops [][]string) {
 	noted := make(map[*Step]bool)
 	for i := range g.steps {

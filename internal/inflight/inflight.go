@@ -1,4 +1,4 @@
-// Package inflight counts what is under way, so that a shutdown can let it finish and take nothing new.
+// Package inflight counts running work, so that a shutdown can refuse new work and wait for the rest.
 package inflight
 
 import (
@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// Gate lets work in and counts it until it leaves, until the gate is closed. The zero value is open. Its methods may be
+// Gate admits work until it is closed, and counts the work that is inside. The zero value is open. Its methods may be
 // called concurrently; Enter and Leave neither allocate nor block.
 type Gate struct {
 	inside atomic.Int64
@@ -28,7 +28,7 @@ func (g *Gate) Enter() bool {
 	return true
 }
 
-// Leave ends what Enter began.
+// Leave ends the work that Enter admitted.
 func (g *Gate) Leave() {
 	if g.inside.Add(-1) > 0 {
 		return
@@ -38,12 +38,12 @@ func (g *Gate) Leave() {
 	}
 }
 
-// Close lets nothing more in. The channel it returns, the same for all calls, is closed when everything that was let in
-// has left.
+// Close makes Enter return false. It returns a channel, the same for all calls, that is closed when all work has
+// left.
 func (g *Gate) Close() <-chan struct{} {
 	g.closed.CompareAndSwap(nil, &closed{empty: make(chan struct{})})
 	c := g.closed.Load()
-	// From here on, whoever enters is turned away. So if nobody is inside at any time after this, nobody ever will be.
+	// From here on no work enters. So if the gate is empty at any time after this, it stays empty.
 	if g.inside.Load() == 0 {
 		c.left()
 	}

@@ -14,9 +14,9 @@ import (
 	"github.com/motia-go/motia/internal/wire"
 )
 
-// Config is what [Run] works with.
+// Config is what [Run] needs.
 type Config struct {
-	Bucket string // of state, or of a stream
+	Bucket string // the bucket of state or of a stream
 	// Changes reads the changes of a bucket, as [driver.ChangeLog] does.
 	Changes func(ctx context.Context, bucket string, f func(context.Context, driver.Change) error) error
 	// Publish enqueues messages, as [driver.Queue] does. It must allow concurrent calls.
@@ -25,7 +25,7 @@ type Config struct {
 }
 
 // Run publishes messages for each change of the bucket until ctx ends. It returns an error if the changes cannot be
-// read. A change whose messages are not accepted is tried again by the change log.
+// read. If the messages of a change are not accepted, the change log hands the change over again.
 func Run(ctx context.Context, c Config) error {
 	stream := wire.StreamOfBucket(c.Bucket)
 	return c.Changes(ctx, c.Bucket, func(ctx context.Context, change driver.Change) error {
@@ -45,7 +45,7 @@ func Run(ctx context.Context, c Config) error {
 	})
 }
 
-// messagesOf returns the messages for a change: of state, or of a stream if that is not empty.
+// messagesOf returns the messages for a change of the stream, or of state if stream is empty.
 func messagesOf(change driver.Change, stream string) ([]driver.Message, error) {
 	key := change.New.Key
 	header := change.Header

@@ -12,26 +12,26 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// page is how many entries or names are read at once: few enough that no lock is held for long, enough that few round
-// trips are needed.
+// page is how many entries or names are read at once: few enough that no lock is held for long, and enough that few
+// round trips are needed.
 const page = 512
 
-// firstPage is how many entries are read first where a prefix may end the list early. Each further page is twice as
-// large, so that no more is read in vain than was wanted, plus this.
+// firstPage is how many entries are read first if a prefix may end the list early. Each further page is twice as
+// large, so that at most as many entries are read needlessly as are wanted, plus firstPage.
 const firstPage = 16
 
-// ListOptions say which entries of a scope are wanted. The zero value means all.
+// ListOptions select the entries of a scope to list. The zero value means all.
 type ListOptions struct {
-	// From is the first key that may come. It need not exist.
+	// From is the first key that may be listed. It need not exist.
 	From string
-	// Prefix is what the keys begin with.
+	// Prefix is the prefix of the keys to list.
 	Prefix string
-	// Limit, if not nil, is how many entries come at most.
+	// Limit, if not nil, is how many entries are listed at most.
 	Limit *int
 }
 
-// All iterates over the entries of the scope, ordered by key. It reads in pages, so an entry that is written meanwhile may
-// come in either version. An error ends the iteration.
+// All iterates over the entries of the scope, ordered by key. It reads in pages, so an entry that is written
+// meanwhile may appear in either version. An error ends the iteration.
 func (s Scope) All(ctx context.Context, options ListOptions) iter.Seq2[driver.Entry, error] {
 	return func(yield func(driver.Entry, error) bool) { s.all(ctx, options, yield) }
 }
@@ -48,8 +48,8 @@ func (s Scope) all(ctx context.Context, options ListOptions, yield func(driver.E
 		fail(fmt.Errorf("limit %d is negative", left))
 		return
 	}
-	// The keys with a prefix are all between those without it that are less and those that are greater. So where
-	// From is the greater one and has no such prefix, no key after it has.
+	// Sorted, all keys with a prefix are adjacent, and the prefix itself would be the first of them. So if From is
+	// greater than Prefix and does not have it, no key after From does.
 	start := max(options.From, options.Prefix)
 	if left == 0 || !strings.HasPrefix(start, options.Prefix) {
 		return
@@ -91,9 +91,9 @@ func (s Scope) all(ctx context.Context, options ListOptions, yield func(driver.E
 	}
 }
 
-// before returns after which key a list begins whose first key may be start: List of the driver leaves out the key that it
-// is given. There is no greatest string below start, unless start ends in a zero byte: then it is start without that.
-// Otherwise the entry of start itself is returned, if there is one, and the list begins after start.
+// before returns the key to give to the driver's List so that the listed keys begin with start, since List begins
+// after the given key. If start ends in a zero byte, the key just before it is start without that byte. Otherwise no
+// string is just before start: then before returns start and the entry of start itself, if there is one.
 func (s Scope) before(ctx context.Context, start string) (after *string, entry *driver.Entry, err error) {
 	if start == "" {
 		return nil, nil, nil
@@ -108,7 +108,7 @@ func (s Scope) before(ctx context.Context, start string) (after *string, entry *
 	return &start, &found, err
 }
 
-// List returns the values of the scope, ordered by key: an empty slice where there are none.
+// List returns the values of the scope, ordered by key, or an empty slice if there are none.
 func (s Scope) List(ctx context.Context, options ListOptions) ([]json.RawMessage, error) {
 	values := []json.RawMessage{}
 	for entry, err := range s.All(ctx, options) {
@@ -120,7 +120,7 @@ func (s Scope) List(ctx context.Context, options ListOptions) ([]json.RawMessage
 	return values, nil
 }
 
-// Clear deletes the values of the scope one after the other, until one cannot be deleted.
+// Clear deletes the values of the scope one after the other, and stops if one cannot be deleted.
 func (s Scope) Clear(ctx context.Context) error {
 	for entry, err := range s.All(ctx, ListOptions{}) {
 		if err == nil {
@@ -133,7 +133,8 @@ func (s Scope) Clear(ctx context.Context) error {
 	return nil
 }
 
-// Scopes returns the names of all scopes of the bucket that hold values, ordered: an empty slice where there are none.
+// Scopes returns the names of all scopes of the bucket that hold values, ordered, or an empty slice if there are
+// none.
 func (s Scope) Scopes(ctx context.Context) ([]string, error) {
 	names := []string{}
 	var after *string

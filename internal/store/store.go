@@ -1,7 +1,7 @@
-// Package store reads and writes the values of one scope of a [driver.KV]: one at a time, atomically from what is there,
-// or all of them.
+// Package store reads and writes the values of one scope of a [driver.KV]: get, set, delete, atomic update, list and
+// clear.
 //
-// Values are JSON texts, which the package does not look into.
+// Values are JSON texts, which the package does not decode.
 package store
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// Scope is one scope of a bucket, as one caller sees it. Making one allocates nothing.
+// Scope is one scope of a bucket, used by one caller. Making one allocates nothing.
 type Scope struct {
 	KV     driver.KV
 	Bucket string
@@ -22,8 +22,8 @@ type Scope struct {
 	Caller Caller
 }
 
-// Caller is on whose behalf values are read and written. It is an interface and not a pair of functions because those
-// would be allocated with every Scope.
+// Caller is the one on whose behalf values are read and written. It is an interface, since a pair of functions would
+// be allocated with every Scope.
 type Caller interface {
 	// Header returns the header of a write to the bucket. It may be empty if nobody reads the changes of the bucket.
 	Header(bucket string) driver.Header
@@ -31,7 +31,7 @@ type Caller interface {
 	Explain(err error, tried string) error
 }
 
-// Change is what a write did: the values before and after it, nil where there was none.
+// Change is the result of a write: the values before and after it, nil if there was none.
 type Change struct {
 	Old, New json.RawMessage
 	Revision uint64 // of the new value; the old one if the write changed nothing
@@ -68,7 +68,7 @@ func (s Scope) Delete(ctx context.Context, key string, options driver.PutOptions
 	return change, nil
 }
 
-// put writes, and returns the error of the backend as it is.
+// put writes, and returns the error of the backend unchanged.
 func (s Scope) put(ctx context.Context, key string, value []byte, options driver.PutOptions) (Change, error) {
 	options.Header = s.Caller.Header(s.Bucket)
 	before, after, err := s.KV.Put(ctx, s.key(key), value, options)
@@ -78,12 +78,12 @@ func (s Scope) put(ctx context.Context, key string, value []byte, options driver
 	return Change{Old: before.Value, New: after.Value, Revision: after.Revision}, nil
 }
 
-// Update replaces a value by what change makes of it, nil if there is none, as one atomic change. The expiry is kept.
-// change may be called several times, and possibly under a lock of the backend. If it returns an error, nothing is
+// Update atomically replaces a value by the result of change, which gets nil if there is no value. The expiry is
+// kept. change may be called several times, possibly under a lock of the backend. If it returns an error, nothing is
 // stored and Update returns an error that wraps it.
 //
-// If ifRevision is not nil, the value must have that revision, or not exist where it is 0. Otherwise the error is
-// driver.ErrConflict: nobody but the caller knows what to do then.
+// If ifRevision is not nil, the value must have that revision, or not exist if it is 0. Otherwise Update returns
+// driver.ErrConflict without retrying, since only the caller knows what to do then.
 func (s Scope) Update(ctx context.Context, key string, ifRevision *uint64, change func(old []byte) ([]byte, error)) (Change, error) {
 	if ifRevision != nil {
 		return s.updateIf(ctx, key, *ifRevision, change)
@@ -118,12 +118,12 @@ func (s Scope) updateIf(ctx context.Context, key string, revision uint64, change
 	return result, nil
 }
 
-// Modify is Update for a change that takes its time: no lock is held while it runs.
+// Modify is Update for a change that may be slow: no lock is held while it runs.
 func (s Scope) Modify(ctx context.Context, key string, change func(old []byte) ([]byte, error)) (Change, error) {
 	return s.modify(ctx, "modify", key, change)
 }
 
-// modify reads, changes and writes until nobody else has written in between.
+// modify reads, changes and writes, and repeats that until nobody else has written in between.
 func (s Scope) modify(ctx context.Context, verb, key string, change func(old []byte) ([]byte, error)) (Change, error) {
 	for attempt := 1; ; attempt++ {
 		entry, _, err := s.Get(ctx, key)

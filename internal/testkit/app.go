@@ -1,4 +1,4 @@
-// Package testkit is what the tests of several packages share. Nothing else may import it.
+// Package testkit is shared by the tests of several packages. Only tests may import it.
 package testkit
 
 import (
@@ -16,7 +16,8 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// NewApp returns an app with the steps registered, whose log goes to the returned Log unless the options have a logger.
+// NewApp returns an app with the steps registered, whose log goes to the returned Log unless the options have a
+// logger.
 func NewApp(t testing.TB, opts *motia.Options, steps ...motia.Step) (*motia.App, *Log) {
 	t.Helper()
 	var o motia.Options
@@ -46,12 +47,12 @@ func Start(t testing.TB, app *motia.App) (stop func() error) {
 	return stop
 }
 
-// ShutDown ends what an app that has not run keeps for clients that may come back.
+// ShutDown shuts down an app that has not run, so that hubs that linger for clients end.
 func ShutDown(t testing.TB, app *motia.App) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := app.Run(ctx); !errors.Is(err, motia.ErrShutdown) { // which says that it has run
+	if err := app.Run(ctx); !errors.Is(err, motia.ErrShutdown) { // the app has already run
 		require.NoError(t, err)
 	}
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// Fragile is a backend in memory whose watches and bus can be made to fail. It counts those that are open.
+// Fragile is an in-memory backend whose watches and bus can be made to fail. It counts open watches and
+// subscriptions.
 type Fragile struct {
 	driver.KV
 	Watches atomic.Int64 // that are open
@@ -22,10 +23,10 @@ type Fragile struct {
 	broken chan struct{} // closed to end all watches
 }
 
-// ErrBroken is why the watches and the bus of a Fragile fail.
+// ErrBroken is the error with which the watches and the bus of a Fragile fail.
 var ErrBroken = errors.New("connection lost")
 
-// NewFragile returns a backend and what breaks it.
+// NewFragile returns a backend and the Fragile that breaks it.
 func NewFragile() (*driver.Backend, *Fragile) {
 	backend := motia.InMemory(nil)
 	f := &Fragile{KV: backend.KV, bus: backend.Bus, broken: make(chan struct{})}

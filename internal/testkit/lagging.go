@@ -18,11 +18,11 @@ import (
 // Lag is how long a watch of a LaggingApp takes for each event.
 const Lag = 10 * time.Millisecond
 
-// LaggingApp returns an app with the stream "notes", whose group "g" somebody follows and another one writes to until the
-// test ends. The watch takes its time and lets the writers go meanwhile, so that it is always behind. For synctest bubbles.
+// LaggingApp returns an app with the stream "notes", whose group "g" has a subscriber and a writer until the test
+// ends. The watch is slow and the writer does not wait for it, so it is always behind. It is for synctest bubbles.
 func LaggingApp(t testing.TB) *motia.App {
 	t.Helper()
-	t.Cleanup(func() { time.Sleep(time.Minute) }) // the last thing: what lags comes to its end
+	t.Cleanup(func() { time.Sleep(time.Minute) }) // runs last, so that the lagging watch can finish
 	backend := motia.InMemory(nil)
 	backend.KV = laggingKV{backend.KV, backend.KV.(driver.WatchSyncer)}
 	app, _ := NewApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}}})
@@ -35,7 +35,7 @@ func LaggingApp(t testing.TB) *motia.App {
 				assert.True(t, ctx.Err() != nil || errors.Is(err, motia.ErrShutdown), err)
 				return
 			}
-			time.Sleep(Lag * 3 / 2) // else the watch would never catch up
+			time.Sleep(Lag * 3 / 2) // otherwise the watch would never catch up
 		}
 	})
 	t.Cleanup(func() { cancel(); writing.Wait() })
@@ -57,8 +57,8 @@ func (k laggingKV) Watch(ctx context.Context, bucket, scope string, see func(dri
 	})
 }
 
-// Stuck is a KV that cannot tell when its watchers have caught up, unless it Works: for the scope "fails" it returns
-// ErrBroken, for others nothing.
+// Stuck is a KV whose SyncWatches does not work unless Works is true: for the scope "fails" it returns ErrBroken, for
+// others it waits until its context ends.
 type Stuck struct {
 	driver.KV
 	Works atomic.Bool

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// List is what handlers have noted, in order. The zero value is empty. It may be used from many goroutines; the race
-// detector does not know in which order handlers run, so a plain slice will not do even where they run one at a time.
+// List collects what handlers note, in order. The zero value is empty. It is safe for concurrent use. A plain slice
+// is not enough even if handlers run one at a time, since the race detector does not know their order.
 type List[T any] struct {
 	mu   sync.Mutex
 	list []T
@@ -27,7 +27,7 @@ func (l *List[T]) All() []T {
 	return slices.Clone(l.list)
 }
 
-// Take returns everything that was noted, and forgets it.
+// Take returns everything that was noted, and empties the list.
 func (l *List[T]) Take() []T {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -51,7 +51,7 @@ func SubscribeNotes(t testing.TB, app *motia.App, group string, opts ...motia.Su
 	return sub
 }
 
-// NextNote returns the next event, which must be there.
+// NextNote waits for the next event.
 func NextNote(t testing.TB, sub *motia.Subscription[Note]) motia.StreamInput[Note] {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -61,7 +61,7 @@ func NextNote(t testing.TB, sub *motia.Subscription[Note]) motia.StreamInput[Not
 	return event
 }
 
-// NoNote checks that no further event is there. It is for synctest bubbles.
+// NoNote checks that there is no further event. It is for synctest bubbles.
 func NoNote(t testing.TB, sub *motia.Subscription[Note]) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)

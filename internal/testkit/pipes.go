@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// Pipes is a network in memory, which works within a synctest bubble: a listener, and what dials it. A connection holds
-// nothing: a write waits for its reader.
+// Pipes is an in-memory network that works within a synctest bubble: a listener and its dialer. Connections have no
+// buffer: a write waits for its reader.
 type Pipes struct {
-	// Buffered lets the clients write ahead, as a kernel does.
+	// Buffered makes writes of clients not wait, as with a kernel's buffers.
 	Buffered bool
 
 	conns  chan net.Conn
@@ -21,7 +21,7 @@ type Pipes struct {
 	once   sync.Once
 }
 
-// ErrRefused is why nobody can dial a network that is closed.
+// ErrRefused is the error of dialing a closed network.
 var ErrRefused = errors.New("connection refused")
 
 // NewPipes returns a network that accepts connections until it is closed.
@@ -81,7 +81,7 @@ type bufferedConn struct {
 
 func newBufferedConn(conn net.Conn) *bufferedConn {
 	b := &bufferedConn{Conn: conn, writes: make(chan []byte, 1000), closed: make(chan struct{})}
-	go func() { // ends with the connection
+	go func() { // it ends with the connection
 		for {
 			select {
 			case p := <-b.writes:

@@ -1,5 +1,5 @@
-// Package webserver is an HTTP server that shuts down in two steps: it drains, which takes nothing new and lets running
-// requests finish, and then closes, which cuts off what is left.
+// Package webserver is an HTTP server that shuts down in two steps: draining refuses new connections and lets running
+// requests finish, and closing cuts off those that are left.
 package webserver
 
 import (
@@ -11,22 +11,22 @@ import (
 	"time"
 )
 
-// Time limits that keep idle or malicious clients from holding connections for ever. Bodies and responses have none,
+// Time limits that keep idle or malicious clients from holding connections forever. Bodies and responses have none,
 // since they may stream.
 const (
 	readHeaderTimeout = 10 * time.Second
 	idleTimeout       = 2 * time.Minute
 )
 
-// flushTimeout is how long responses that are complete may take to leave for slow clients.
+// flushTimeout is how long it may take to send complete responses to slow clients.
 const flushTimeout = 500 * time.Millisecond
 
-// Config is what a [Server] works with.
+// Config is what a [Server] needs.
 type Config struct {
 	Handler http.Handler
-	// Context is what the contexts of requests derive from.
+	// Context is the parent of the contexts of requests.
 	Context context.Context
-	// Log receives what goes wrong outside of the handler, such as its panics, as errors.
+	// Log receives errors outside of the handler, and its panics.
 	Log slog.Handler
 }
 
@@ -37,7 +37,7 @@ type Server struct {
 	stop    context.CancelFunc
 }
 
-// New returns a server that serves nothing yet.
+// New returns a server that does not serve yet.
 func New(c Config) *Server {
 	return &Server{http: http.Server{
 		Handler:           c.Handler,
@@ -48,7 +48,7 @@ func New(c Config) *Server {
 	}}
 }
 
-// Serve takes connections until Drain is called, and then returns nil, or until the listener fails. It closes the
+// Serve accepts connections until Drain is called, and then returns nil, or until the listener fails. It closes the
 // listener.
 func (s *Server) Serve(listener net.Listener) error {
 	if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -62,15 +62,15 @@ func (s *Server) Drain() {
 	s.drained = make(chan struct{})
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	go func() { // ends in Close
+	go func() { // Close ends it
 		defer close(s.drained)
-		_ = s.http.Shutdown(ctx) // an error of closing the listener changes nothing any more
+		_ = s.http.Shutdown(ctx) // an error of closing the listener does not matter
 	}()
 }
 
-// Close closes the connections that are still open. If finished says that all requests have been handled, their
-// responses get a moment to leave. It is short, since connections that have never sent a request, which browsers open
-// in advance, are not worth waiting for.
+// Close closes the connections that are still open. If finished is true, all requests have been handled, and their
+// responses get a moment to be sent. It is short, since connections that have never sent a request, which browsers
+// open in advance, are not worth waiting for.
 func (s *Server) Close(finished bool) {
 	if finished {
 		flushed := time.NewTimer(flushTimeout)
@@ -81,6 +81,6 @@ func (s *Server) Close(finished bool) {
 		}
 	}
 	s.stop()
-	_ = s.http.Close() // an error of closing what is broken already
+	_ = s.http.Close() // errors of closing broken connections do not matter
 	<-s.drained
 }

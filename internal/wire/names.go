@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// reserved begins the topics of messages that no user has enqueued: changes, events and ticks. A user's topic that begins
-// with it is renamed, so that the two cannot collide.
+// reserved is the prefix of topics of messages that were not enqueued by a user: changes, events and ticks. A user's
+// topic with that prefix is renamed, so that the two cannot collide.
 const reserved = "motia:"
 
-// QueueTopic returns the name in the backend of a topic that a user knows by this name.
+// QueueTopic returns the name that a user's topic has in the backend.
 func QueueTopic(topic string) string {
 	if strings.HasPrefix(topic, reserved) {
 		return reserved + "topic:" + topic

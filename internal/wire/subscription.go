@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Subscription is what identifies the queue of a trigger. Fields that do not belong to its kind are not read.
+// Subscription identifies the queue of a trigger. Fields that do not belong to its kind are ignored.
 type Subscription struct {
 	Step string
 	Kind string // queue, cron, state or stream
@@ -18,9 +18,9 @@ type Subscription struct {
 	Group, Item      *string // nil means any
 }
 
-// ID returns the name of the subscription in the backend. A name stands for the step and for everything that the trigger
-// says, but for what it listens to. All parts are escaped, so that different subscriptions have different ids: only those
-// with a name begin with an @, and none holds a colon.
+// ID returns the name of the subscription in the backend. A name replaces the step and everything that the trigger
+// says, except what it listens to. All parts are escaped, so that different subscriptions have different ids. Only
+// ids with a name begin with an @, and none contains a colon.
 func (s *Subscription) ID() string {
 	var source, rest []string
 	switch s.Kind {
@@ -32,8 +32,8 @@ func (s *Subscription) ID() string {
 			rest = append(rest, s.Zone)
 		}
 	case "state":
-		// The changes of a scope go to a topic of its own and to that of all scopes. A subscription that was bound to one
-		// and later to the other as well would get them twice.
+		// The changes of a scope go to the topic of the scope and to that of all scopes. A subscription that was
+		// bound to one and later also to the other would get them twice.
 		source, rest = []string{optional(s.Scope)}, []string{optional(s.Key)}
 	case "stream":
 		source, rest = []string{s.Stream}, []string{optional(s.Group), optional(s.Item)}
@@ -44,7 +44,8 @@ func (s *Subscription) ID() string {
 	return joinEscaped([]string{s.Step, s.Kind}, source, rest)
 }
 
-// StepAndKind returns what an id of [Subscription.ID] says of them. The step is empty if the trigger has a name.
+// StepAndKind returns the step and the kind that an id from [Subscription.ID] contains. The step is empty if the
+// trigger has a name.
 func StepAndKind(id string) (step, kind string) {
 	first, rest, _ := strings.Cut(id, "/")
 	if kind, ok := strings.CutPrefix(first, "@"); ok {
@@ -68,7 +69,7 @@ func joinEscaped(lists ...[]string) string {
 	return strings.Join(parts, "/")
 }
 
-// optional tells nil from the empty string.
+// optional distinguishes nil from the empty string.
 func optional(s *string) string {
 	if s == nil {
 		return "*"

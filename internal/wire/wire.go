@@ -1,7 +1,8 @@
-// Package wire defines what the processes of an application must agree on to understand each other: the JSON of state
-// changes and stream events as messages carry it, and the names of topics, buckets and subjects.
+// Package wire defines what the processes of an application must agree on to understand each other: the JSON form of
+// state changes and stream events in messages, and the names of topics, buckets and subjects.
 //
-// Changing any of these is a change of the protocol: during a rolling update, two versions read what the other writes.
+// Changing any of these is a change of the protocol: during a rolling update, two versions read what the other
+// writes.
 package wire
 
 import (
@@ -28,7 +29,7 @@ type StateChange struct {
 	Old   json.RawMessage `json:"old,omitempty"`
 	New   json.RawMessage `json:"new,omitempty"`
 
-	// ScopeBytes and KeyBytes are set by Encode where a name is not valid UTF-8. DecodeStateChange restores the names.
+	// ScopeBytes and KeyBytes are set by Encode if a name is not valid UTF-8. DecodeStateChange restores the names.
 	ScopeBytes []byte `json:"scopeBytes,omitempty"`
 	KeyBytes   []byte `json:"keyBytes,omitempty"`
 }
@@ -64,12 +65,12 @@ type StreamEvent struct {
 	Group  string          `json:"group"`
 	Item   string          `json:"item,omitempty"`
 	Time   time.Time       `json:"time"`
-	Data   json.RawMessage `json:"data,omitempty"` // the item; for StreamDelete what it was
+	Data   json.RawMessage `json:"data,omitempty"` // the item; for StreamDelete the deleted one
 
 	Name    string          `json:"name,omitempty"`    // of StreamSent
 	Payload json.RawMessage `json:"payload,omitempty"` // of StreamSent
 
-	// GroupBytes and ItemBytes are set by Encode where a name is not valid UTF-8. DecodeStreamEvent restores the names.
+	// GroupBytes and ItemBytes are set by Encode if a name is not valid UTF-8. DecodeStreamEvent restores the names.
 	GroupBytes []byte `json:"groupBytes,omitempty"`
 	ItemBytes  []byte `json:"itemBytes,omitempty"`
 }

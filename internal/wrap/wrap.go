@@ -1,5 +1,5 @@
-// Package wrap puts context before errors. The errors of motia and of its drivers begin with "motia: ", and a chain of
-// them shows that once, at its beginning.
+// Package wrap adds context to errors. The errors of motia and of its drivers begin with "motia: ". In a chain of
+// them that appears only once, at the beginning.
 package wrap
 
 import (
@@ -9,7 +9,7 @@ import (
 
 const prefix = "motia: "
 
-// Errorf returns an error that says what was tried before the text of err, and unwraps to err:
+// Errorf returns an error whose text says what was tried, followed by the text of err. It unwraps to err:
 //
 //	wrap.Errorf(err, "enqueue %q", topic) // motia: enqueue "send-email": queue is full
 func Errorf(err error, format string, args ...any) error {
@@ -24,8 +24,8 @@ type wrapped struct {
 func (e *wrapped) Error() string { return prefix + e.context + ": " + Text(e.err) }
 func (e *wrapped) Unwrap() error { return e.err }
 
-// Text returns the text of err without the prefix, to be put after something that has it. A driver may have put context
-// of its own before one of our errors, so the prefix may also be in the middle.
+// Text returns the text of err without the prefix, for use after a text that has it. The prefix may also be in the
+// middle, if a driver has added context to one of our errors.
 func Text(err error) string {
 	return strings.ReplaceAll(strings.TrimPrefix(err.Error(), prefix), ": "+prefix, ": ")
 }
