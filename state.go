@@ -102,12 +102,19 @@ func (s StateManager) scope(name string) values {
 type SetOption interface{ applySet(*driver.PutOptions) }
 
 // TTL makes the value expire after d, or at once if d is zero or less. No trigger fires when a value expires.
-func TTL(d time.Duration) TTLOption { return TTLOption{d} }
+func TTL(d time.Duration) TTLOption { return TTLOption{d, true} }
 
-// TTLOption is what [TTL] returns.
-type TTLOption struct{ d time.Duration }
+// TTLOption is what [TTL] returns. The zero value has no effect.
+type TTLOption struct {
+	d     time.Duration
+	given bool
+}
 
-func (o TTLOption) applySet(p *driver.PutOptions) { p.Expires = time.Now().Add(o.d) }
+func (o TTLOption) applySet(p *driver.PutOptions) {
+	if o.given {
+		p.Expires = time.Now().Add(o.d)
+	}
+}
 
 // IfRevision makes a write conditional: it succeeds only if the stored value has the revision, or, for revision 0, if
 // there is no value. Otherwise it returns [ErrConflict]: nothing is stored, no trigger fires and no subscriber gets
@@ -118,10 +125,11 @@ func (o TTLOption) applySet(p *driver.PutOptions) { p.Expires = time.Now().Add(o
 // its value was deleted. If one call has several IfRevision, the last one counts.
 func IfRevision(revision uint64) RevisionOption { return RevisionOption{revision} }
 
-// RevisionOption is what [IfRevision] returns.
+// RevisionOption is what [IfRevision] returns. The zero value is IfRevision(0).
 type RevisionOption struct{ revision uint64 }
 
 func (o RevisionOption) applySet(p *driver.PutOptions) { p.IfRevision = &o.revision }
+func (o RevisionOption) applyUpdate(u *updating)       { u.condition = &o.revision }
 
 func putOptions(opts []SetOption) driver.PutOptions {
 	if len(opts) == 0 {

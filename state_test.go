@@ -377,3 +377,13 @@ func TestStateIsSafeForConcurrentUse(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, values)
 }
+
+func TestTheZeroTTLOptionHasNoEffect(t *testing.T) {
+	app, _ := testkit.NewApp(t, nil)
+	inv, _ := motia.FromContext(app.Context(t.Context()))
+	_, err := inv.State.Set("s", "k", 1, motia.TTLOption{})
+	require.NoError(t, err)
+	found, err := inv.State.Get("s", "k", new(int))
+	require.NoError(t, err)
+	require.True(t, found)
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -138,7 +139,8 @@ func (a *App) StreamHandler() http.Handler { return a.streamServer }
 func (a *App) checkStreamPath() error {
 	var mistakes []error
 	for _, b := range a.bindings {
-		if b.trigger.kind == TriggerHTTP && a.streamServer.Takes(b.trigger.path) {
+		path, err := url.PathUnescape(b.trigger.path)
+		if b.trigger.kind == TriggerHTTP && err == nil && a.streamServer.Takes(path) {
 			mistakes = append(mistakes, fmt.Errorf("motia: step %q: %s is below Options.StreamServer.Path %q, where the streams are", b.step.config.Name, b.trigger.String(), a.streamServer.Path))
 		}
 	}

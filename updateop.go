@@ -10,7 +10,7 @@ import (
 )
 
 // UpdateOption is an option of Update: [UpdateOp], [UpdateOps] or [IfRevision]. It cannot be implemented elsewhere.
-type UpdateOption interface{ updateOption() }
+type UpdateOption interface{ applyUpdate(*updating) }
 
 // UpdateOp is one operation of an Update. Make one with [Set], [Delete], [Increment], [Decrement], [Merge] or
 // [Append], or decode its JSON form: {"type":"set","path":"a.b","value":1}. An Update with the zero UpdateOp fails
@@ -32,9 +32,13 @@ type operation struct {
 //	_, err := Orders.Update(ctx, id, motia.UpdateOps(request.Ops), motia.IfRevision(request.Revision))
 type UpdateOps []UpdateOp
 
-func (UpdateOp) updateOption()       {}
-func (UpdateOps) updateOption()      {}
-func (RevisionOption) updateOption() {}
+func (o UpdateOp) applyUpdate(u *updating) { u.ops = append(u.ops, o.operation) }
+
+func (ops UpdateOps) applyUpdate(u *updating) {
+	for _, o := range ops {
+		o.applyUpdate(u)
+	}
+}
 
 // Set replaces or creates what is at the path.
 func Set(path string, value any) UpdateOp { return newOp(jsonops.Set, path, value) }
@@ -102,22 +106,22 @@ func (o *UpdateOp) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// updating splits the options of an Update. The condition is nil if there is none.
-func updating(options []UpdateOption) (ops []*operation, condition *uint64) {
-	ops = make([]*operation, 0, len(options))
-	for _, option := range options {
-		switch o := option.(type) {
-		case UpdateOp:
-			ops = append(ops, o.operation)
-		case UpdateOps:
-			for _, op := range o {
-				ops = append(ops, op.operation)
-			}
-		case RevisionOption:
-			condition = &o.revision
+// updating is what the options of an Update say.
+type updating struct {
+	ops       []*operation
+	condition *uint64       // nil if there is none
+	few       [4]*operation // is one allocation with the rest
+}
+
+func newUpdating(options []UpdateOption) *updating {
+	u := new(updating)
+	u.ops = u.few[:0]
+	for _, o := range options {
+		if o != nil {
+			o.applyUpdate(u)
 		}
 	}
-	return ops, condition
+	return u
 }
 
 // applyOps applies the operations to the stored text, nil if there is none.

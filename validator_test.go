@@ -127,3 +127,8 @@ func TestMistakesInTheRulesForTagsAreReportedByRegister(t *testing.T) {
 	require.ErrorContains(t, err, "function cannot be empty")
 	require.Error(t, app.Run(t.Context()))
 }
+
+func TestANilFunctionForTheValidatorIsAMistake(t *testing.T) {
+	app := motia.New(&motia.Options{Validator: motia.NewValidator(nil)})
+	require.ErrorContains(t, app.Register(), "function 0 given to NewValidator is nil")
+}

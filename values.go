@@ -87,9 +87,8 @@ func (v values) update(key string, options []UpdateOption) (Change, error) {
 	if v.err != nil {
 		return Change{}, v.err
 	}
-	ops, condition := updating(options)
-	limit := v.inv.app.maxValueSize
-	change, err := v.Update(v.ctx, key, condition, func(old []byte) ([]byte, error) { return applyOps(old, ops, limit) })
+	u, limit := newUpdating(options), v.inv.app.maxValueSize
+	change, err := v.Update(v.ctx, key, u.condition, func(old []byte) ([]byte, error) { return applyOps(old, u.ops, limit) })
 	return Change(change), err
 }
 

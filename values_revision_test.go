@@ -85,6 +85,21 @@ func forEachForm(t *testing.T, test func(t *testing.T, f form)) {
 	}
 }
 
+func TestOptionsOfAnUpdateCountAsPointersAndWithinOtherTypesToo(t *testing.T) {
+	forEachForm(t, func(t *testing.T, f form) {
+		created, err := f.update("k", motia.Increment("n", 1))
+		require.NoError(t, err)
+		op, condition, stale := motia.Increment("n", 1), motia.IfRevision(created), motia.IfRevision(created+1)
+		_, err = f.update("k", &op, &stale)
+		require.ErrorIs(t, err, motia.ErrConflict)
+		_, err = f.update("k", &motia.UpdateOps{op}, struct{ motia.UpdateOp }{op}, &condition, nil)
+		require.NoError(t, err)
+		n, _, err := f.load("k")
+		require.NoError(t, err)
+		require.Equal(t, 3, n)
+	})
+}
+
 func TestEveryWriteCanBeConditional(t *testing.T) {
 	forEachForm(t, func(t *testing.T, f form) {
 		refused := func(err error) {

@@ -2,6 +2,7 @@ package payload
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"runtime"
 	"strings"
@@ -24,7 +25,11 @@ func NewTags(configure ...func(*validator.Validate) error) *Tags {
 	v := validator.New(validator.WithRequiredStructEnabled(), validator.WithTagNameFuncBlankOmit())
 	v.RegisterTagNameFunc(jsonName)
 	var mistakes []error
-	for _, f := range configure {
+	for i, f := range configure {
+		if f == nil {
+			mistakes = append(mistakes, fmt.Errorf("function %d given to NewValidator is nil", i))
+			continue
+		}
 		mistakes = append(mistakes, f(v))
 	}
 	return &Tags{validate: v, err: errors.Join(mistakes...)}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/wire"
 )
 
 // page is how many entries or names are read at once: few enough that no lock is held for long, and enough that few
@@ -38,7 +39,7 @@ func (s Scope) All(ctx context.Context, options ListOptions) iter.Seq2[driver.En
 
 func (s Scope) all(ctx context.Context, options ListOptions, yield func(driver.Entry, error) bool) {
 	fail := func(err error) {
-		yield(driver.Entry{}, s.Caller.Explain(err, fmt.Sprintf("list %s %q", s.Bucket, s.Name)))
+		yield(driver.Entry{}, s.Caller.Explain(err, "list "+wire.Describe(s.Bucket, s.Name, nil)))
 	}
 	left := math.MaxInt
 	if options.Limit != nil {
@@ -141,7 +142,7 @@ func (s Scope) Scopes(ctx context.Context) ([]string, error) {
 	for {
 		some, err := s.KV.Scopes(ctx, s.Bucket, after, page)
 		if err != nil {
-			return nil, s.Caller.Explain(err, "list scopes of "+s.Bucket)
+			return nil, s.Caller.Explain(err, "list "+wire.DescribeScopes(s.Bucket))
 		}
 		names = append(names, some...)
 		if len(some) < page {

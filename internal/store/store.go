@@ -8,10 +8,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/motia-go/motia/driver"
+	"github.com/motia-go/motia/internal/wire"
 )
 
 // Scope is one scope of a bucket, used by one caller. Making one allocates nothing.
@@ -167,5 +167,5 @@ func (s Scope) key(id string) driver.Key {
 
 // Explain returns an error that wraps err and says in the caller's words what was tried with a key.
 func (s Scope) Explain(err error, verb, key string) error {
-	return s.Caller.Explain(err, fmt.Sprintf("%s %s %q key %q", verb, s.Bucket, s.Name, key))
+	return s.Caller.Explain(err, verb+" "+wire.Describe(s.Bucket, s.Name, &key))
 }

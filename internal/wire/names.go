@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -43,7 +44,10 @@ const StateBucket = "state"
 // StreamBucket returns the bucket of a stream's items.
 func StreamBucket(stream string) string { return streamBuckets + stream }
 
-const streamBuckets = "stream:"
+const (
+	streamBuckets   = "stream:"
+	presenceBuckets = "presence:"
+)
 
 // StreamOfBucket is the reverse of [StreamBucket]. It returns "" for other buckets.
 func StreamOfBucket(bucket string) string {
@@ -54,10 +58,35 @@ func StreamOfBucket(bucket string) string {
 }
 
 // PresenceBucket returns the bucket of a stream's present members.
-func PresenceBucket(stream string) string { return "presence:" + stream }
+func PresenceBucket(stream string) string { return presenceBuckets + stream }
 
 // StreamSubject returns the subject on the bus of the events sent to a group of a stream.
 func StreamSubject(stream, group string) string { return JoinNames(stream, group) }
 
 // JoinNames joins two names so that different pairs stay different.
 func JoinNames(a, b string) string { return strconv.Itoa(len(a)) + ":" + a + b }
+
+// Describe says in the words of users which value a key names, or which scope or group if key is nil.
+func Describe(bucket, scope string, key *string) string {
+	if stream := StreamOfBucket(bucket); stream != "" {
+		if key == nil {
+			return fmt.Sprintf("stream %q, group %q", stream, scope)
+		}
+		return fmt.Sprintf("item %q of stream %q, group %q", *key, stream, scope)
+	}
+	if stream, ok := strings.CutPrefix(bucket, presenceBuckets); ok {
+		return fmt.Sprintf("members of stream %q, group %q", stream, scope)
+	}
+	if key == nil {
+		return fmt.Sprintf("%s %q", bucket, scope)
+	}
+	return fmt.Sprintf("%s %q key %q", bucket, scope, *key)
+}
+
+// DescribeScopes says in the words of users what the scopes of a bucket are.
+func DescribeScopes(bucket string) string {
+	if stream := StreamOfBucket(bucket); stream != "" {
+		return fmt.Sprintf("groups of stream %q", stream)
+	}
+	return "scopes of " + bucket
+}

@@ -53,3 +53,18 @@ func TestJoinedNamesOfDifferentPairsDiffer(t *testing.T) {
 		}
 	}
 }
+
+func TestValuesAreDescribedInTheWordsOfUsers(t *testing.T) {
+	key := "k"
+	for want, got := range map[string]string{
+		`state "orders" key "k"`:            wire.Describe(wire.StateBucket, "orders", &key),
+		`state "orders"`:                    wire.Describe(wire.StateBucket, "orders", nil),
+		`item "k" of stream "s", group "g"`: wire.Describe(wire.StreamBucket("s"), "g", &key),
+		`stream "s", group "g"`:             wire.Describe(wire.StreamBucket("s"), "g", nil),
+		`members of stream "s", group "g"`:  wire.Describe(wire.PresenceBucket("s"), "g", nil),
+		`scopes of state`:                   wire.DescribeScopes(wire.StateBucket),
+		`groups of stream "s"`:              wire.DescribeScopes(wire.StreamBucket("s")),
+	} {
+		require.Equal(t, want, got)
+	}
+}
