@@ -314,3 +314,13 @@ func TestTheServerLogsToTheLoggerOfTheApp(t *testing.T) {
 		require.Contains(t, log.String(), `"level":"ERROR"`)
 	})
 }
+
+func TestServeRefusesRoutesThatTheStreamsWouldHide(t *testing.T) {
+	for _, path := range []string{"/streams", "/streams/x", "/%73treams/x"} {
+		app := motia.New(&motia.Options{Streams: []motia.StreamConfig{{Name: "chat"}}})
+		require.NoError(t, app.Register(regStep[httpSmall]("hidden", motia.HTTP("GET", path))))
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		require.ErrorContains(t, app.Serve(t.Context(), listener), `is below Options.StreamServer.Path "/streams"`, path)
+	}
+}
