@@ -30,10 +30,15 @@ func (g *Gate) Enter() bool {
 
 // Leave ends the work that Enter admitted.
 func (g *Gate) Leave() {
-	if g.inside.Add(-1) > 0 {
-		return
+	if g.inside.Add(-1) == 0 {
+		g.settle()
 	}
-	if c := g.closed.Load(); c != nil {
+}
+
+// settle is called when the gate was empty a moment ago. Other work may have entered since, before the gate was closed, so
+// what counts is what is inside now.
+func (g *Gate) settle() {
+	if c := g.closed.Load(); c != nil && g.inside.Load() == 0 {
 		c.left()
 	}
 }
@@ -42,12 +47,9 @@ func (g *Gate) Leave() {
 // left.
 func (g *Gate) Close() <-chan struct{} {
 	g.closed.CompareAndSwap(nil, &closed{empty: make(chan struct{})})
-	c := g.closed.Load()
 	// From here on no work enters. So if the gate is empty at any time after this, it stays empty.
-	if g.inside.Load() == 0 {
-		c.left()
-	}
-	return c.empty
+	g.settle()
+	return g.closed.Load().empty
 }
 
 func (c *closed) left() { c.once.Do(func() { close(c.empty) }) }
