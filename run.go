@@ -180,11 +180,11 @@ func (r *runner) failure() error {
 func (r *runner) shutDown(ctx context.Context) error {
 	a := r.app
 	a.log.InfoContext(ctx, "shutting down", "timeout", a.shutdownTimeout)
-	a.endStreams() // otherwise a handler that follows a stream would not end
 	requests := a.requests.Close()
 	if r.server != nil {
 		r.server.Drain()
 	}
+	a.endStreams() // which may take a second; handlers that follow streams would not end otherwise
 	finished := make(chan struct{})
 	go func() { // ends when the handlers do
 		defer close(finished)

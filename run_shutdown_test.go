@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"testing/synctest"
@@ -156,6 +157,28 @@ func TestRequestsFinishAndNewOnesAreRefusedDuringShutdown(t *testing.T) {
 		require.NoError(t, stop())
 		require.Equal(t, time.Second, time.Since(began))
 		require.Equal(t, []int{503, 200}, []int{<-codes, <-codes})
+	})
+}
+
+func TestNoRequestIsTakenWhileSubscriptionsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		backend := motia.InMemory(nil)
+		stuck := &testkit.Stuck{KV: backend.KV}
+		stuck.Works.Store(true)
+		backend.KV = stuck
+		app, _ := testkit.NewApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}}})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- app.Run(ctx) }()
+		testkit.SubscribeNotes(t, app, "g")
+		stuck.Works.Store(false)
+		cancel()
+		synctest.Wait() // Run waits for the events before the end of the subscription
+		answer := httptest.NewRecorder()
+		app.ServeHTTP(answer, httptest.NewRequest("GET", "/", nil))
+		require.Equal(t, http.StatusServiceUnavailable, answer.Code)
+		require.Empty(t, ended)
+		require.NoError(t, <-ended)
 	})
 }
 
