@@ -64,11 +64,11 @@ const (
 	defaultShutdownTimeout = 30 * time.Second
 )
 
-// App is a set of steps and what they run on. Make one with [New]. Its methods may be called concurrently. Several apps
-// can live in one process; they share nothing unless they are given the same backend.
+// App is a set of steps and what they run on. Make one with [New]. Its methods may be called concurrently. One
+// process can have several apps; they share nothing but the backend, if they are given the same one.
 type App struct {
 	backend         driver.Backend
-	shared          bool // with other apps or processes, perhaps
+	shared          bool // other apps or processes may use the backend
 	logHandler      slog.Handler
 	log             *slog.Logger
 	queueDefaults   QueueConfig
@@ -90,7 +90,7 @@ type App struct {
 	state    appState
 	steps    []*Step
 	bindings []*binding
-	taken    *taken                          // by steps and bindings; nil if that is not known
+	taken    *taken                          // by steps and bindings; nil if not known
 	tracked  atomic.Pointer[map[string]bool] // buckets with a change log
 
 	buffers  payload.Buffers                 // of bodies
@@ -107,7 +107,7 @@ const (
 	appShutDown
 )
 
-// New returns an app without steps. Nil options mean defaults. Mistakes in the options are reported by Register.
+// New returns an app without steps. Nil options mean defaults. [App.Register] reports mistakes in the options.
 func New(opts *Options) *App {
 	var o Options
 	if opts != nil {
@@ -174,22 +174,22 @@ func (a *App) checkOptions(o Options) {
 		}
 	}
 	if a.backend.Queue == nil || a.backend.KV == nil || a.backend.Bus == nil {
-		a.optionMistakes = append(a.optionMistakes, errors.New("motia: Options.Backend lacks its Queue, KV or Bus"))
+		a.optionMistakes = append(a.optionMistakes, errors.New("motia: Options.Backend must have Queue, KV and Bus"))
 	}
 }
 
-// tracks reports whether somebody may read the headers of changes in the bucket.
+// tracks reports whether the headers of changes in the bucket may be read.
 func (a *App) tracks(bucket string) bool {
 	return a.shared || (*a.tracked.Load())[bucket]
 }
 
-// MemoryOptions configure [InMemory]. The zero value consists of defaults.
+// MemoryOptions configure [InMemory]. Zero fields have their defaults.
 type MemoryOptions struct {
-	// DedupWindow is how long the ID of a message is remembered, so that another with this ID is dropped. Default: 2 minutes.
+	// DedupWindow is how long a message with the ID of an earlier one is dropped. Default: 2 minutes.
 	DedupWindow time.Duration
 }
 
-// InMemory returns a new backend that keeps everything in memory. It is the default. What it holds is lost when the process
+// InMemory returns a new backend that keeps everything in memory, the default. Everything is lost when the process
 // ends. Several apps of one process can share it; the first that shuts down closes it.
 func InMemory(opts *MemoryOptions) *driver.Backend {
 	var o MemoryOptions

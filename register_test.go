@@ -202,7 +202,7 @@ func TestMistakesInOptionsAreReportedByRegister(t *testing.T) {
 	for _, want := range []string{
 		"Options.Streams[0] has no name", `Options.Streams[2]: stream "a" is declared twice`, "Options.Streams[3]: name", "Options.Queue: QueueConfig.MaxAttempts is negative",
 		"Options.Middleware[0] is nil", "Options.StepMiddleware[0] is nil", "Options.MaxBodySize is negative", "Options.MaxValueSize is negative",
-		"Options.ShutdownTimeout is negative", "Options.Backend lacks its Queue, KV or Bus",
+		"Options.ShutdownTimeout is negative", "Options.Backend must have Queue, KV and Bus",
 	} {
 		require.ErrorContains(t, err, "motia: "+want)
 	}

@@ -5,30 +5,28 @@ import (
 	"reflect"
 )
 
-// StepConfig declares a step. It is copied by the constructors.
+// StepConfig declares a step. The constructors copy it.
 type StepConfig struct {
-	// Name is unique within an App. It is a part of what identifies the queues of those triggers that have no name of their
-	// own, see [Trigger]: under another name of the step they start with empty queues, and messages that wait in the old
-	// ones stay there.
+	// Name is unique within an App. It is part of the identity of the queues of triggers without a name, see [Trigger]:
+	// if the step is renamed, they get new queues, and waiting messages stay in the old ones.
 	Name string
 	// Description is for people and tools; the library does not read it.
 	Description string
-	// Triggers say when the step runs; at least one.
+	// Triggers say when the step runs. At least one is required.
 	Triggers []Trigger
 	// Enqueues are the topics that the handler may enqueue to, see [Topics].
 	Enqueues []string
-	// VirtualEnqueues and VirtualSubscribes are topics that are drawn in the flow graph and judged by [App.Validate],
-	// nothing more: what the step sends and receives by other means.
+	// VirtualEnqueues and VirtualSubscribes are topics that the step sends and receives by other means. They only count
+	// for [App.Validate] and for tools that draw the flow graph.
 	VirtualEnqueues   []string
 	VirtualSubscribes []string
-	// Flows are the names of the flows that the step belongs to, for tools that draw the graph, see [App.Steps]; the
-	// library does not read them.
+	// Flows are the names of the flows that the step belongs to. They are for tools, see [App.Steps]; the library does
+	// not read them.
 	Flows []string
 }
 
-// Step is a unit of work: a [StepConfig] and a handler, ready for [App.Register]. It is a value; make one with
-// [NewStep] or with [HTTPStep], [QueueStep], [CronStep], [StateStep] and [StreamStep]. The zero Step is refused by
-// Register.
+// Step is a [StepConfig] and a handler, ready for [App.Register]. Make one with [NewStep], [HTTPStep], [QueueStep],
+// [CronStep], [StateStep] or [StreamStep]. Register refuses the zero Step.
 type Step struct {
 	config   StepConfig
 	kind     TriggerType  // of the single-kind constructors; empty for NewStep
@@ -37,10 +35,10 @@ type Step struct {
 	mistakes []error
 }
 
-// Config returns what the step was made from. It is a copy: changes to it do not change the step.
+// Config returns a copy of the config that the step was made from.
 func (s Step) Config() StepConfig { return s.config.clone() }
 
-// InputType returns the type of the payload, the TInput of the constructor. It is nil for [None] and for the zero Step.
+// InputType returns the type of the payload, the TInput of the constructor. It is nil for [None] and the zero Step.
 func (s Step) InputType() reflect.Type {
 	if s.input == noneType {
 		return nil
@@ -50,11 +48,12 @@ func (s Step) InputType() reflect.Type {
 
 // NewStep makes a step for any mix of triggers.
 //
-// TEnqueue is the type of what the handler sends by [FlowContext.Enqueue], or [None]; with typed topics it is None, see
-// [Ctx]. TInput is the type of the payload, the same for all triggers; it is decoded from JSON and validated by its `validate` tags (see
-// go-playground/validator) before the handler runs. With None as TInput, payloads are not decoded.
+// TEnqueue is the type of the data that the handler sends with [FlowContext.Enqueue]. It is [None] if the handler
+// uses typed topics or does not enqueue, see [Ctx]. TInput is the type of the payload, the same for all triggers.
+// Payloads are decoded from JSON and validated, see [Options.Validator], before the handler runs; if TInput is None,
+// they are not decoded.
 //
-// An error from the handler means a failed attempt; a value beside it is ignored.
+// If the handler returns an error, the attempt has failed and the response is ignored.
 func NewStep[TEnqueue, TInput any](config StepConfig, handler func(input Input[TInput], ctx *FlowContext[TEnqueue, TInput]) (Response, error)) Step {
 	return newStep(config, "", handler, handler == nil)
 }
@@ -66,14 +65,14 @@ func HTTPStep[TEnqueue, TInput any](config StepConfig, handler func(input *HTTPI
 	}, handler == nil)
 }
 
-// QueueStep is [NewStep] for queue triggers only. [FlowContext.Input] has the message's ID, group and time.
+// QueueStep is [NewStep] for queue triggers only. [FlowContext.Input] returns the message with ID, group and time.
 func QueueStep[TEnqueue, TInput any](config StepConfig, handler func(data TInput, ctx *FlowContext[TEnqueue, TInput]) error) Step {
 	return newStep(config, TriggerQueue, func(input Input[TInput], ctx *FlowContext[TEnqueue, TInput]) (Response, error) {
 		return Response{}, handler(input.(*QueueInput[TInput]).Data, ctx)
 	}, handler == nil)
 }
 
-// CronStep is [NewStep] for cron triggers only. [FlowContext.Input] has the time of the tick.
+// CronStep is [NewStep] for cron triggers only. [FlowContext.Input] returns the tick with its time.
 func CronStep[TEnqueue any](config StepConfig, handler func(ctx *FlowContext[TEnqueue, None]) error) Step {
 	return newStep(config, TriggerCron, func(_ Input[None], ctx *FlowContext[TEnqueue, None]) (Response, error) {
 		return Response{}, handler(ctx)

@@ -35,13 +35,13 @@ type TriggerInfo struct {
 }
 
 // Trigger says when a step runs. Make one with [HTTP], [Queue], [Cron], [State] or [Stream], or with the Trigger
-// methods of [Topic], [Scope] and [StreamName]. Mistakes in it are reported by [App.Register].
+// methods of [Topic], [Scope] and [StreamName]. [App.Register] reports mistakes in it.
 //
-// What fires a trigger waits for it in a queue of its own, unless it is an HTTP request. A durable backend finds the
-// queue again after a restart by the name of the trigger, see [Named]. For a trigger without a name, the step's name
-// and what the trigger says identify the queue: its topic; its expression and zone; its scope and key; its stream,
-// group and item. Conditions, [QueueConfig], [Overlap] and the position among the step's triggers may change, but two
-// triggers that differ in nothing else need names: Register refuses them without.
+// Every trigger except HTTP has a queue of its own. In a durable backend, the name of the trigger identifies the
+// queue after a restart, see [Named]. For a trigger without a name, these identify it: the name of the step, and the
+// topic; the expression and zone; the scope and key; or the stream, group and item. Conditions, [QueueConfig],
+// [Overlap] and the position among the step's triggers may change. Two triggers of a step that differ only in these
+// need names: Register refuses them without.
 type Trigger struct {
 	kind         TriggerType
 	name         string // empty unless Named
@@ -56,7 +56,7 @@ type Trigger struct {
 	queue        QueueConfig
 	conditions   []condition
 	middleware   []func(http.Handler) http.Handler
-	payload      reflect.Type // of the typed name it was made from; nil if by plain string
+	payload      reflect.Type // of the typed name that it was made from; nil for a plain string
 	mistakes     []error      // options that do not belong to the kind
 }
 
@@ -66,8 +66,8 @@ type condition struct {
 	input   reflect.Type
 }
 
-// TriggerOption qualifies a trigger. The options are [Named], [QueueConfig], [When], [Use], [InZone], [Overlap],
-// [InScope], [ForKey], [InGroup] and [ForItem]; it cannot be implemented elsewhere.
+// TriggerOption is an option of a trigger: [Named], [QueueConfig], [When], [Use], [InZone], [Overlap], [InScope],
+// [ForKey], [InGroup] or [ForItem]. It cannot be implemented elsewhere.
 type TriggerOption interface{ applyTrigger(*Trigger) }
 
 type triggerOption func(*Trigger)
@@ -80,26 +80,26 @@ func HTTP(method, path string, opts ...TriggerOption) Trigger {
 	return newTrigger(Trigger{kind: TriggerHTTP, method: method, path: path}, opts)
 }
 
-// Queue fires for every message on the topic. Steps with the same topic all get every message.
+// Queue fires for every message on the topic. If several steps consume a topic, each of them gets every message.
 func Queue(topic string, opts ...TriggerOption) Trigger {
 	return newTrigger(Trigger{kind: TriggerQueue, topic: topic}, opts)
 }
 
 // Cron fires by a cron expression: five fields (minute, hour, day of month, month, day of week), six with a leading
 // second, a descriptor such as @daily, or "@every 90s". The time zone is UTC unless [Options.Location], [InZone] or a
-// leading "CRON_TZ=Europe/Berlin " says otherwise. "@every d" is due at the whole multiples of d
-// since 1970, so that several processes agree about its ticks.
+// leading "CRON_TZ=Europe/Berlin " says otherwise. "@every d" is due at whole multiples of d since 1970, so that
+// several processes agree on its ticks.
 //
-// Across daylight saving: a fixed time that does not exist runs once at the following instant, a fixed time that occurs
-// twice runs once, and intervals (a `*` in the minute or hour field) run on both passes.
+// When daylight saving begins or ends: a fixed time that does not exist runs once at the following instant, a fixed
+// time that occurs twice runs once, and intervals (a `*` in the minute or hour field) run in both repeated hours.
 //
-// Failed ticks are not retried unless a [QueueConfig] says so by MaxAttempts; they become dead letters.
+// A failed tick becomes a dead letter. It is retried only if the trigger's [QueueConfig] sets MaxAttempts.
 func Cron(expression string, opts ...TriggerOption) Trigger {
 	return newTrigger(Trigger{kind: TriggerCron, expression: expression}, opts)
 }
 
-// State fires for every committed change of a state value, in order for each key. Narrow it with [InScope] and [ForKey].
-// A write that changes nothing does not fire, nor does a value that expires.
+// State fires for every committed change of a state value, in order for each key. Narrow it with [InScope] and
+// [ForKey]. A write that changes nothing does not fire it, and neither does a value that expires.
 func State(opts ...TriggerOption) Trigger {
 	return newTrigger(Trigger{kind: TriggerState}, opts)
 }
@@ -120,15 +120,15 @@ func newTrigger(t Trigger, opts []TriggerOption) Trigger {
 	return t
 }
 
-// Named gives the trigger a name, which identifies its queue in place of the step's name and what the trigger says. So
-// messages that wait while a new version of the program is deployed reach the trigger even if the new version renames
-// the step, moves the trigger to another one, or changes its conditions, schedule, key, group or item. The topic, scope
-// or stream stays a part of the identity: messages of another one are not meant for the trigger. While both versions
+// Named gives the trigger a name that identifies its queue in place of the step's name and the trigger's other
+// settings. Messages that wait during a deployment then reach the trigger even if the new version renames the step,
+// moves the trigger to another step, or changes its conditions, schedule, key, group or item. The topic, scope or
+// stream remains part of the identity: messages of another one are not meant for the trigger. While both versions
 // run, a message reaches one of them.
 //
-// A name is unique among the triggers of its kind in an App, and must be so among all apps that share a backend. To
-// name an existing trigger, to change its name or to take it away starts a new queue; messages in the old one stay
-// there. Requests wait in no queue, so the name of an HTTP trigger is for people and tools only.
+// A name must be unique among the triggers of its kind, in the app and in all apps that share its backend. Adding,
+// changing or removing a name starts a new queue; messages in the old one stay there. HTTP triggers have no queue:
+// their names are only for people and tools.
 func Named(name string) TriggerOption {
 	return triggerOption(func(t *Trigger) {
 		if name == "" {
@@ -139,9 +139,9 @@ func Named(name string) TriggerOption {
 	})
 }
 
-// When lets the trigger fire only if condition returns true for the decoded and validated input; its TInput is the
-// step's. An HTTP request that is turned away answers 422; a message is done with, for this step only. A condition that
-// panics is a failed attempt. Several conditions must all be true.
+// When lets the trigger fire only if condition returns true for the decoded and validated input, whose TInput is that
+// of the step. If it returns false, an HTTP request is answered with 422, and a message is acknowledged and skipped
+// for this trigger only. If it panics, the attempt has failed. Several conditions must all be true.
 func When[TInput any](condition func(Input[TInput]) bool) TriggerOption {
 	return triggerOption(func(t *Trigger) { t.addCondition(condition, reflect.TypeFor[TInput](), condition == nil) })
 }
@@ -154,7 +154,7 @@ func (t *Trigger) addCondition(accepts any, input reflect.Type, missing bool) {
 	t.conditions = append(t.conditions, condition{accepts, input})
 }
 
-// Use wraps the trigger in standard middleware, outermost first, inside that of [Options.Middleware]. For HTTP triggers.
+// Use wraps an HTTP trigger in middleware, inside that of [Options.Middleware]; the first is the outermost.
 func Use(middleware ...func(http.Handler) http.Handler) TriggerOption {
 	return triggerOption(func(t *Trigger) {
 		t.only(TriggerHTTP, "Use")
@@ -168,9 +168,9 @@ func Use(middleware ...func(http.Handler) http.Handler) TriggerOption {
 	})
 }
 
-// InZone sets the time zone of a cron trigger by its IANA name, for example "Europe/Berlin". It is refused beside an
-// expression that names a zone itself. In both places "Local" is refused: it differs from machine to machine, and the
-// processes that share a schedule have to agree on its times.
+// InZone sets the time zone of a cron trigger by its IANA name, for example "Europe/Berlin". Register refuses it if
+// the expression names a zone too, and refuses "Local" in both: the processes that share a schedule must agree on its
+// times.
 func InZone(name string) TriggerOption {
 	return triggerOption(func(t *Trigger) {
 		t.only(TriggerCron, "InZone")
@@ -182,7 +182,7 @@ func InZone(name string) TriggerOption {
 	})
 }
 
-// Overlap says what happens when a schedule is due while its previous run has not finished. It is an option of [Cron].
+// Overlap says what happens if a tick is due while the previous run has not finished. It is an option of [Cron].
 type Overlap string
 
 // The overlap policies.
@@ -223,8 +223,7 @@ func (o ItemOption) applyTrigger(t *Trigger) {
 	narrow(t, &t.item, o.id, "item")
 }
 
-// InGroup names a group: the message group of an enqueued message, see [Message], or the one group of a stream that a
-// stream trigger is narrowed to.
+// InGroup sets the group of an enqueued [Message], or narrows a stream trigger to one group of its stream.
 func InGroup(id string) GroupOption { return GroupOption{id} }
 
 // GroupOption is what [InGroup] returns.
@@ -237,7 +236,7 @@ func (o GroupOption) applyTrigger(t *Trigger) {
 
 func (o GroupOption) applyEnqueue(m *enqueuing) { m.group = o.id }
 
-// only records a mistake when the option does not belong to the trigger.
+// only records a mistake if the option does not belong to the kind of the trigger.
 func (t *Trigger) only(kind TriggerType, option string) {
 	if t.kind != kind {
 		t.mistakef("%s is an option of %s triggers", option, kind)
@@ -250,7 +249,7 @@ func narrow(t *Trigger, filter **string, value, what string) {
 	*filter = &value
 }
 
-// once records a mistake when what an option gives is there already.
+// once records a mistake if an option was given before.
 func (t *Trigger) once(given bool, what string) {
 	if given {
 		t.mistakef("%s is given twice", what)

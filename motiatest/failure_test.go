@@ -141,7 +141,7 @@ func TestMistakesOfTheTestAreReported(t *testing.T) {
 			backend := motia.InMemory(nil)
 			backend.KV = nil
 			motiatest.Run(t, &motia.Options{Backend: backend})
-		}, "motia: Options.Backend lacks its Queue, KV or Bus"},
+		}, "motia: Options.Backend must have Queue, KV and Bus"},
 		{"an app that cannot be made", func(t motiatest.TB) {
 			motiatest.RunApp(t, func(*motia.Options) (*motia.App, error) { return nil, errors.New("no configuration") })
 		}, "no configuration"},
