@@ -102,7 +102,7 @@ func ExampleStreamName_All() {
 		fmt.Println(item.Key, item.Value.Total, item.Value.Paid, err)
 	}
 	// Output:
-	// motia: delete stream:live-orders "customer-7" key "o-1": revision conflict
+	// motia: delete item "o-1" of stream "live-orders", group "customer-7": revision conflict
 	// o-1 10 true <nil>
 	// o-2 20 false <nil>
 }

@@ -206,7 +206,7 @@ func TestMistakesInOptionsAreReportedByRegister(t *testing.T) {
 	} {
 		require.ErrorContains(t, err, "motia: "+want)
 	}
-	require.ErrorContains(t, app.Register(regStep[int]("s", motia.HTTP("GET", "/x"))), "Options.Backend lacks")
+	require.ErrorContains(t, app.Register(regStep[int]("s", motia.HTTP("GET", "/x"))), "Options.Backend must have")
 }
 
 func TestStepsAreValues(t *testing.T) {

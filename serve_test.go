@@ -321,6 +321,6 @@ func TestServeRefusesRoutesThatTheStreamsWouldHide(t *testing.T) {
 		require.NoError(t, app.Register(regStep[httpSmall]("hidden", motia.HTTP("GET", path))))
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
-		require.ErrorContains(t, app.Serve(t.Context(), listener), `is below Options.StreamServer.Path "/streams"`, path)
+		require.ErrorContains(t, app.Serve(t.Context(), listener), `is hidden by the streams below Options.StreamServer.Path "/streams"`, path)
 	}
 }
