@@ -2,8 +2,8 @@ package motiatest
 
 import "github.com/motia-go/motia/driver"
 
-// abilities are the optional interfaces of a KV: nil for those that it lacks. A backend that wraps another one must have
-// the same ones, else an app under test would behave differently from one in production.
+// abilities are the optional interfaces of a KV, nil for those that it lacks. A backend that wraps another one must
+// have the same abilities. Otherwise an app under test would behave differently from one in production.
 type abilities struct {
 	updater driver.Updater
 	log     driver.ChangeLog
@@ -26,7 +26,7 @@ func (a abilities) add(kv driver.KV) driver.KV {
 		l    = driver.ChangeLog
 		s    = driver.WatchSyncer
 	)
-	kv = struct{ base }{kv} // without those that it has itself
+	kv = struct{ base }{kv} // without its own abilities
 	has := [3]bool{a.updater != nil, a.log != nil, a.syncer != nil}
 	switch has {
 	case [3]bool{true, true, true}:

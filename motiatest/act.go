@@ -13,7 +13,7 @@ import (
 	"github.com/motia-go/motia/internal/wire"
 )
 
-// Enqueue enqueues data to the topic, as code outside of steps would. It ends the test if that fails.
+// Enqueue enqueues data to the topic, like code outside of steps. It ends the test if that fails.
 func Enqueue[T any](app *App, topic motia.Topic[T], data T, opts ...motia.EnqueueOption) {
 	app.Helper()
 	err := insist(func() error { return topic.Enqueue(app.Context(app.ctx), data, opts...) })
@@ -22,7 +22,7 @@ func Enqueue[T any](app *App, topic motia.Topic[T], data T, opts ...motia.Enqueu
 	}
 }
 
-// SetState stores a value, as code outside of steps would: state triggers fire. It ends the test if that fails.
+// SetState stores a value, like code outside of steps: state triggers fire. It ends the test if that fails.
 func SetState[T any](app *App, scope motia.Scope[T], key string, value T, opts ...motia.SetOption) {
 	app.Helper()
 	err := insist(func() error {
@@ -34,10 +34,11 @@ func SetState[T any](app *App, scope motia.Scope[T], key string, value T, opts .
 	}
 }
 
-// insistence is how often a write of the test's is tried on a [Chaos] backend, which is there for the steps.
+// insistence is how often a write of the test itself is tried on a [Chaos] backend, whose faults are meant for the
+// steps.
 const insistence = 100
 
-// insist makes a write of the test's, whatever chaos does.
+// insist makes a write of the test itself, and repeats it if chaos makes it fail.
 func insist(write func() error) (err error) {
 	for range insistence {
 		if err = write(); !errors.Is(err, ErrChaos) {
@@ -50,10 +51,11 @@ func insist(write func() error) (err error) {
 	return err
 }
 
-// Tick makes a schedule due now: every cron trigger with the expression fires, as it was declared. The overlap policy applies, so the tick
-// is left out where the previous run has not finished. It ends the test if no trigger has the expression.
+// Tick makes a schedule due now: every cron trigger that was declared with the expression fires. The overlap policy
+// applies, so the tick is skipped if the previous run has not finished. It ends the test if no trigger has the
+// expression.
 //
-// In a bubble a schedule can also be waited for: let time pass with time.Sleep.
+// In a bubble the test can also wait for a schedule, with time.Sleep.
 func (a *App) Tick(expression string) {
 	a.Helper()
 	a.rec.mu.Lock()
@@ -74,7 +76,7 @@ func (a *App) Tick(expression string) {
 		return
 	}
 	slices.Sort(due)
-	tick, _ := json.Marshal(time.Now().UTC()) // this century's times encode
+	tick, _ := json.Marshal(time.Now().UTC()) // cannot fail for times of this century
 	for _, id := range due {
 		err := insist(func() error {
 			return a.options.Backend.Queue.Publish(a.ctx, driver.Message{

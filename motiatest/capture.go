@@ -7,8 +7,8 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// capture is a backend that takes the handlers of an app in place of giving them messages. What the handlers do reaches the
-// backend behind it.
+// capture is a backend that takes the handlers of an app instead of delivering messages to them. The writes of the
+// handlers reach the backend behind it.
 type capture struct {
 	backend *driver.Backend
 

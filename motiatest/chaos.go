@@ -12,47 +12,46 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// Faults say how often a [Chaos] backend does what, as probabilities from 0 to 1, and for how long. What is zero does
-// not happen.
+// Faults say how often each fault of a [Chaos] backend happens, as a probability from 0 to 1, and how long it lasts.
+// Faults that are zero do not happen.
 //
-// The moderate amounts that nil stands for are:
+// Nil means these moderate amounts:
 //
 //	motiatest.Faults{
 //		Duplicates: 0.05, Crashes: 0.05, Reordering: 0.1, SlowAcks: 0.1, SlowSubscribers: 0.1, FailedWrites: 0.03, ClockJumps: 0.1,
 //		MaxDelay: 50 * time.Millisecond, MaxJump: 2 * time.Second,
 //	}
 type Faults struct {
-	// Duplicates stores a message twice, one right behind the other, and hands over a change of state or of a stream
-	// item twice. Deduplication drops those that have an ID, and ticks.
+	// Duplicates stores messages twice, one right behind the other, and hands over changes of state or of stream
+	// items twice. Deduplication drops duplicates that have an ID, and those of ticks.
 	Duplicates float64
-	// Crashes lets a worker die, before its handler has begun or after it has returned, so that its result is lost.
-	// The message comes again as after a lost lease: the attempt counts. The last attempt never crashes, nor is a
-	// message saved from being dead-lettered at once: crashes alone make no dead letters. So a step without retries,
-	// as cron triggers are by default, never crashes; in production its message would be a dead letter. No worker
-	// dies between two writes of a handler: FailedWrites cuts it off there.
+	// Crashes makes workers die before their handler has begun or after it has returned, so that its result is lost.
+	// The message is delivered again as after a lost lease: the attempt counts. The last attempt never crashes, so
+	// crashes alone make no dead letters, and they do not keep a handler from making its message a dead letter at
+	// once. So a step without retries, such as a cron trigger by default, never crashes; in production its message
+	// would be a dead letter. No worker dies between two writes of a handler; for that there is FailedWrites.
 	Crashes float64
-	// Reordering lets a message wait before its handler begins, or step back after that, so that others overtake it.
-	// Those of its group do not.
+	// Reordering makes messages wait before their handler begins, or releases them after the wait, so that others
+	// overtake them. Messages of the same group do not.
 	Reordering float64
-	// SlowAcks lets time pass between the return of a handler and its effect, within the visibility timeout.
+	// SlowAcks delays the acknowledgement after a handler has returned, within the visibility timeout.
 	SlowAcks float64
-	// SlowSubscribers lets subscribers to streams learn late what has happened. They may miss values that were
-	// overwritten by then.
+	// SlowSubscribers delays events to subscribers of streams. They may miss values that are overwritten by then.
 	SlowSubscribers float64
-	// FailedWrites lets messages, values and sent events fail with [ErrChaos], before or after they were stored: who
-	// gets the error cannot know.
+	// FailedWrites makes writes of messages, values and sent events fail with [ErrChaos], before or after they were
+	// stored, which the writer cannot know.
 	FailedWrites float64
-	// ClockJumps sets the clock of the store wrong. Its times are off, and what waits for a time (delays, times to
-	// live) waits longer, never shorter.
+	// ClockJumps makes the clock of the store wrong. Its times are off, and waits for a time (delays, times to live)
+	// are longer, never shorter.
 	ClockJumps float64
 
-	// MaxDelay bounds each wait that comes of Reordering, SlowAcks and SlowSubscribers.
+	// MaxDelay bounds each delay caused by Reordering, SlowAcks and SlowSubscribers.
 	MaxDelay time.Duration
 	// MaxJump bounds how far the clock is off, in either direction.
 	MaxJump time.Duration
 }
 
-// moderate is what nil Faults stand for. It is all in the documentation of Faults.
+// moderate returns the Faults for nil. The documentation of Faults lists them.
 func moderate() *Faults {
 	return &Faults{
 		Duplicates: 0.05, Crashes: 0.05, Reordering: 0.1, SlowAcks: 0.1, SlowSubscribers: 0.1, FailedWrites: 0.03, ClockJumps: 0.1,
@@ -60,23 +59,23 @@ func moderate() *Faults {
 	}
 }
 
-// ErrChaos is what writes return that a [Chaos] backend lets fail.
+// ErrChaos is in the chain of errors of writes that a [Chaos] backend makes fail.
 var ErrChaos = errors.New("motiatest: chaos")
 
-// Chaos returns a backend in memory that does what distributed ones do on a bad day: see [Faults]; nil means moderate
-// amounts of all of them. It breaks no promise of package driver: messages come at least once, the order within
-// groups holds, nothing is lost, and only what has used up its attempts becomes a dead letter. An app that does not
-// survive it would not survive production either.
+// Chaos returns an in-memory backend with the [Faults] that distributed ones have on a bad day; nil means moderate
+// amounts of all of them. It breaks no promise of package driver: messages are delivered at least once, the order
+// within groups holds, nothing is lost, and only messages that have used up their attempts become dead letters. An
+// app that does not survive it would not survive production either.
 //
 //	app := motiatest.Run(t, &motia.Options{Backend: motiatest.Chaos(t, 42, nil)}, steps...)
 //
-// The same seed does the same to the same things. Whether something happens to a message depends on the seed, the
-// subscription, topic, group, payload and attempt, and on how many times this very thing was there before; to a value, or
-// the message to a trigger on it, on its key and that number. So a payload with something random in it, like an id or a
-// time, meets other faults in each run; and of several that are alike side by side it may be another that is hit,
-// depending on which comes first. See [Seeds] for how to keep that the same, too, mostly.
+// The same seed causes the same faults for the same operations. Whether a fault happens to a message depends on the
+// seed, the subscription, topic, group, payload and attempt, and on how often exactly this has occurred before. For a
+// value, or the message to a trigger on it, it depends on the seed, the key and that number. So a payload with
+// something random in it, such as an id or a time, gets different faults in each run. If several equal operations run
+// concurrently, the fault hits the one that comes first. See [Seeds] for how to repeat that as well in most cases.
 //
-// When the test fails, its log says which seed it was, how to run it again and what was done to whom.
+// When the test fails, its log contains the seed, the command to run it again and the faults that happened.
 func Chaos(t TB, seed uint64, faults *Faults) *driver.Backend {
 	t.Helper()
 	if faults == nil {
@@ -106,7 +105,7 @@ func Chaos(t TB, seed uint64, faults *Faults) *driver.Backend {
 	return &outer
 }
 
-// chaos is what the parts of the backend have in common.
+// chaos is shared by the parts of the backend.
 type chaos struct {
 	seed   uint64
 	faults Faults
@@ -114,11 +113,11 @@ type chaos struct {
 	clocks sync.Map // by bucket: *bucketClock
 
 	mu sync.Mutex
-	// acknowledged are called before the result of a handler is handed back.
+	// acknowledged are called before the result of a handler is returned to the queue.
 	acknowledged []func()
-	seen         map[digest]uint32 // how many times
+	seen         map[digest]uint32 // how many times each digest has occurred
 	counts       [faultKinds]int
-	sum          uint64  // of the hashes of all faults, so that it does not depend on their order
+	sum          uint64  // the sum of the hashes of all faults, which does not depend on their order
 	last         []fault // a ring of the last faults
 	next         int     // in the ring
 }
@@ -134,7 +133,7 @@ const (
 	slowSubscriber
 	failedWrite
 	clockJump
-	faultKinds // how many there are
+	faultKinds // the number of kinds
 )
 
 // probability returns how often faults of the kind happen.
@@ -159,7 +158,7 @@ func (f *Faults) check() error {
 	for _, p := range []struct {
 		name  string
 		value float64
-		needs string // what bounds it
+		needs string // the field that bounds it
 		bound time.Duration
 	}{
 		{"Duplicates", f.Duplicates, "", 0},
@@ -172,7 +171,7 @@ func (f *Faults) check() error {
 	} {
 		switch {
 		case !(p.value >= 0 && p.value <= 1): // also NaN
-			mistakes = append(mistakes, fmt.Errorf("%s is %v: a probability is from 0 to 1", "Faults."+p.name, p.value))
+			mistakes = append(mistakes, fmt.Errorf("%s is %v: must be from 0 to 1", "Faults."+p.name, p.value))
 		case p.value > 0 && p.needs != "" && p.bound == 0:
 			mistakes = append(mistakes, fmt.Errorf("%s is %v, but %s is 0", "Faults."+p.name, p.value, "Faults."+p.needs))
 		}
@@ -191,8 +190,8 @@ func (f *Faults) check() error {
 // chaosError is the error of a write that was made to fail.
 type chaosError struct {
 	what string
-	// written says that only the answer was lost. For values these are the entries before and after; who gets the
-	// error cannot see them, but the recorder does.
+	// written says that only the answer was lost. For values, old and new are the entries before and after. The
+	// receiver of the error cannot see them, but the recorder can.
 	written  bool
 	old, new driver.Entry
 }
@@ -201,12 +200,12 @@ func (e *chaosError) Error() string {
 	if e.written {
 		return ErrChaos.Error() + ": " + e.what + ": the answer was lost"
 	}
-	return ErrChaos.Error() + ": " + e.what + ": the store did not take it"
+	return ErrChaos.Error() + ": " + e.what + ": refused"
 }
 
 func (e *chaosError) Unwrap() error { return ErrChaos }
 
-// lostAnswer returns the error of a write that was made nonetheless, or nil.
+// lostAnswer returns the error if it is of a write that was made nonetheless, otherwise nil.
 func lostAnswer(err error) *chaosError {
 	var failed *chaosError
 	if errors.As(err, &failed) && failed.written {

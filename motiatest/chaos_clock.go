@@ -8,11 +8,11 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// The clock of the store is a part of what a time is about, not of when it is asked: so the same entry has the same
-// time for all who see it. A time that something waits for is moved on its way in, and moved back on its way out; it
-// then comes late for those who look at a right clock.
+// How far the clock of the store is off depends on what a time is about, and not on when it is read, so an entry has
+// the same time for all readers. A time in the future that the store waits for is moved when it is written, and moved
+// back when it is read. By a correct clock it is then late.
 
-// enqueuedOff returns how far the time is off at which a message was published.
+// enqueuedOff returns how far the publishing time of a message is off.
 func (c *chaos) enqueuedOff(m *driver.Message) time.Duration {
 	d := c.about("enqueued").text(m.Topic).text(m.Group).bytes(timeless(m.Data))
 	if !c.strikes(d, clockJump) {
@@ -25,7 +25,8 @@ func (c *chaos) enqueuedOff(m *driver.Message) time.Duration {
 	return off
 }
 
-// dueOff returns how late delayed messages of a group are. It is one for the group, so that they keep their order.
+// dueOff returns how late delayed messages of a group are. It is the same for all messages of the group, so that they
+// keep their order.
 func (c *chaos) dueOff(group string) time.Duration {
 	return c.lateness(c.about("due").text(group))
 }
@@ -43,12 +44,12 @@ func (c *chaos) lateness(d digest) time.Duration {
 }
 
 // bucketClock says how far the times of a bucket's entries are off. It jumps at some revisions, and only forward: a
-// clock that is set back cannot be seen where times grow strictly.
+// clock that is set back would not be visible, since times must grow strictly.
 type bucketClock struct {
 	jumps []clockStep
 
 	mu   sync.Mutex
-	next int // of the jumps that were not noted yet
+	next int // the first jump that was not noted yet
 }
 
 type clockStep struct {
@@ -73,7 +74,7 @@ func (c *chaos) bucketClock(bucket string) *bucketClock {
 	for i := range uint64(bucketJumps) {
 		d = d.number(i)
 		if c.strikes(d, clockJump) {
-			by := d.upTo((limit-off)/2, clockJump) // each leaves room for the next
+			by := d.upTo((limit-off)/2, clockJump) // leaves room for later ones
 			if i == 0 && d.half(clockJump) {
 				by = -by
 			}
@@ -104,7 +105,7 @@ func (b *bucketClock) at(c *chaos, bucket string, revision uint64) (off time.Dur
 	return off
 }
 
-// entry returns an entry of the store as its clock has it.
+// entry returns an entry of the store with the times of its wrong clock.
 func (c *chaos) entry(e driver.Entry) driver.Entry {
 	if e.Revision == 0 || !c.can(clockJump) {
 		return e

@@ -14,14 +14,14 @@ import (
 	"github.com/motia-go/motia/motiatest"
 )
 
-// Chaos keeps the promises of package driver: the conformance suite passes on it, but for the cases that count what it multiplies. FailedWrites are
-// no part of this, since the suite, rightly, gives up where a write fails.
+// Chaos keeps the promises of package driver: the conformance suite passes on it, except for cases that count what it
+// multiplies. FailedWrites are excluded, since the suite rightly gives up when a write fails.
 func TestChaosKeepsTheContractOfDrivers(t *testing.T) {
-	const short = 20 * time.Millisecond // well within what the suite allows to be late
+	const short = 20 * time.Millisecond // well within the lateness that the suite allows
 	for _, c := range []struct {
 		name   string
 		faults motiatest.Faults
-		cannot string // the cases that it rightly does not pass
+		cannot string // the cases that it cannot pass
 	}{
 		{"nothing", motiatest.Faults{}, ""},
 		{"Reordering", motiatest.Faults{Reordering: 1, MaxDelay: short}, ""},
@@ -34,7 +34,8 @@ func TestChaosKeepsTheContractOfDrivers(t *testing.T) {
 		},
 		{
 			"Crashes", motiatest.Faults{Crashes: 1},
-			// They count attempts, or compare the times, results and errors of each one, where each but the last now crashes.
+			// They count attempts, or compare the times, results and errors of each attempt, but now every attempt
+			// except the last crashes.
 			`queue/identity queue/group-order queue/failing-holds-its-group queue/ungrouped-concurrent queue/ordered
 				queue/order-per-subscription queue/retry-timing queue/retry-jitter queue/retry-limit queue/retry-after
 				queue/dead queue/attempts queue/visibility queue/expired queue/late-failure queue/extend queue/extend-late
@@ -43,7 +44,7 @@ func TestChaosKeepsTheContractOfDrivers(t *testing.T) {
 		},
 		{
 			"Duplicates", motiatest.Faults{Duplicates: 1},
-			// They count deliveries, dead letters or records of messages without an ID, all of which now come twice.
+			// They count deliveries, dead letters or records of messages without an ID, which all occur twice now.
 			`queue/fields queue/identity queue/fan-out queue/compete queue/unbound-topic queue/several-topics
 				queue/bind-elsewhere queue/slice-stays-the-callers queue/group-order queue/failing-holds-its-group
 				queue/ordered queue/ordered-and-grouped queue/order-per-subscription queue/retry-timing queue/retry-jitter

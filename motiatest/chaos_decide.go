@@ -11,15 +11,15 @@ import (
 	"github.com/motia-go/motia/internal/wire"
 )
 
-// digest is a hash of the seed and of what a decision is about.
+// digest is a hash of the seed and of the operation that a decision is about.
 type digest uint64
 
-// about begins the digest of things of one sort.
+// about begins the digest of operations of one sort.
 func (c *chaos) about(sort string) digest { return digest(mix(c.seed)).text(sort) }
 
 const fnvPrime = 0x100000001b3
 
-// text adds a string with its length, so that neighbours cannot be mistaken for each other.
+// text adds a string with its length, so that adjacent strings are not mixed up.
 func (d digest) text(s string) digest {
 	d = d.number(uint64(len(s)))
 	for i := range len(s) {
@@ -40,8 +40,8 @@ func (d digest) number(n uint64) digest {
 	return digest(mix(uint64(d) ^ bits.RotateLeft64(mix(n), 23)))
 }
 
-// message adds what tells a message from others. For those that package motia makes of changes, that is no more than
-// where they belong: their payload has the values before and after, and so depends on what else was written first.
+// message adds what identifies a message. For messages that package motia makes from changes that is only the topic
+// and the group: their payload contains the values before and after, and so depends on the order of writes.
 func (d digest) message(m *driver.Message) digest {
 	d = d.text(m.Topic).text(m.Group)
 	if _, ok := wire.UserTopic(m.Topic); !ok {
@@ -58,7 +58,7 @@ func (d digest) retryDelay(policy driver.RetryPolicy, attempt int) time.Duration
 	return delay - time.Duration(float64(d.upTo(delay, crash))*jitter)
 }
 
-// timeless returns an event of a stream without its time, which is another in every run, and anything else as it is.
+// timeless returns an event of a stream without its time, which differs in every run, and anything else unchanged.
 func timeless(data []byte) []byte {
 	if !bytes.HasPrefix(data, []byte(`{"type":"`)) {
 		return data
@@ -79,7 +79,7 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// meet counts how many times this very thing was there before, and makes that a part of its digest.
+// meet returns how often the digest has occurred before, and adds that number to the digest.
 func (c *chaos) meet(d digest) (met digest, before uint32) {
 	c.mu.Lock()
 	before = c.seen[d]
@@ -88,17 +88,17 @@ func (c *chaos) meet(d digest) (met digest, before uint32) {
 	return d.number(uint64(before)), before
 }
 
-// strikes decides whether a fault of the kind happens to a thing.
+// strikes decides whether a fault of the kind happens to an operation.
 func (c *chaos) strikes(d digest, k faultKind) bool {
 	p := c.probability(k)
-	const unit = 1 << 53 // so many steps a float64 has from 0 to 1
+	const unit = 1 << 53 // the number of steps of a float64 from 0 to 1
 	return p > 0 && float64(d.number(uint64(k))>>11) < p*unit
 }
 
 // half decides between the two forms of a fault.
 func (d digest) half(k faultKind) bool { return d.number(uint64(k)).number(1)&1 == 0 }
 
-// upTo decides how long a fault takes: more than nothing, and at most so long.
+// upTo decides how long a fault lasts: more than 0, and at most limit.
 func (d digest) upTo(limit time.Duration, k faultKind) time.Duration {
 	if limit <= 0 {
 		return 0
@@ -106,7 +106,7 @@ func (d digest) upTo(limit time.Duration, k faultKind) time.Duration {
 	return 1 + time.Duration(uint64(d.number(uint64(k)).number(2))%uint64(limit))
 }
 
-// pause waits, and reports whether it was not cut short by the end of the context or of the intake.
+// pause waits for d, and returns false if the end of the context or of the intake cuts it short.
 func pause(ctx context.Context, drain <-chan struct{}, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -19,7 +19,7 @@ import (
 	"github.com/motia-go/motia/motiatest"
 )
 
-// Each fault of a Chaos backend alone, as drivers see it.
+// Each fault of a Chaos backend alone, at the level of drivers.
 
 // chaosConsume consumes the topic "t" in the bubble of the test until its end, with a policy of 3 retries after a second each.
 func chaosConsume(t *testing.T, b *driver.Backend, slots int, handle driver.Handler) {
@@ -36,7 +36,7 @@ func chaosConsume(t *testing.T, b *driver.Backend, slots int, handle driver.Hand
 	})
 }
 
-// chaosPass lets time pass, and what happens meanwhile be done.
+// chaosPass lets time pass, and waits for what happens meanwhile.
 func chaosPass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
@@ -169,7 +169,7 @@ func TestReorderingLetsOtherGroupsOvertakeAndKeepsEachInOrder(t *testing.T) {
 		chaosConsume(t, b, 16, func(_ context.Context, d *driver.Delivery) driver.Result {
 			log.add("%s/%s", d.Group, d.Data)
 			if d.Attempt != 1 {
-				t.Errorf("%s has attempt %d: to wait or to step back is no failure", d.Data, d.Attempt)
+				t.Errorf("%s has attempt %d: a wait or a release is not a failed attempt", d.Data, d.Attempt)
 			}
 			return driver.Result{}
 		})
@@ -280,7 +280,7 @@ func TestSubscribersLearnLateAndInOrderAndNotLessThanTheLastValue(t *testing.T) 
 }
 
 func TestASubscriptionThatNobodyStopsEndsWithTheBackend(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // which tells if a goroutine is left
+	synctest.Test(t, func(t *testing.T) { // the bubble reports goroutines that are left
 		b := motiatest.Chaos(t, 1, &motiatest.Faults{SlowSubscribers: 1, MaxDelay: time.Hour})
 		_, err := b.Bus.Subscribe(t.Context(), "subject", func([]byte) { t.Error("heard after the end") })
 		require.NoError(t, err)
@@ -339,7 +339,7 @@ func TestAClockThatIsOffDelaysAndNeverHastens(t *testing.T) {
 			_, e, err := b.KV.Put(t.Context(), key, []byte(strconv.Itoa(i)), driver.PutOptions{Expires: expires})
 			require.NoError(t, err)
 			require.True(t, e.Time.After(last.Time), "time grows strictly: %v after %v", e.Time, last.Time)
-			require.True(t, e.Expires.Equal(expires), "the caller's clock counts for the caller")
+			require.True(t, e.Expires.Equal(expires), "the expiry is the one that the caller has set")
 			read, err := b.KV.Get(t.Context(), key)
 			require.NoError(t, err)
 			require.Equal(t, e, read, "a time is the same for all who see it")

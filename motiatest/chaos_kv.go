@@ -9,7 +9,7 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// memoryKV is what the KV of [motia.InMemory] can do.
+// memoryKV is the interface of the KV of [motia.InMemory].
 type memoryKV interface {
 	driver.KV
 	driver.Updater
@@ -27,7 +27,7 @@ type chaosKV struct {
 	lines map[*line[driver.Entry]]watched
 }
 
-// watched is what a watch is about.
+// watched is the scope of a watch.
 type watched struct{ bucket, scope string }
 
 func (k *chaosKV) Get(ctx context.Context, key driver.Key) (driver.Entry, error) {
@@ -96,7 +96,7 @@ func (k *chaosKV) write(key driver.Key) (fails, before bool) {
 	return fails, fails && d.half(failedWrite)
 }
 
-// answer is the end of a write that was made.
+// answer returns the result of a write that was made, or an error if the answer is lost.
 func (k *chaosKV) answer(key driver.Key, value []byte, lost bool, old, written driver.Entry) (driver.Entry, driver.Entry, error) {
 	if !lost {
 		return old, written, nil
@@ -106,7 +106,7 @@ func (k *chaosKV) answer(key driver.Key, value []byte, lost bool, old, written d
 	return driver.Entry{}, driver.Entry{}, failed
 }
 
-// key adds a key. Its value is no part of any decision: it may depend on what else was written first.
+// key adds a key. Its value does not influence decisions, since it may depend on the order of writes.
 func (d digest) key(key driver.Key) digest { return d.text(key.Bucket).text(key.Scope).text(key.ID) }
 
 func writing(key driver.Key) string {
@@ -158,7 +158,8 @@ func (k *chaosKV) Watch(ctx context.Context, bucket, scope string, f func(driver
 	})
 }
 
-// SyncWatches waits until the lines of the watchers have taken what was written, and then for what is in them.
+// SyncWatches waits until all earlier writes are in the lines of the watchers, and then until the lines have
+// delivered them.
 func (k *chaosKV) SyncWatches(ctx context.Context, bucket, scope string) error {
 	if err := k.memoryKV.SyncWatches(ctx, bucket, scope); err != nil {
 		return err

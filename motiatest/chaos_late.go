@@ -18,7 +18,7 @@ type chaosBus struct {
 	lines map[*line[[]byte]]string // by subscription: the subject
 }
 
-// memoryBus is what the Bus of [motia.InMemory] can do.
+// memoryBus is the interface of the Bus of [motia.InMemory].
 type memoryBus interface {
 	driver.Bus
 	driver.SubjectSyncer
@@ -65,7 +65,8 @@ func (b *chaosBus) Subscribe(ctx context.Context, subject string, f func(data []
 	}, nil
 }
 
-// SyncSubject waits until the lines of the subscribers have taken what was sent, and then for what is in them.
+// SyncSubject waits until all earlier events are in the lines of the subscribers, and then until the lines have
+// delivered them.
 func (b *chaosBus) SyncSubject(ctx context.Context, subject string) error {
 	if err := b.memoryBus.SyncSubject(ctx, subject); err != nil {
 		return err
@@ -95,34 +96,34 @@ func (b *chaosBus) close(ctx context.Context) error {
 	var err error
 	for l := range lines {
 		if e := l.shutdown(ctx); e != nil {
-			err = e // go on: the others must be stopped too
+			err = e // continue: the others must be stopped as well
 		}
 	}
 	return err
 }
 
-// lateBy decides when a subscriber learns of something: zero means now.
+// lateBy decides when a subscriber gets an event; zero means now.
 func (c *chaos) lateBy(d digest, where string, data []byte) (due time.Time) {
 	d, _ = c.meet(d)
 	if !c.strikes(d, slowSubscriber) {
 		return time.Time{}
 	}
 	late := d.upTo(c.faults.MaxDelay, slowSubscriber)
-	c.note(fault{kind: slowSubscriber, what: "subscriber late", where: where, by: late, data: data})
+	c.note(fault{kind: slowSubscriber, what: "subscriber delayed", where: where, by: late, data: data})
 	return time.Now().Add(late)
 }
 
-// line hands items to a function in their order, some of them late, on a goroutine of its own: who brings them does
-// not wait. Its owner stops it.
+// line passes items to a function in order, some of them late, on its own goroutine, so that push does not wait. Its
+// owner must stop it.
 type line[T any] struct {
-	box     *mailbox.Mailbox[T] // knows how to stop a function that may stop itself
+	box     *mailbox.Mailbox[T] // can stop a function that may stop itself
 	arrived chan struct{}       // has a token when an item was pushed
 	stopped chan struct{}
 	once    sync.Once
 
 	mu     sync.Mutex
 	items  mailbox.Queue[*waiting[T]]
-	values map[string]*waiting[T] // by key: the last item, if it waits and is a value
+	values map[string]*waiting[T] // by key: the last item, if it is still waiting and is a value
 }
 
 // waiting is an item in a line.
@@ -130,14 +131,14 @@ type waiting[T any] struct {
 	item        T
 	due         time.Time // zero means now
 	key         string
-	value       bool          // may be left out where another value of its key is the next
-	overwritten bool          // that one waits
-	passed      chan struct{} // if not nil: no item, but a mark that is closed when its turn comes
+	value       bool          // may be omitted if the next item of its key is also a value
+	overwritten bool          // that next value is waiting
+	passed      chan struct{} // if not nil, this is not an item but a mark, which is closed when its turn comes
 }
 
 func newLine[T any](f func(T)) *line[T] {
 	l := &line[T]{box: mailbox.New(f), arrived: make(chan struct{}, 1), stopped: make(chan struct{}), values: make(map[string]*waiting[T])}
-	go l.run() // until it is stopped
+	go l.run() // ends when the line is stopped
 	return l
 }
 
@@ -167,7 +168,7 @@ func (l *line[T]) flush(ctx context.Context) error {
 	mark := &waiting[T]{passed: make(chan struct{})}
 	l.mu.Lock()
 	l.items.Push(mark)
-	clear(l.values) // a value that comes later must not make up for one before the mark
+	clear(l.values) // a later value must not replace one before the mark
 	l.mu.Unlock()
 	l.bump()
 	select {
@@ -201,7 +202,7 @@ func (l *line[T]) run() {
 	}
 }
 
-// first returns the item whose turn it is, and leaves it where it is.
+// first returns the first item without removing it.
 func (l *line[T]) first() *waiting[T] {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -211,7 +212,7 @@ func (l *line[T]) first() *waiting[T] {
 	return l.items.Front()
 }
 
-// pop takes the first item, and reports whether it is to be handed on.
+// pop removes the first item, and reports whether it should be delivered.
 func (l *line[T]) pop() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -222,7 +223,7 @@ func (l *line[T]) pop() bool {
 	return !item.overwritten
 }
 
-// wait waits until something is due, and reports whether the line goes on.
+// wait waits until an item is due, and returns false if the line was stopped.
 func (l *line[T]) wait(due time.Time) bool {
 	if due.IsZero() {
 		select {
@@ -235,7 +236,7 @@ func (l *line[T]) wait(due time.Time) bool {
 	return pause(context.Background(), l.stopped, time.Until(due))
 }
 
-// stop ends the line. The function does not run any more when it returns, unless it is the function that calls it.
+// stop ends the line. When it returns the function is no longer running, unless the function itself calls stop.
 func (l *line[T]) stop() { _ = l.shutdown(context.Background()) }
 
 func (l *line[T]) shutdown(ctx context.Context) error {

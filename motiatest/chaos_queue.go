@@ -11,7 +11,7 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// memoryQueue is what the queue of [motia.InMemory] can do.
+// memoryQueue is the interface of the queue of [motia.InMemory].
 type memoryQueue interface {
 	driver.Queue
 	driver.DeadLetters
@@ -25,7 +25,7 @@ type chaosQueue struct {
 	configs sync.Map // driver.SubscriptionConfig by subscription
 }
 
-// onAcknowledge makes the queue call f before it hands back the result of a handler, which may be late.
+// onAcknowledge makes the queue call f before the result of a handler takes effect, which may be delayed.
 func (q *chaosQueue) onAcknowledge(f func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -44,7 +44,7 @@ func (q *chaosQueue) Publish(ctx context.Context, messages ...driver.Message) er
 	if !q.can(duplicate, failedWrite, clockJump) || ctx.Err() != nil || q.closed.Load() {
 		return q.memoryQueue.Publish(ctx, messages...)
 	}
-	once := make([]driver.Message, len(messages)) // the slice is the caller's
+	once := make([]driver.Message, len(messages)) // the slice belongs to the caller
 	var twice []driver.Message
 	var faults []fault
 	batch := q.about("publish")
@@ -62,7 +62,7 @@ func (q *chaosQueue) Publish(ctx context.Context, messages ...driver.Message) er
 		twice = append(twice, *m)
 		if q.strikes(d, duplicate) {
 			twice = append(twice, *m)
-			if m.ID == "" { // else it is dropped, and nothing has happened
+			if m.ID == "" { // otherwise it is dropped as a duplicate
 				faults = append(faults, fault{kind: duplicate, what: "message stored twice", where: place(m), data: m.Data})
 			}
 		}
@@ -72,7 +72,7 @@ func (q *chaosQueue) Publish(ctx context.Context, messages ...driver.Message) er
 		return q.fails(fmt.Sprintf("publish to %q", messages[0].Topic), "publish refused", place(&messages[0]), messages[0].Data)
 	}
 	err := q.memoryQueue.Publish(ctx, twice...)
-	if errors.Is(err, driver.ErrFull) && len(twice) > len(once) { // there may be room without duplicates
+	if errors.Is(err, driver.ErrFull) && len(twice) > len(once) { // there may be room without the duplicates
 		faults = nil
 		err = q.memoryQueue.Publish(ctx, once...)
 	}
@@ -96,7 +96,7 @@ func (c *chaos) fails(what, how, where string, data []byte) *chaosError {
 	return &chaosError{what: what}
 }
 
-// place says where a message belongs.
+// place returns the topic and the group of a message as text.
 func place(m *driver.Message) string {
 	if m.Group == "" {
 		return fmt.Sprintf("topic %q", m.Topic)
@@ -120,7 +120,7 @@ func (q *chaosQueue) Consume(ctx context.Context, subscription string, options d
 	})
 }
 
-// timed sets the times of a message that the store gives out. It reports how far the first one is off.
+// timed sets the times of a message to those of the wrong clock. It returns how far the time of enqueueing is off.
 func (q *chaosQueue) timed(m *driver.Message, enqueued *time.Time) (off time.Duration) {
 	if !q.can(clockJump) {
 		return 0
@@ -141,21 +141,21 @@ func (q *chaosQueue) Dead(ctx context.Context, subscription, after string, limit
 	return letters, err
 }
 
-// deliver is one delivery on a bad day.
+// deliver is one delivery with faults.
 func (q *chaosQueue) deliver(ctx context.Context, subscription string, drain <-chan struct{}, delivered *driver.Delivery, handle driver.Handler) driver.Result {
 	d := *delivered
 	config := q.config(subscription)
 	met, before := q.meet(q.about("delivery").text(subscription).message(&d.Message).number(uint64(d.Attempt)))
 	if off := q.timed(&d.Message, &d.Enqueued); off != 0 && before == 0 {
-		q.noteDelivery(clockJump, "time of enqueueing off", subscription, &d, off)
+		q.noteDelivery(clockJump, "enqueue time off", subscription, &d, off)
 	}
 	if q.strikes(met, reordering) {
-		// Once for each attempt: what steps back every time never arrives.
+		// Release once for each attempt at most: a message that is released every time never arrives.
 		if goes := q.hold(ctx, subscription, drain, &d, config, met, before == 0 && met.half(reordering)); !goes {
 			return driver.Result{Outcome: driver.OutcomeRelease}
 		}
 	}
-	// The last attempt must come to something.
+	// The last attempt must not crash.
 	crashes := d.Attempt <= config.Retry.MaxRetries && q.strikes(met, crash)
 	if crashes && met.half(crash) {
 		q.noteDelivery(crash, "crash before the handler", subscription, &d, 0)
@@ -163,19 +163,19 @@ func (q *chaosQueue) deliver(ctx context.Context, subscription string, drain <-c
 	}
 	result := handle(ctx, &d)
 	if ctx.Err() != nil {
-		return result // it does not count, or the worker is being shut down
+		return result // the result does not count, or the worker is being shut down
 	}
 	if wait := within(ctx, met.upTo(q.faults.MaxDelay, slowAck)); wait > 0 && q.strikes(met, slowAck) {
-		q.noteDelivery(slowAck, "acknowledgement late", subscription, &d, wait)
+		q.noteDelivery(slowAck, "acknowledgement delayed", subscription, &d, wait)
 		pause(ctx, nil, wait)
 	}
 	if crashes && (result.Outcome == driver.OutcomeDone || result.Outcome == driver.OutcomeRetry || result.Outcome == driver.OutcomeRetryAfter) {
-		// Not OutcomeRelease, which may be the end of this process, and must not cost an attempt; nor OutcomeDead: no lost lease is
-		// to give another chance to what must not have one.
+		// Not after OutcomeRelease, which may be due to the end of this process and must not cost an attempt; nor
+		// after OutcomeDead, since the message must not be retried because of a lost lease.
 		q.noteDelivery(crash, "crash after the handler", subscription, &d, 0)
 		result = crashed("after the handler had returned")
 	}
-	if result.Outcome == driver.OutcomeRetry { // at a time that the seed decides too
+	if result.Outcome == driver.OutcomeRetry { // at a time that the seed decides
 		result.Outcome, result.Delay = driver.OutcomeRetryAfter, met.retryDelay(config.Retry, d.Attempt)
 	}
 	q.mu.Lock()
@@ -197,25 +197,25 @@ func crashed(when string) driver.Result {
 	return driver.Result{Outcome: driver.OutcomeRetry, Error: ErrChaos.Error() + ": the worker crashed " + when}
 }
 
-// hold lets a delivery wait, and reports whether its handler may begin: it may not if it is to step back, nor where
-// the wait was cut short.
+// hold makes a delivery wait, and reports whether its handler may begin. It may not if the message is to be released
+// (back), or if the wait was cut short.
 func (q *chaosQueue) hold(
 	ctx context.Context, subscription string, drain <-chan struct{}, d *driver.Delivery, config driver.SubscriptionConfig, met digest, back bool,
 ) bool {
 	wait := within(ctx, met.upTo(q.faults.MaxDelay, reordering))
-	what := "delivery late"
+	what := "delivery delayed"
 	if back {
-		what = "delivery stepped back late"
+		what = "delivery released, delayed"
 	}
 	q.noteDelivery(reordering, what, subscription, d, wait)
 	if !pause(ctx, drain, wait) || back {
 		return false
 	}
-	// To the handler it is as if the message had just come.
+	// For the handler it is as if the message had just arrived.
 	return config.Visibility <= 0 || d.Lease.Extend(ctx, config.Visibility) == nil
 }
 
-// within shortens a wait so that half of the time that is left remains.
+// within shortens a wait so that it takes at most half of the time that is left.
 func within(ctx context.Context, wait time.Duration) time.Duration {
 	if deadline, ok := ctx.Deadline(); ok {
 		wait = min(wait, time.Until(deadline)/2)

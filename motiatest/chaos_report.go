@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// fault is one that has happened.
+// fault is a fault that has happened.
 type fault struct {
 	kind    faultKind
-	what    string // has happened
+	what    string // what has happened
 	where   string // the topic, subscription, key or subject
-	attempt int    // 0 where there is none
+	attempt int    // 0 if there is none
 	by      time.Duration
 	data    []byte // the payload or value
 }
@@ -37,7 +37,7 @@ func (c *chaos) note(f fault) {
 	c.next = (c.next + 1) % lastFaults
 }
 
-// report says what was done, and how to do it again.
+// report lists the faults that happened, and says how to repeat them.
 func (c *chaos) report(test string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -51,13 +51,13 @@ func (c *chaos) report(test string) string {
 		}
 	}
 	if len(counts) == 0 {
-		counts = []string{"none of them is on"}
+		counts = []string{"no faults are enabled"}
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "chaos: seed %d, %d faults: %s (fingerprint %016x)\n", c.seed, total, strings.Join(counts, ", "), c.sum)
-	fmt.Fprintf(&text, "the same again: motiatest.Chaos(t, %d, ...) in GOMAXPROCS=1 go test -run '%s'\n", c.seed, pattern(test))
+	fmt.Fprintf(&text, "to repeat: motiatest.Chaos(t, %d, ...) in GOMAXPROCS=1 go test -run '%s'\n", c.seed, pattern(test))
 	if omitted := total - len(c.last); omitted > 0 {
-		fmt.Fprintf(&text, "    %d faults before these\n", omitted)
+		fmt.Fprintf(&text, "    %d earlier faults\n", omitted)
 	}
 	for i := range c.last {
 		fmt.Fprintf(&text, "    %s\n", &c.last[(c.next+i)%len(c.last)])
@@ -65,7 +65,7 @@ func (c *chaos) report(test string) string {
 	return strings.TrimSuffix(text.String(), "\n")
 }
 
-// pattern is what go test -run takes to run one test only.
+// pattern returns the argument of go test -run that runs only this test.
 func pattern(test string) string {
 	parts := strings.Split(test, "/")
 	for i, part := range parts {
@@ -74,7 +74,7 @@ func pattern(test string) string {
 	return strings.Join(parts, "/")
 }
 
-// String is one line.
+// String returns the fault in one line.
 func (f *fault) String() string {
 	text := f.what
 	if f.by != 0 {
@@ -84,7 +84,7 @@ func (f *fault) String() string {
 	if f.attempt > 0 {
 		text += fmt.Sprintf(", attempt %d", f.attempt)
 	}
-	const longest = 120 // as much as helps to recognise it
+	const longest = 120 // enough to recognise it
 	switch {
 	case len(f.data) > longest:
 		text += fmt.Sprintf(" %.*s…", longest, f.data)

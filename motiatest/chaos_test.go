@@ -26,9 +26,9 @@ func TestWrongFaultsAreToldAtOnce(t *testing.T) {
 		faults motiatest.Faults
 		want   []string
 	}{
-		{motiatest.Faults{Crashes: 1.5}, []string{"Faults.Crashes is 1.5: a probability is from 0 to 1"}},
+		{motiatest.Faults{Crashes: 1.5}, []string{"Faults.Crashes is 1.5: must be from 0 to 1"}},
 		{motiatest.Faults{Duplicates: -0.1, FailedWrites: math.NaN()}, []string{
-			"Faults.Duplicates is -0.1: a probability is from 0 to 1", "Faults.FailedWrites is NaN: a probability is from 0 to 1",
+			"Faults.Duplicates is -0.1: must be from 0 to 1", "Faults.FailedWrites is NaN: must be from 0 to 1",
 		}},
 		{motiatest.Faults{Reordering: 1, SlowAcks: 1, SlowSubscribers: 1}, []string{
 			"Faults.Reordering is 1, but Faults.MaxDelay is 0", "Faults.SlowAcks is 1, but Faults.MaxDelay is 0", "Faults.SlowSubscribers is 1, but Faults.MaxDelay is 0",
@@ -72,7 +72,7 @@ func chaosOrders(t *testing.T, seed uint64, faults *motiatest.Faults, orders int
 func TestAFailureSaysWhatChaosDidAndHowToRepeatIt(t *testing.T) {
 	report := chaosOrders(t, 42, &motiatest.Faults{Duplicates: 0.5, Crashes: 0.5}, 3)
 	require.Regexp(t, `^chaos: seed 42, \d+ faults: \d+ duplicates, \d+ crashes \(fingerprint [0-9a-f]{16}\)
-the same again: motiatest.Chaos\(t, 42, ...\) in GOMAXPROCS=1 go test -run '\^Fake\$'
+to repeat: motiatest.Chaos\(t, 42, ...\) in GOMAXPROCS=1 go test -run '\^Fake\$'
 (    (message stored twice|change handed over twice|crash before the handler|crash after the handler): .*
 )+$`, report)
 	require.Contains(t, report, `message stored twice: topic "order-created", group "customer-1" {"id":"o-1","email":"o-1@example.com","total":2}`)
@@ -94,12 +94,12 @@ func TestATestThatPassesSaysNothingOfChaos(t *testing.T) {
 
 func TestWhatIsOffDoesNotHappen(t *testing.T) {
 	report := chaosOrders(t, 1, &motiatest.Faults{}, 50)
-	require.Regexp(t, `^chaos: seed 1, 0 faults: none of them is on \(fingerprint 0{16}\)\nthe same again: .*\n$`, report)
+	require.Regexp(t, `^chaos: seed 1, 0 faults: no faults are enabled \(fingerprint 0{16}\)\nto repeat: .*\n$`, report)
 	report = chaosOrders(t, 1, &motiatest.Faults{Crashes: 0.5, MaxDelay: time.Hour, MaxJump: time.Hour}, 50)
 	require.Regexp(t, `^chaos: seed 1, (\d+) faults: (\d+) crashes \(fingerprint`, report, "nothing but crashes")
 }
 
-// chaosEverything is a bad day on which each kind of fault can be seen.
+// chaosEverything makes faults of every kind likely.
 func chaosEverything() *motiatest.Faults {
 	return &motiatest.Faults{
 		Duplicates: 0.2, Crashes: 0.2, Reordering: 0.3, SlowAcks: 0.3, SlowSubscribers: 0.3, FailedWrites: 0.1, ClockJumps: 0.3,
@@ -111,7 +111,7 @@ func TestTheSameSeedMakesTheSameFaults(t *testing.T) {
 	lines := func(seed uint64) []string { // all faults, in no order
 		list := strings.Split(chaosOrders(t, seed, &motiatest.Faults{Duplicates: 0.2, Crashes: 0.2, FailedWrites: 0.1}, 12), "\n")
 		require.Greater(t, len(list), 30)
-		require.NotContains(t, list[2], "before these")
+		require.NotContains(t, list[2], "earlier faults")
 		slices.Sort(list)
 		return list
 	}
@@ -133,7 +133,7 @@ func TestTheSameSeedMakesTheSameFaults(t *testing.T) {
 func TestALongListOfFaultsIsCut(t *testing.T) {
 	list := strings.Split(strings.TrimSuffix(chaosOrders(t, 7, chaosEverything(), 300), "\n"), "\n")
 	require.Len(t, list, 3+100)
-	require.Regexp(t, `^    \d+ faults before these$`, list[2])
+	require.Regexp(t, `^    \d+ earlier faults$`, list[2])
 }
 
 func TestAWholeFlowSurvivesChaosAndIdleWaitsForItsEnd(t *testing.T) {
@@ -257,7 +257,7 @@ func TestSeedsAreSubtestsThatCanBeRunAgain(t *testing.T) {
 	require.Equal(t, []string{prefix + "seed=1 1", prefix + "seed=2 2", prefix + "seed=3 3"}, names)
 }
 
-// A step that counts what it is told is not idempotent. One that sets what it is told is.
+// A step that adds up values is not idempotent. One that stores them is.
 func ExampleChaos() {
 	type Payment struct {
 		ID     string `json:"id"`

@@ -10,15 +10,15 @@ import (
 	"github.com/motia-go/motia/internal/jsontext"
 )
 
-// NewContext returns what a handler takes beside the input, and the app that it works in, where its effects
-// can be looked at. Given an *[App] for t it works in that; otherwise in a new one without steps. TInput follows from the input:
+// NewContext returns the context for a handler, and the app in which it works, where its effects can be examined. If
+// t is an *[App], that is the app; otherwise a new one without steps. TInput is inferred from the input:
 //
 //	ctx, app := motiatest.NewContext[motia.None](t, motiatest.Queue(OrderCreated, order))
 //
-// TEnqueue is that of the handler's context, [motia.None] for one that takes a *[motia.Ctx].
+// TEnqueue is the one of the handler's context, or [motia.None] for a handler that takes a *[motia.Ctx].
 //
-// The handler is called as the plain function it is. So there is no validation, it may enqueue to any topic, and its visibility timeout
-// does not pass. For all that there is [Invoke].
+// The handler is called as a plain function. So there is no validation, it may enqueue to any topic, and there is no
+// visibility timeout. [Invoke] has all of that.
 func NewContext[TEnqueue, TInput any](t TB, input motia.Input[TInput]) (*motia.FlowContext[TEnqueue, TInput], *App) {
 	t.Helper()
 	app := hostOf(t)
@@ -36,7 +36,7 @@ func NewContext[TEnqueue, TInput any](t TB, input motia.Input[TInput]) (*motia.F
 	return ctx, app
 }
 
-// hostOf returns the app that t is, or a new one; nil if there is none, after a failure.
+// hostOf returns t if it is an app, or a new app; nil after a failure.
 func hostOf(t TB) *App {
 	t.Helper()
 	if app, ok := t.(*App); ok {
@@ -45,7 +45,7 @@ func hostOf(t TB) *App {
 	return Run(t, nil)
 }
 
-// describe says what an input is, as triggers are described, and what it carries.
+// describe returns a description of an input, like that of a trigger, and its data.
 func describe[T any](input motia.Input[T]) (string, json.RawMessage) {
 	payload := func(v any) json.RawMessage {
 		text, err := jsontext.Marshal(v)

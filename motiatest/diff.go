@@ -2,10 +2,11 @@ package motiatest
 
 import "strings"
 
-// unchanged is how many equal lines a difference shows around what differs.
+// unchanged is how many equal lines a difference shows around lines that differ.
 const unchanged = 3
 
-// diff returns the lines of both texts, those of a only after "- ", those of b only after "+ ". Long equal parts are left out.
+// diff returns the lines of both texts. Lines only in a begin with "- ", lines only in b with "+ ". Long equal parts
+// are omitted.
 func diff(a, b string) string {
 	from, to := lines(a), lines(b)
 	type edit struct {

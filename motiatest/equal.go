@@ -8,19 +8,19 @@ import (
 	"github.com/motia-go/motia/internal/jsontext"
 )
 
-// Equal fails the test, with the difference, unless want and got are the same JSON. Both are encoded; a string, a []byte and a *bytes.Buffer
-// that hold JSON count as what they hold, so that want may be written as JSON and got may be the body of a response. The order of members
-// does not matter, nor does the form of numbers in which they have the same digits.
+// Equal fails the test, and shows the difference, unless want and got are the same JSON. Both are encoded, except
+// that a string, a []byte or a *bytes.Buffer that holds JSON is used as it is, so that want may be written as JSON
+// and got may be the body of a response. The order of members does not matter. Numbers are compared by their digits.
 func Equal(t TB, want, got any) bool {
 	t.Helper()
 	wanted, err := normal(want)
 	if err != nil {
-		t.Errorf("motiatest: what is expected does not encode: %v", err)
+		t.Errorf("motiatest: want cannot be encoded as JSON: %v", err)
 		return false
 	}
 	gotten, err := normal(got)
 	if err != nil {
-		t.Errorf("motiatest: what was got does not encode: %v", err)
+		t.Errorf("motiatest: got cannot be encoded as JSON: %v", err)
 		return false
 	}
 	if wanted == gotten {
@@ -56,7 +56,7 @@ func normal(v any) (string, error) {
 		text = encoded
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber() // large integers stay what they are
+	decoder.UseNumber() // keeps large integers exact
 	var plain any
 	if err := decoder.Decode(&plain); err != nil {
 		return "", err

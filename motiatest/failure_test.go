@@ -33,8 +33,8 @@ func TestAnAppThatIsNotIdleSaysWhatIsPending(t *testing.T) {
 		})
 		require.True(t, failed)
 		require.Contains(t, output, "not idle after 1m0s; still pending:\n"+
-			"    step charge (queue \"order-created\"): 0 messages ready, 1 waiting for their time, 0 running\n"+
-			"    step stuck (queue \"send-email\"): 1 messages ready, 0 waiting for their time, 1 running\n"+
+			"    step charge (queue \"order-created\"): 0 messages ready, 1 not yet due, 0 running\n"+
+			"    step stuck (queue \"send-email\"): 1 messages ready, 0 not yet due, 1 running\n"+
 			"    running since 2000-01-01T00:00:00Z: step stuck (queue \"send-email\")\n")
 	})
 }
@@ -84,8 +84,8 @@ func TestAHandlerThatEndsItsGoroutineIsNamed(t *testing.T) {
 			app.Idle()
 		})
 		require.True(t, failed)
-		require.Contains(t, output, `the handler of step "exits" has ended its goroutine`)
-		require.Contains(t, output, "→ exits: failed: the handler has ended its goroutine")
+		require.Contains(t, output, `the handler of step "exits" ended its goroutine`)
+		require.Contains(t, output, "→ exits: failed: the handler ended its goroutine")
 	})
 }
 
@@ -168,9 +168,9 @@ func TestMistakesOfTheTestAreReported(t *testing.T) {
 		{"a step that is not valid alone", func(t motiatest.TB) { motiatest.Invoke(t, motia.Step{}, motiatest.Queue(SendEmail, Email{})) },
 			"the step is not valid"},
 		{"what does not encode", func(t motiatest.TB) { motiatest.Equal(t, 1, make(chan int)) },
-			"what was got does not encode: json: unsupported type: chan int"},
+			"got cannot be encoded as JSON: json: unsupported type: chan int"},
 		{"what does not encode as expected", func(t motiatest.TB) { motiatest.Equal(t, make(chan int), 1) },
-			"what is expected does not encode"},
+			"want cannot be encoded as JSON"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -190,6 +190,6 @@ func TestAnAppThatDoesNotStopInOrderFailsTheTest(t *testing.T) {
 			motiatest.Run(t, &motia.Options{Backend: backend})
 		})
 		require.True(t, failed)
-		require.Contains(t, output, "the app did not stop in order: motia: close backend: disk is full")
+		require.Contains(t, output, "the app did not stop properly: motia: close backend: disk is full")
 	})
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/motia-go/motia/motiatest"
 )
 
-// fakeTB is a test that may fail without consequences for the one that looks at it.
+// fakeTB is a test that may fail without making the real test fail.
 type fakeTB struct {
 	mu       sync.Mutex
 	name     string

@@ -14,14 +14,16 @@ import (
 	"github.com/motia-go/motia/internal/jsontext"
 )
 
-// updateFlag has the name of the package, as testing's own flags have, so that it clashes with nobody's -update.
+// updateFlag begins with the name of the package, like the flags of package testing, so that it does not conflict
+// with an -update flag.
 var updateFlag = flag.Bool("motiatest.update", false, "rewrite the files that motiatest.Golden compares with")
 
-// Golden fails the test, with the difference, unless got is what testdata/<name of the test>.golden says. A [Source] counts as its tree of
-// events, a string, a []byte and a fmt.Stringer as their text, and anything else as indented JSON. What differs from run to run, such as a random id,
-// is for the caller to replace in the text before.
+// Golden fails the test, and shows the difference, unless got is equal to the file testdata/<name of the
+// test>.golden. A [Source] is compared as its tree of events, a string, a []byte and a fmt.Stringer as their text,
+// and anything else as indented JSON. The caller must first replace parts that differ from run to run, such as random
+// ids.
 //
-// go test -motiatest.update writes the files, and so does -update in a test package that has such a flag of its own.
+// go test -motiatest.update writes the files, and so does -update in a test package that has such a flag.
 func Golden(t TB, got any) bool {
 	t.Helper()
 	text, err := goldenText(got)
@@ -49,11 +51,11 @@ func Golden(t TB, got any) bool {
 		t.Errorf("motiatest: %v", err)
 		return false
 	}
-	wanted := strings.ReplaceAll(string(want), "\r\n", "\n") // of a checkout that converts line ends
+	wanted := strings.ReplaceAll(string(want), "\r\n", "\n") // a checkout may convert line ends
 	if wanted == text {
 		return true
 	}
-	t.Errorf("not as in %s (- expected, + got); if this is on purpose, go test -motiatest.update:\n%s", path, diff(wanted, text))
+	t.Errorf("differs from %s (- expected, + got); if this is intended, run go test -motiatest.update:\n%s", path, diff(wanted, text))
 	return false
 }
 
@@ -65,7 +67,7 @@ func goldenText(got any) (string, error) {
 		return endLine(got), nil
 	case []byte:
 		return endLine(string(got)), nil
-	case json.RawMessage: // which is a Stringer from Go 1.27 on
+	case json.RawMessage: // it is a Stringer from Go 1.27 on
 	case fmt.Stringer:
 		return endLine(got.String()), nil
 	}
@@ -103,7 +105,7 @@ func updating() bool {
 	return set
 }
 
-// fileName makes a file name of the name of a test, which may be a path of subtests.
+// fileName returns the file name for the name of a test, which may be a path of subtests.
 func fileName(test string) string {
 	return strings.Map(func(r rune) rune {
 		if strings.ContainsRune(`/\:*?"<>|`, r) {

@@ -16,7 +16,7 @@ import (
 	"github.com/motia-go/motia/motiatest"
 )
 
-// The package has an -update flag of its own: it must not clash with the kit's, and the kit heeds it.
+// This package has its own -update flag. It must not conflict with the kit's flag, and the kit must use it.
 var update = flag.Bool("update", false, "as many packages have it")
 
 func TestAFlowIsTheSameTextInEveryRun(t *testing.T) {
@@ -48,7 +48,7 @@ func TestGoldenShowsTheDifference(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join("testdata", "Fake.golden"), []byte("1\n2\n3\n4\n5\nold\n"), 0o600))
 	failed, output := failsIn(t, func(t motiatest.TB) { motiatest.Golden(t, "1\n2\n3\n4\n5\nnew\n6\n") })
 	require.True(t, failed)
-	require.Equal(t, "not as in testdata/Fake.golden (- expected, + got); if this is on purpose, go test -motiatest.update:\n"+
+	require.Equal(t, "differs from testdata/Fake.golden (- expected, + got); if this is intended, run go test -motiatest.update:\n"+
 		"  ...\n  3\n  4\n  5\n- old\n+ new\n+ 6\n\n", output)
 }
 

@@ -13,24 +13,29 @@ import (
 )
 
 const (
-	// realPatience is how long Idle waits where time is real: longer than anything but a mistake takes on a busy machine.
+	// realPatience is how long Idle waits in real time: longer than everything except a mistake takes on a busy
+	// machine.
 	realPatience = 10 * time.Second
-	// virtualPatience is how long it waits where time costs nothing: longer than flows last.
+	// virtualPatience is how long Idle waits in virtual time: longer than flows last.
 	virtualPatience = 30 * 24 * time.Hour
-	// idleInvocations is how many invocations, and refused messages, an Idle sits out. A flow that has more of them goes round in circles.
+	// idleInvocations is how many invocations and refused messages a call of Idle waits for. A flow with more of them
+	// is an endless loop.
 	idleInvocations = 20_000
-	// firstPoll and lastPoll are the pauses between looks where time is real and nothing says that there is something to see.
+	// firstPoll and lastPoll are the shortest and the longest pause between checks in real time, if there is no
+	// activity.
 	firstPoll = time.Millisecond
 	lastPoll  = 20 * time.Millisecond
 )
 
-// Idle returns when nothing is left to do: no step runs, and no message, retry or change is ready or waits for its time. In a bubble it lets
-// virtual time pass until then, up to 30 days; elsewhere it waits for up to 10 seconds. Then it ends the test with a list of what is pending.
+// Idle returns when nothing is left to do: no step is running, and no message, retry or change is ready or delayed.
+// In a bubble it lets virtual time pass until then, up to 30 days; elsewhere it waits for up to 10 seconds. After
+// that it ends the test with a list of what is pending.
 //
-// Schedules do not count, only ticks that have come: to see a later one, let time pass first. Nor do requests whose response has begun,
-// which may be streams without an end, and values with a time to live.
+// Idle does not wait for future ticks of schedules: to see one, let time pass first. It waits neither for requests
+// whose response has begun, which may be endless streams, nor for values to expire.
 //
-// An app that makes work for itself is never idle. Idle gives up on it after 20,000 invocations, and messages that the backend refuses.
+// An app that makes work for itself is never idle. Idle gives up after 20,000 invocations and messages that the
+// backend refuses.
 func (a *App) Idle() {
 	a.Helper()
 	patience := realPatience
@@ -40,10 +45,10 @@ func (a *App) Idle() {
 	a.IdleWithin(patience)
 }
 
-// IdleWithin is [App.Idle] with a bound of its own.
+// IdleWithin is [App.Idle] with the given time limit.
 func (a *App) IdleWithin(d time.Duration) {
 	a.Helper()
-	a.rec.idle(true) // before anything waits for an app that may never rest
+	a.rec.idle(true) // before anything waits for an app that may never be idle
 	defer a.rec.idle(false)
 	if a.bubble {
 		settle()
@@ -59,7 +64,7 @@ func (a *App) IdleWithin(d time.Duration) {
 		case len(pending) == 0 && a.rec.activity.Load() == before:
 			return
 		case a.rec.tooMuch():
-			a.Fatalf("motiatest: not idle after %d invocations and refused messages: the steps make work for each other without end, or the backend takes none; still pending:\n%s", idleInvocations, indent(pending))
+			a.Fatalf("motiatest: not idle after %d invocations and refused messages: the steps make work for each other without end, or the backend accepts no messages; still pending:\n%s", idleInvocations, indent(pending))
 			return
 		case waited >= d:
 			a.Fatalf("motiatest: not idle after %v; still pending:\n%s", d, indent(pending))
@@ -73,7 +78,7 @@ func (a *App) IdleWithin(d time.Duration) {
 	}
 }
 
-// wait returns when there was activity, or after d. In a bubble it leaves nothing half done.
+// wait returns when there was activity, or after d. In a bubble it also waits until all goroutines are blocked.
 func (a *App) wait(d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -89,7 +94,7 @@ func (a *App) wait(d time.Duration) {
 // settle waits until all goroutines of the bubble are blocked, and reports whether there is a bubble.
 func settle() (bubble bool) {
 	defer func() {
-		if recover() != nil { // the only way to ask
+		if recover() != nil { // there is no other way to find out
 			bubble = false
 		}
 	}()
@@ -100,7 +105,7 @@ func settle() (bubble bool) {
 // pending lists what is left to do.
 func (a *App) pending() ([]string, error) {
 	var pending []string
-	// Changes become messages, and messages invocations: in this order nothing is missed on its way.
+	// Changes become messages, and messages become invocations. Checked in this order, nothing is missed on its way.
 	if a.rec.pendingChanges != nil {
 		if n := a.rec.pendingChanges(); n > 0 {
 			pending = append(pending, fmt.Sprintf("%d changes of state or streams have not reached their triggers", n))
@@ -112,7 +117,7 @@ func (a *App) pending() ([]string, error) {
 	subscriptions := slices.SortedFunc(maps.Values(r.subscriptions), func(x, y *subscription) int { return cmp.Compare(x.id, y.id) })
 	r.mu.Unlock()
 	if exited != "" {
-		return nil, fmt.Errorf("the handler of step %q has ended its goroutine, as t.FailNow and testify's require do: in handlers use t.Error or assert", exited)
+		return nil, fmt.Errorf("the handler of step %q ended its goroutine, as t.FailNow and testify's require do; use t.Error or assert in handlers", exited)
 	}
 	if len(subscriptions) > 0 {
 		stats, ok := a.options.Backend.Queue.(driver.StatsReader)
@@ -125,7 +130,7 @@ func (a *App) pending() ([]string, error) {
 				return nil, fmt.Errorf("cannot tell whether the app is idle: %w", err)
 			}
 			if s.Ready+s.Delayed+s.Running > 0 {
-				pending = append(pending, fmt.Sprintf("step %s (%s): %d messages ready, %d waiting for their time, %d running", sub.step, sub.trigger, s.Ready, s.Delayed, s.Running))
+				pending = append(pending, fmt.Sprintf("step %s (%s): %d messages ready, %d not yet due, %d running", sub.step, sub.trigger, s.Ready, s.Delayed, s.Running))
 			}
 		}
 	}
@@ -136,14 +141,14 @@ func (a *App) pending() ([]string, error) {
 
 func indent(lines []string) string { return "    " + strings.Join(lines, "\n    ") }
 
-// idle says that an Idle begins or ends.
+// idle notes that a call of Idle begins or ends.
 func (r *recorder) idle(begins bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.idling, r.spent = begins, 0
 }
 
-// spend counts an invocation, and reports whether there is room for it.
+// spend counts an invocation, and reports whether the limit is not exceeded.
 func (r *recorder) spend() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -7,8 +7,9 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// HTTP returns the input of a request with the body, which is left out for GET, HEAD and None. The target is a path, with a query if need be.
-// PathParams are empty, as the route is not known: set those that the handler reads, or use [Invoke], which knows it.
+// HTTP returns the input of a request with the body, which is omitted for GET, HEAD and None. The target is a path,
+// which may have a query. PathParams is empty, since the route is unknown: set those that the handler reads, or use
+// [Invoke], which knows the route.
 func HTTP[T any](method, target string, body T) *motia.HTTPInput[T] {
 	var sent any
 	if _, none := any((*T)(nil)).(*motia.None); !none && method != http.MethodGet && method != http.MethodHead {
@@ -36,12 +37,14 @@ func Queue[T any](topic motia.Topic[T], data T) *motia.QueueInput[T] {
 	return &motia.QueueInput[T]{Data: data, Topic: string(topic), MessageID: "1", EnqueuedAt: time.Now(), Attempt: 1}
 }
 
-// Cron returns the input of a tick. The type is the step's input: None, unless it has other triggers as well.
+// Cron returns the input of a tick. The type is that of the step's input, which is None unless the step has other
+// triggers as well.
 func Cron[T any](scheduledAt time.Time) *motia.CronInput[T] {
 	return &motia.CronInput[T]{ScheduledAt: scheduledAt}
 }
 
-// State returns the input of a change. A nil old value means that the value was created, a nil new one that it was deleted.
+// State returns the input of a change. A nil old value means that the value was created, a nil new one that it was
+// deleted.
 func State[T any](scope motia.Scope[T], key string, old, updated *T) *motia.StateInput[T] {
 	in := &motia.StateInput[T]{Type: motia.ChangeUpdated, Scope: string(scope), Key: key, Old: old, New: updated}
 	switch {
@@ -53,7 +56,8 @@ func State[T any](scope motia.Scope[T], key string, old, updated *T) *motia.Stat
 	return in
 }
 
-// Stream returns the input of a change of an item. Events that were sent have their name and payload in the input's Event in place of data.
+// Stream returns the input of a change of an item. For events that were sent, set the name and the payload in the
+// input's Event instead of data.
 func Stream[T any](stream motia.StreamName[T], group, item string, change motia.StreamEventType, data T) *motia.StreamInput[T] {
 	return &motia.StreamInput[T]{
 		Stream:    string(stream),

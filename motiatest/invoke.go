@@ -18,29 +18,31 @@ import (
 	"github.com/motia-go/motia/internal/wire"
 )
 
-// Result is what [Invoke] came to.
+// Result is the result of [Invoke].
 type Result struct {
 	// HTTP is the response to an HTTP input, nil for others.
 	HTTP *httptest.ResponseRecorder
-	// Called says whether the handler ran: validation and conditions may have turned the input away.
+	// Called says whether the handler ran. Validation or conditions may have refused the input.
 	Called bool
-	// Outcome is what becomes of the message, or request.
+	// Outcome is what happens to the message or request.
 	Outcome Outcome
-	// Err is what the handler returned, after middleware; a panic is a *[motia.PanicError]. If the handler was not called it says why, except
-	// for HTTP, where the response does.
+	// Err is what the handler returned, after middleware; a panic is a *[motia.PanicError]. If the handler was not
+	// called it says why, except for HTTP, where the response says why.
 	Err error
 
 	events Events
 }
 
-// Events returns what the step did.
+// Events returns the events of the step.
 func (r *Result) Events() Events { return r.events }
 
-// Invoke runs a step once for the input, as the app would: the input is encoded, decoded and validated, conditions and middleware apply, panics
-// are errors. A failure is not repeated; Outcome tells what would become of the message, by Attempt and the trigger's QueueConfig.
+// Invoke runs a step once for the input, as the app would: the input is encoded, decoded and validated, conditions
+// and middleware apply, panics are errors. A failure is not retried; Outcome says what would happen to the message,
+// depending on Attempt and the trigger's QueueConfig.
 //
-// Given an *[App] for t, the step sees its state and streams, has its options, and what it enqueues goes to the steps of that app. Otherwise it
-// is alone. The step need not be one of the app's. It must have a trigger for the input, else the test ends.
+// If t is an *[App], the step sees the state and streams of that app, has its options, and enqueues to its steps.
+// Otherwise the step is alone. The step need not be registered with the app. If it has no trigger for the input, the
+// test ends.
 func Invoke[T any](t TB, step motia.Step, input motia.Input[T]) *Result {
 	t.Helper()
 	host := hostOf(t)
@@ -49,7 +51,7 @@ func Invoke[T any](t TB, step motia.Step, input motia.Input[T]) *Result {
 	}
 	f, err := encodeInput(input)
 	if err != nil {
-		t.Fatalf("motiatest: the input does not encode: %v", err)
+		t.Fatalf("motiatest: the input cannot be encoded: %v", err)
 		return new(Result)
 	}
 	options := host.options
@@ -75,11 +77,11 @@ func Invoke[T any](t TB, step motia.Step, input motia.Input[T]) *Result {
 // fired is an encoded input: a request, or a message on one of the topics.
 type fired struct {
 	request *http.Request
-	topics  []string // a prefix of one, if it ends in a colon
+	topics  []string // a topic that ends in a colon is a prefix
 	message driver.Delivery
 }
 
-// anySchedule begins the topics of all schedules.
+// anySchedule is the prefix of the topics of all schedules.
 var anySchedule = wire.CronTopic("")
 
 func encodeInput[T any](input motia.Input[T]) (*fired, error) {
@@ -93,7 +95,7 @@ func encodeInput[T any](input motia.Input[T]) (*fired, error) {
 	switch in := input.(type) {
 	case *motia.HTTPInput[T]:
 		var body any
-		if r := in.Request.HTTP; r.ContentLength != 0 { // it may have been changed since
+		if r := in.Request.HTTP; r.ContentLength != 0 { // Body may have been changed since
 			body = in.Request.Body
 		}
 		f.request = Request(in.Request.Method, in.Request.HTTP.URL.RequestURI(), body)
@@ -170,12 +172,12 @@ func (a *App) deliver(app *motia.App, c *capture, f *fired) (*Result, error) {
 		<-ended
 	}()
 	var result *Result
-	for _, sub := range wanted { // of several triggers for the input, the first that takes it
+	for _, sub := range wanted { // the first of several triggers for the input that accepts it
 		select {
 		case <-c.consumed[sub.id]:
 		case err := <-ended:
 			ended <- err
-			return nil, fmt.Errorf("the step does not run: %w", err)
+			return nil, fmt.Errorf("the step did not start: %w", err)
 		}
 		result = new(Result)
 		s := &span{subscription: sub, delivery: delivery{sub.id, f.message.Sequence}, capture: func(err error) { result.Err = err }}
@@ -190,7 +192,7 @@ func (a *App) deliver(app *motia.App, c *capture, f *fired) (*Result, error) {
 	return result, nil
 }
 
-// conclude fills a result from what was recorded.
+// conclude fills a result from the recorded events.
 func (a *App) conclude(result *Result, s *span) {
 	result.events = a.rec.all(s)
 	result.Called = a.rec.wasCalled(s)
@@ -202,7 +204,7 @@ func (a *App) conclude(result *Result, s *span) {
 	}
 }
 
-// triggers lists what the step consumes.
+// triggers lists the step's triggers.
 func (c *capture) triggers() string {
 	var names []string
 	for _, sub := range c.subscriptions {

@@ -10,7 +10,7 @@ import (
 	"github.com/motia-go/motia/motiatest"
 )
 
-// namedStep has a trigger of each kind that goes through a queue, and names for all. ran gets the names of those that fire.
+// namedStep has a named trigger of each kind that goes through a queue. ran gets the names of those that fire.
 func namedStep(ran *[]string) motia.Step {
 	small := motia.When(func(in motia.Input[Order]) bool {
 		q, ok := in.(*motia.QueueInput[Order])

@@ -46,7 +46,7 @@ func (k recordingUpdater) Update(ctx context.Context, key driver.Key, header dri
 	return old, written, err
 }
 
-// write adds the event of a write that is about to be made.
+// write adds the event of a write before it is made.
 func (k *kv) write(ctx context.Context, key driver.Key, header driver.Header) *event {
 	e := Event{Kind: KindState, TraceID: traceID(header), Scope: key.Scope, Key: key.ID}
 	if stream := wire.StreamOfBucket(key.Bucket); stream != "" {
@@ -87,7 +87,7 @@ func (k *kv) written(e *event, old, written driver.Entry, err error) {
 	})
 }
 
-// bus records events that are sent.
+// bus records sent events.
 type bus struct {
 	driver.Bus
 	rec *recorder

@@ -9,7 +9,7 @@ import (
 	"github.com/motia-go/motia/internal/jsontext"
 )
 
-// logHandler records log records, and hands them on to the test's own handler if it has one.
+// logHandler records log records, and passes them on to the test's own handler if there is one.
 type logHandler struct {
 	rec   *recorder
 	next  slog.Handler // may be nil
@@ -32,7 +32,7 @@ func (h *logHandler) Handle(ctx context.Context, record slog.Record) error {
 			if len(groups) > 0 {
 				return a
 			}
-			switch a.Key { // what the event has fields for
+			switch a.Key { // the event has fields for these
 			case slog.TimeKey, slog.LevelKey, slog.MessageKey, "trigger", "attempt":
 				return slog.Attr{}
 			case "trace_id":
@@ -61,14 +61,14 @@ func (h *logHandler) Handle(ctx context.Context, record slog.Record) error {
 	return nil
 }
 
-// encodable returns the value, or the error text that slog would show in place of it, in the words of this module.
+// encodable returns the value, or the error text that slog would show instead of it, in the words of this module.
 func encodable(v slog.Value) (result slog.Value) {
 	if v.Kind() != slog.KindAny {
 		return v
 	}
 	_, isError := v.Any().(error)
 	if _, encodes := v.Any().(json.Marshaler); isError && !encodes {
-		return v // whose text is shown
+		return v // slog shows its text
 	}
 	defer func() {
 		if recover() != nil {
@@ -106,7 +106,8 @@ func (r *recorder) log(ctx context.Context, e Event) {
 	r.starting.Do(func() { close(r.logging) })
 }
 
-// spanLogger is the handler of an invocation's logger: ctx.Logger.Info passes no context on, so the span goes with the logger.
+// spanLogger is the handler of an invocation's logger: ctx.Logger.Info passes no context, so the span is in the
+// logger.
 type spanLogger struct {
 	slog.Handler
 	span *span

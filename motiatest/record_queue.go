@@ -18,7 +18,7 @@ import (
 func (r *recorder) backend(inner *driver.Backend) *driver.Backend {
 	outer := *inner
 	if inner.Queue == nil || inner.KV == nil || inner.Bus == nil {
-		return &outer // New says so
+		return &outer // motia.New reports the error
 	}
 	outer.Queue, outer.KV, outer.Bus = r.queue(inner.Queue), r.kv(inner.KV), r.bus(inner.Bus)
 	if late, ok := inner.Queue.(interface{ onAcknowledge(f func()) }); ok {
@@ -27,23 +27,23 @@ func (r *recorder) backend(inner *driver.Backend) *driver.Backend {
 	return &outer
 }
 
-// subscription is what is known about a subscription.
+// subscription is what the recorder knows about a subscription.
 type subscription struct {
 	id, step   string
 	kind       motia.TriggerType
-	trigger    string // as motia.Trigger describes itself
+	trigger    string // the description of the motia.Trigger
 	expression string // of a schedule
 	topics     []string
 	maxRetries int
 }
 
-// newSubscription returns what the id says. For triggers with a name that is not even the step; see complete.
+// newSubscription returns what the id says, which does not include the step if the trigger has a name; see complete.
 func newSubscription(id string) *subscription {
 	step, kind := wire.StepAndKind(id)
 	return &subscription{id: id, step: step, kind: motia.TriggerType(kind), trigger: kind}
 }
 
-// complete adds what the registered steps say of their subscriptions.
+// complete adds what the registered steps say about their subscriptions.
 func complete(subscriptions []*subscription, steps []motia.Step) {
 	byID := make(map[string]*subscription)
 	for _, s := range subscriptions {
@@ -115,7 +115,7 @@ func (r *recorder) bind(topic, id string, config driver.SubscriptionConfig) {
 	s.maxRetries = config.Retry.MaxRetries
 }
 
-// complete is told the steps once they are registered.
+// complete must be called when the steps are registered.
 func (r *recorder) complete(steps []motia.Step) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -144,7 +144,7 @@ func (q *queue) Publish(ctx context.Context, messages ...driver.Message) error {
 	r.mu.Unlock()
 	err := q.Queue.Publish(ctx, messages...)
 	if err != nil {
-		r.spend() // what is offered again and again must end too
+		r.spend() // a message that is offered again and again must count as well
 	}
 	for _, e := range added {
 		var complete func(*Event)
@@ -165,7 +165,7 @@ func (q *queue) Consume(ctx context.Context, id string, options driver.ConsumeOp
 
 // deliver records a delivery.
 func (r *recorder) deliver(ctx context.Context, id string, d *driver.Delivery, handle driver.Handler) driver.Result {
-	if !r.spend() { // Idle is about to say that this never ends
+	if !r.spend() { // Idle is about to give up
 		<-r.released
 		return driver.Result{Outcome: driver.OutcomeRelease}
 	}
@@ -183,14 +183,14 @@ func (r *recorder) run(ctx context.Context, s *span, d *driver.Delivery, handle 
 		TraceID: traceID(d.Header), Data: d.Data})
 	returned := false
 	defer func() {
-		if !returned { // by runtime.Goexit: panics end in package motia
+		if !returned { // because of runtime.Goexit: package motia recovers from panics
 			r.mu.Lock()
 			r.exited = s.subscription.step
 			r.mu.Unlock()
-			r.end(s, Event{Outcome: OutcomeFailed, Err: "the handler has ended its goroutine"})
+			r.end(s, Event{Outcome: OutcomeFailed, Err: "the handler ended its goroutine"})
 		}
 	}()
-	stop := context.AfterFunc(ctx, r.bump) // the end of the lease changes what is pending
+	stop := context.AfterFunc(ctx, r.bump) // since the end of the lease changes what is pending
 	result := handle(withSpan(ctx, s), d)
 	stop()
 	returned = true
@@ -213,7 +213,7 @@ func (s *span) outcome(ctx context.Context, d *driver.Delivery, result driver.Re
 	}
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		e.Outcome, e.Err = failed, "visibility timeout expired" // whatever it returned
+		e.Outcome, e.Err = failed, "visibility timeout expired" // whatever the handler returned
 	case result.Outcome == driver.OutcomeRelease:
 		e.Outcome = OutcomeReleased
 	case result.Outcome == driver.OutcomeDead:
@@ -233,7 +233,8 @@ func (r *recorder) causeLocked(sub *subscription, d *driver.Delivery) *event {
 		return e
 	}
 	like := likeness(sub, d)
-	// One that has settled is a better guess than one that has not; one that has led to a message already is the last: then this is a duplicate.
+	// An event that has settled is a better guess than one that has not. The last guess is one that has already led
+	// to a message: then this message is a duplicate.
 	for _, guess := range []struct{ open, used bool }{{false, false}, {true, false}, {false, true}} {
 		for _, e := range r.causes[d.Header.TraceParent] {
 			if e.void || e.open != guess.open || e.used[sub.id] != guess.used || !like(e) {
@@ -250,7 +251,7 @@ func (r *recorder) causeLocked(sub *subscription, d *driver.Delivery) *event {
 	return nil
 }
 
-// likeness reports whether an event can have led to the message.
+// likeness returns a function that reports whether an event can have led to the message.
 func likeness(sub *subscription, d *driver.Delivery) func(*event) bool {
 	switch sub.kind {
 	case motia.TriggerQueue:
@@ -259,7 +260,7 @@ func likeness(sub *subscription, d *driver.Delivery) func(*event) bool {
 			return e.Kind == KindEnqueue && e.Topic == topic && e.MessageGroupID == d.Group && e.MessageID == d.ID && bytes.Equal(e.Data, d.Data)
 		}
 	case motia.TriggerState:
-		c, _ := wire.DecodeStateChange(d.Data) // one that does not decode is like no event
+		c, _ := wire.DecodeStateChange(d.Data) // a message that does not decode matches no event
 		return func(e *event) bool {
 			return e.Kind == KindState && e.Scope == c.Scope && e.Key == c.Key && (e.open || e.Change == c.Type)
 		}
@@ -278,8 +279,8 @@ func traceID(h driver.Header) string {
 	return parent.TraceID
 }
 
-// delay returns how long a message is held back. Some of the delay has passed already where time is real: what is missing to
-// a round figure is put back.
+// delay returns how long a message is held back. In real time a part of the delay has already passed, so the rest is
+// rounded up to a round figure.
 func (r *recorder) delay(notBefore time.Time) time.Duration {
 	if notBefore.IsZero() {
 		return 0

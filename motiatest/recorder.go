@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// recorder keeps what happened. An event is added before it takes effect, so that what it leads to comes after it; one that comes to nothing
-// is void.
+// recorder records events. An event is added before it takes effect, so that its effects come after it. If it has no
+// effect it becomes void.
 type recorder struct {
 	bubble   bool
 	activity atomic.Uint64
@@ -18,19 +18,19 @@ type recorder struct {
 	released chan struct{} // closed when the app stops
 	logging  chan struct{} // closed when the first record is logged
 
-	// pendingChanges counts the changes that have not reached their triggers; nil where the store cannot tell.
+	// pendingChanges counts the changes that have not reached their triggers; nil if the store does not know.
 	pendingChanges func() int
 
 	mu            sync.Mutex
 	events        []*event
 	running       map[*span]bool
 	subscriptions map[string]*subscription
-	causes        map[string][]*event // by the traceparent that they sent
+	causes        map[string][]*event // by the traceparent they were sent with
 	sent          map[string]*event   // stream events, by their text
-	deliveries    map[delivery]*event // causes that were found
-	idling        bool                // Idle waits
-	spent         int                 // invocations meanwhile
-	exited        string              // a step that has ended its goroutine
+	deliveries    map[delivery]*event // the causes found so far
+	idling        bool                // Idle is waiting
+	spent         int                 // invocations since then
+	exited        string              // a step whose handler ended its goroutine
 	releasing     sync.Once
 	starting      sync.Once
 }
@@ -39,26 +39,26 @@ type recorder struct {
 type event struct {
 	Event
 	void bool
-	open bool            // whether it takes effect is not known yet
-	used map[string]bool // by subscription: the delivery that it led to is known
+	open bool            // it is not known yet whether it takes effect
+	used map[string]bool // by subscription: a delivery that it led to is known
 }
 
-// delivery names a message in a subscription.
+// delivery identifies a message in a subscription.
 type delivery struct {
 	subscription string
 	sequence     uint64
 }
 
-// span is one invocation, or one request. What is not said to be fixed is guarded by recorder.mu.
+// span is one invocation, or one request. Fields that are not marked as fixed are guarded by recorder.mu.
 type span struct {
 	id           int             // fixed
 	delivery     delivery        // fixed; zero for requests
 	subscription *subscription   // fixed; nil for requests
-	capture      func(err error) // fixed; told what the handler returned, may be nil
+	capture      func(err error) // fixed; gets the error of the handler, may be nil
 	request      string          // fixed: "POST /orders"
 	cause        *event
 	start        *event
-	called       bool // the handler
+	called       bool // the handler was called
 	returned     bool
 	answered     bool // the response has begun
 }
@@ -77,10 +77,10 @@ func newRecorder(bubble bool) *recorder {
 	}
 }
 
-// release lets go of what the recorder holds up.
+// release lets deliveries that the recorder holds back return.
 func (r *recorder) release() { r.releasing.Do(func() { close(r.released) }) }
 
-// bump says that something has happened.
+// bump notes activity.
 func (r *recorder) bump() {
 	r.activity.Add(1)
 	select {
@@ -100,7 +100,7 @@ func spanOf(ctx context.Context) *span {
 	return s
 }
 
-// addLocked adds an event of a span, nil for the test.
+// addLocked adds an event of a span, which is nil for the test.
 func (r *recorder) addLocked(s *span, e Event) *event {
 	e.Time, e.seq, e.span = time.Now(), len(r.events)+1, s
 	if s != nil && s.start != nil {
@@ -112,7 +112,7 @@ func (r *recorder) addLocked(s *span, e Event) *event {
 	return added
 }
 
-// settle says what became of an event: nil if nothing.
+// settle completes an event, or makes it void if complete is nil.
 func (r *recorder) settle(e *event, complete func(*Event)) {
 	r.mu.Lock()
 	e.open, e.void = false, complete == nil
@@ -144,7 +144,7 @@ func (r *recorder) end(s *span, end Event) {
 	r.bump()
 }
 
-// all returns a copy of the events of a span, or of all for nil.
+// all returns a copy of the events of a span, or of all events if the span is nil.
 func (r *recorder) all(of *span) Events {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -157,7 +157,8 @@ func (r *recorder) all(of *span) Events {
 	return found
 }
 
-// runningLocked describes the spans that run, oldest first. Requests that are being answered are not waited for: they may stream for ever.
+// runningLocked describes the running spans, oldest first, except requests that are being answered, since they may
+// stream forever.
 func (r *recorder) runningLocked() []string {
 	var spans []*span
 	for s := range r.running {
@@ -173,7 +174,7 @@ func (r *recorder) runningLocked() []string {
 	return names
 }
 
-// name describes the span in a sentence; recorder.mu is held.
+// name describes the span for a sentence; recorder.mu is held.
 func (s *span) name() string {
 	if s.request != "" {
 		return "request " + s.request

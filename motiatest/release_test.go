@@ -13,7 +13,7 @@ import (
 	"github.com/motia-go/motia/motiatest"
 )
 
-// encoding/json is another engine from Go 1.27 on. A golden file is the same with both.
+// encoding/json is a different implementation from Go 1.27 on. A golden file is the same with both.
 
 type parcel struct {
 	Qty   int         `json:"qty,string"`
@@ -55,10 +55,10 @@ func TestWhatIsOfAnotherTypeIsNamedInTheSameWordsOnEveryRelease(t *testing.T) {
 			motiatest.Enqueue(app, motia.Topic[Order]("t"), Order{})
 			motiatest.Enqueued(t, app, motia.Topic[[]json.RawMessage]("t"))
 		},
-		"motiatest: what was got does not encode: json: [a]: unsupported value: NaN": func(t motiatest.TB) {
+		"motiatest: got cannot be encoded as JSON: json: [a]: unsupported value: NaN": func(t motiatest.TB) {
 			motiatest.Equal(t, 1, map[string]float64{"a": math.NaN()})
 		},
-		"motiatest: the input does not encode: json: error calling MarshalJSON for type json.RawMessage: unexpected end of JSON input at line 1, column 1": func(t motiatest.TB) {
+		"motiatest: the input cannot be encoded: json: error calling MarshalJSON for type json.RawMessage: unexpected end of JSON input at line 1, column 1": func(t motiatest.TB) {
 			motiatest.Invoke(t, createOrder, motiatest.Queue(motia.Topic[json.RawMessage]("t"), json.RawMessage{}))
 		},
 	} {

@@ -18,8 +18,9 @@ import (
 	"github.com/motia-go/motia/internal/jsontext"
 )
 
-// Request returns a request as clients send it. A body that is a string, a []byte or an io.Reader is sent as it is, nil is none, and anything
-// else is sent as JSON. The target is a path, with a query if need be; mistakes in it panic, as in [httptest.NewRequest].
+// Request returns a request as clients send it. A body that is a string, a []byte or an io.Reader is sent unchanged,
+// nil means no body, and anything else is sent as JSON. The target is a path, which may have a query; mistakes in it
+// panic, as in [httptest.NewRequest].
 func Request(method, target string, body any) *http.Request {
 	var reader io.Reader
 	switch body := body.(type) {
@@ -45,13 +46,13 @@ func Request(method, target string, body any) *http.Request {
 	return r
 }
 
-// errorReader fails the request whose body does not encode.
+// errorReader makes a request fail whose body cannot be encoded.
 type errorReader struct{ err error }
 
 func (r errorReader) Read([]byte) (int, error) { return 0, r.err }
 
-// Do sends the request to the app and returns the response, complete. Requests of the app's own goroutines, and responses that do not end by
-// themselves, are for [motia.App.ServeHTTP].
+// Do sends the request to the app and returns the complete response. Use [motia.App.ServeHTTP] for requests from
+// other goroutines, and for responses that do not end by themselves.
 func (a *App) Do(r *http.Request) *httptest.ResponseRecorder {
 	a.Helper()
 	response := httptest.NewRecorder()
@@ -66,10 +67,10 @@ func (a *App) Do(r *http.Request) *httptest.ResponseRecorder {
 	return response
 }
 
-// recordedBody bounds what is kept of a body.
+// recordedBody bounds how much of a body is recorded.
 const recordedBody = 64 << 10
 
-// middleware records requests, the outermost of the app's.
+// middleware records requests. It is the outermost middleware of the app.
 func (r *recorder) middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		s := spanOf(req.Context()) // made by Invoke
@@ -91,7 +92,7 @@ func (r *recorder) middleware(next http.Handler) http.Handler {
 	})
 }
 
-// stepMiddleware records what handlers return, the outermost of the app's.
+// stepMiddleware records what handlers return. It is the outermost step middleware of the app.
 func (r *recorder) stepMiddleware(ctx context.Context, inv *motia.Invocation, next motia.StepFunc) (response motia.Response, err error) {
 	s := spanOf(ctx)
 	if s == nil {
@@ -114,13 +115,13 @@ func (r *recorder) stepMiddleware(ctx context.Context, inv *motia.Invocation, ne
 			s.capture(err)
 		}
 		if v != nil {
-			panic(v) // it is package motia's to deal with
+			panic(v) // package motia handles it
 		}
 	}()
 	return next(ctx)
 }
 
-// responseWriter keeps what is written.
+// responseWriter records what is written.
 type responseWriter struct {
 	http.ResponseWriter
 	rec  *recorder
@@ -162,7 +163,7 @@ func (w *responseWriter) begin(status int) {
 	}
 }
 
-// end is the end event of the request.
+// end returns the end event of the request.
 func (w *responseWriter) end(ended bool, request json.RawMessage, r *recorder) Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -171,7 +172,7 @@ func (w *responseWriter) end(ended bool, request json.RawMessage, r *recorder) E
 	r.mu.Unlock()
 	e := Event{Outcome: OutcomeDone, Status: w.status, Data: asJSON(w.body.Bytes())}
 	if e.Status == 0 && ended {
-		e.Status = http.StatusOK // as net/http says
+		e.Status = http.StatusOK // the default of net/http
 	}
 	if !ended {
 		e.Err = errCut.Error()
@@ -184,7 +185,7 @@ func (w *responseWriter) end(ended bool, request json.RawMessage, r *recorder) E
 
 var errCut = errors.New("the connection was cut")
 
-// requestBody keeps what is read.
+// requestBody records what is read.
 type requestBody struct {
 	io.ReadCloser
 	mu   sync.Mutex
@@ -218,6 +219,6 @@ func asJSON(text []byte) json.RawMessage {
 		quoted, _ := json.Marshal(text) // base64
 		return quoted
 	}
-	quoted, _ := json.Marshal(string(text)) // strings always encode
+	quoted, _ := json.Marshal(string(text)) // cannot fail for strings
 	return quoted
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// TB is what the kit needs of a test. A *testing.T has it, and so has an *[App]: [NewContext] and [Invoke] then work within that app, with
-// its state and streams.
+// TB is the part of testing.TB that the kit needs. A *testing.T implements it, and so does an *[App]: with an App,
+// [NewContext] and [Invoke] work within that app, with its state and streams.
 type TB interface {
 	Helper()
 	Name() string
@@ -23,8 +23,8 @@ type TB interface {
 	Cleanup(f func())
 }
 
-// App is a running app whose events are recorded. Make one with [Run] or [RunApp]. Its methods end the test when they fail, so they are for
-// the goroutine of the test.
+// App is a running app whose events are recorded. Make one with [Run] or [RunApp]. Its methods end the test when they
+// fail, so call them only on the goroutine of the test.
 type App struct {
 	TB
 	*motia.App
@@ -38,8 +38,8 @@ type App struct {
 	bubble  bool
 }
 
-// Run starts an app with the steps. It is stopped when the test ends. Nil options mean defaults: everything is in memory, and what is
-// logged goes to the recorder only.
+// Run starts an app with the steps. It is stopped when the test ends. Nil options mean defaults: everything is in
+// memory, and log records go only to the recorder.
 func Run(t TB, opts *motia.Options, steps ...motia.Step) *App {
 	t.Helper()
 	var given motia.Options
@@ -52,8 +52,9 @@ func Run(t TB, opts *motia.Options, steps ...motia.Step) *App {
 	}, given)
 }
 
-// RunApp is [Run] for a program that makes its app itself. The function gets the options that record; it may add to them, but must keep
-// their Backend, Logger, Middleware and StepMiddleware. Options that are given are the start of them.
+// RunApp is [Run] for a program that makes its app itself. The function gets options that record events, which are
+// based on the given options, if any. It may add to them, but must keep their Backend, Logger, Middleware and
+// StepMiddleware.
 func RunApp(t TB, newApp func(opts *motia.Options) (*motia.App, error), given ...motia.Options) *App {
 	t.Helper()
 	a := &App{TB: t}
@@ -75,7 +76,7 @@ func RunApp(t TB, newApp func(opts *motia.Options) (*motia.App, error), given ..
 	return a
 }
 
-// record makes the options record.
+// record makes the options record events.
 func (a *App) record() {
 	o := &a.options
 	if o.Backend == nil {
@@ -102,24 +103,24 @@ func (a *App) start() {
 	a.Cleanup(func() {
 		a.Helper()
 		if err := a.stop(); err != nil && !a.stopped {
-			a.Errorf("motiatest: the app did not stop in order: %v", err)
+			a.Errorf("motiatest: the app did not stop properly: %v", err)
 		}
 		if a.Failed() {
 			a.Logf("what happened:\n%s", a.Events())
 		}
 	})
-	// An app that starts says so in its log. Before that a request would not be cut off by a shutdown.
+	// An app logs that it starts. A request before that would not be cut off by a shutdown.
 	patience := time.NewTimer(realPatience)
 	defer patience.Stop()
 	select {
 	case <-a.rec.logging:
 	case <-patience.C:
-		a.Fatalf("motiatest: the app does not start, or does not log: it must use the options that it is given")
+		a.Fatalf("motiatest: the app did not start, or does not log: it must use the options that it is given")
 	}
 }
 
-// Stop stops the app as the end of its context would, waits for it and returns what [motia.App.Run] returned. Without it the end of
-// the test stops the app, and fails if that returns an error.
+// Stop stops the app as the end of its context would, waits for it and returns what [motia.App.Run] returned. If the
+// test does not call Stop, its end stops the app, and the test fails if that returns an error.
 func (a *App) Stop() error {
 	a.stopped = true
 	return a.stop()

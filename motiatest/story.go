@@ -10,7 +10,7 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// String returns what happened as a tree, where everything is below what led to it:
+// String returns the events as a tree, in which every event is below its cause:
 //
 //	POST /orders {"id":"o-1"} → create-order
 //	    enqueue order-created {"id":"o-1"}
@@ -19,8 +19,9 @@ import (
 //	            state "orders" "o-1" created {"paid":true}
 //	    ← 201 {"id":"o-1"}
 //
-// It has neither times nor trace ids. The order is that of the causes, not of the clock, and steps that one cause led to come by their names:
-// so it is the same for every run, unless steps that run side by side see each other's effects.
+// It contains neither times nor trace ids. Events are in the order of their causes, not of the clock, and steps with
+// the same cause are sorted by name. So the text is the same for every run, unless steps that run concurrently see
+// each other's effects.
 func (e Events) String() string {
 	w := story{led: make(map[int][]*Event), did: make(map[*span][]*Event), started: make(map[*span]bool)}
 	present := make(map[int]bool)
@@ -65,12 +66,12 @@ type story struct {
 
 func (w *story) line(depth int, format string, args ...any) {
 	w.text.WriteString(strings.Repeat("    ", depth))
-	// One line each, also where a message has several.
+	// One line each, even if a text has several.
 	w.text.WriteString(strings.TrimRight(strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", `\n`), " "))
 	w.text.WriteByte('\n')
 }
 
-// span writes an invocation with everything that it did.
+// span writes an invocation with all its events.
 func (w *story) span(start *Event, depth int) {
 	var end *Event
 	for _, e := range w.did[start.span] {
@@ -90,7 +91,7 @@ func (w *story) span(start *Event, depth int) {
 		head = fmt.Sprintf("call for %s %s", start.Trigger, string(start.Data))
 	case start.span.cause == nil:
 		head = fmt.Sprintf("%s %s → %s", start.Trigger, string(start.Data), start.Step)
-		if start.span.subscription.kind == motia.TriggerCron { // when is not what
+		if start.span.subscription.kind == motia.TriggerCron { // the time of the tick is not shown
 			head = fmt.Sprintf("%s → %s", start.Trigger, start.Step)
 		}
 	}
@@ -120,7 +121,7 @@ func (w *story) span(start *Event, depth int) {
 	}
 }
 
-// event writes an event with what it led to.
+// event writes an event with its effects.
 func (w *story) event(e *Event, depth int) {
 	switch e.Kind {
 	case KindEnqueue:

@@ -24,7 +24,7 @@ func Enqueued[T any](t TB, from Source, topic motia.Topic[T]) []motia.Message[T]
 	return messages
 }
 
-// StateChanges returns the changes of the scope's values, in order, as state triggers get them.
+// StateChanges returns the changes of the scope's values, in order, in the form that state triggers get.
 func StateChanges[T any](t TB, from Source, scope motia.Scope[T]) []motia.StateInput[T] {
 	t.Helper()
 	changes := []motia.StateInput[T]{}
@@ -43,8 +43,8 @@ func StateChanges[T any](t TB, from Source, scope motia.Scope[T]) []motia.StateI
 	return changes
 }
 
-// StreamEvents returns the changes of the stream's items and the events that were sent, in order, as stream triggers get them but for the
-// timestamps, which are zero so that lists compare.
+// StreamEvents returns the changes of the stream's items and the events that were sent, in order, in the form that
+// stream triggers get, except that timestamps are zero so that lists can be compared.
 func StreamEvents[T any](t TB, from Source, stream motia.StreamName[T]) []motia.StreamInput[T] {
 	t.Helper()
 	events := []motia.StreamInput[T]{}
