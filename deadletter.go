@@ -16,26 +16,26 @@ import (
 	"github.com/motia-go/motia/internal/wrap"
 )
 
-// DeadLetter is a message that was given up: its retries were used up, its payload was invalid, or its handler said so
-// with [Permanent].
+// DeadLetter is a message that is no longer retried: it has no attempts left, its payload is invalid, or its handler
+// returned a [Permanent] error.
 type DeadLetter struct {
 	ID      string      `json:"id"` // unique within the app
 	Step    string      `json:"step"`
 	Trigger TriggerType `json:"trigger"`
-	// Topic is that of a queue trigger; empty for others.
+	// Topic is the topic of a queue trigger; empty for others.
 	Topic          string `json:"topic,omitempty"`
 	MessageID      string `json:"messageId,omitempty"` // as given to Enqueue
 	MessageGroupID string `json:"messageGroupId,omitempty"`
 	TraceID        string `json:"traceId,omitempty"`
-	// Payload is the message as it was enqueued; for other triggers a JSON description of the change, event or tick. What
-	// is not JSON, because it came from elsewhere, is here as a JSON string.
+	// Payload is the message as it was enqueued, or for other triggers a JSON description of the change, event or tick.
+	// A payload that is not JSON, from another program, is a JSON string here.
 	Payload json.RawMessage `json:"payload,omitempty"`
-	// Header is what travelled with the message: trace context, sending step, hops.
+	// Header is the header of the message: trace context, sending step, hops.
 	Header     driver.Header `json:"header"`
 	EnqueuedAt time.Time     `json:"enqueuedAt"`
 	DiedAt     time.Time     `json:"diedAt"`
-	// Attempts are all failed attempts, oldest first, also those before a redrive. The last one's error is why it was
-	// given up.
+	// Attempts are all failed attempts, oldest first, including those before a redrive. The error of the last one is why
+	// the message is a dead letter.
 	Attempts []DeadLetterAttempt `json:"attempts"`
 }
 
@@ -49,22 +49,22 @@ type DeadLetterAttempt struct {
 // DeadLetterQuery selects dead letters. The zero value selects all.
 type DeadLetterQuery struct {
 	Step  string // only those of this step; empty means all steps
-	After string // only those after the one with this ID, which need not exist any more
-	Limit int    // at most so many; zero means 100. Count, RedriveAll and DiscardAll ignore After and Limit.
+	After string // only those after the one with this ID, which may no longer exist
+	Limit int    // how many at most; zero means 100. Count, RedriveAll and DiscardAll ignore After and Limit.
 }
 
-// defaultDeadLetterLimit is a page that a person can look at.
+// defaultDeadLetterLimit is a page that a person can read.
 const defaultDeadLetterLimit = 100
 
-// DeadLetters administers the dead letters of an app's steps. See [App.DeadLetters].
+// DeadLetters manages the dead letters of an app's steps. See [App.DeadLetters].
 type DeadLetters struct{ app *App }
 
-// DeadLetters returns the administration of dead letters. It works before, during and after Run, as long as the
+// DeadLetters returns the dead letters of the app. They can be managed before, during and after Run, while the
 // backend is open.
 func (a *App) DeadLetters() DeadLetters { return DeadLetters{a} }
 
-// List returns the dead letters that the query selects, ordered by trigger, which is the same order each time, and
-// oldest first. For the next page pass the ID of the last one as After.
+// List returns the dead letters that the query selects, ordered by trigger, always in the same order, and then oldest
+// first. For the next page, pass the ID of the last one as After.
 func (d DeadLetters) List(ctx context.Context, q DeadLetterQuery) ([]DeadLetter, error) {
 	list, bindings, err := d.of(q.Step)
 	if err != nil {
@@ -77,14 +77,14 @@ func (d DeadLetters) List(ctx context.Context, q DeadLetterQuery) ([]DeadLetter,
 	if errors.Is(err, deadletters.ErrMalformedID) {
 		err = fmt.Errorf("%w: malformed id %q", ErrDeadLetterNotFound, q.After)
 	}
-	letters := make([]DeadLetter, len(page)) // as JSON, none of them is [] and not null
+	letters := make([]DeadLetter, len(page)) // never nil: an empty list encodes as []
 	for i := range page {
 		letters[i] = bindings[page[i].Subscription].deadLetter(&page[i])
 	}
 	return letters, err
 }
 
-// Count returns how many there are: as many as List would return page by page.
+// Count returns how many dead letters List would return over all pages.
 func (d DeadLetters) Count(ctx context.Context, q DeadLetterQuery) (int, error) {
 	list, _, err := d.of(q.Step)
 	if err != nil {
@@ -93,14 +93,14 @@ func (d DeadLetters) Count(ctx context.Context, q DeadLetterQuery) (int, error) 
 	return list.Count(ctx)
 }
 
-// Redrive gives the dead letters back to their steps, with all attempts before them and their history kept. It returns
-// [ErrDeadLetterNotFound] for ids that do not exist; the others are redriven.
+// Redrive returns the dead letters to their queues, with all attempts ahead of them again and their history kept. It
+// returns [ErrDeadLetterNotFound] if some ids do not exist; the others are redriven.
 func (d DeadLetters) Redrive(ctx context.Context, ids ...string) error {
 	return d.move(ctx, driver.DeadLetters.Redrive, ids)
 }
 
-// Discard removes the dead letters permanently. It returns [ErrDeadLetterNotFound] for ids that do not exist; the others
-// are removed.
+// Discard deletes the dead letters permanently. It returns [ErrDeadLetterNotFound] if some ids do not exist; the
+// others are deleted.
 func (d DeadLetters) Discard(ctx context.Context, ids ...string) error {
 	return d.move(ctx, driver.DeadLetters.Discard, ids)
 }
@@ -112,7 +112,7 @@ func (d DeadLetters) move(ctx context.Context, move deadletters.Mover, ids []str
 	}
 	wanted, found, err := list.Move(ctx, move, ids...)
 	if err == nil && found < wanted {
-		return fmt.Errorf("%w: %d of %d", ErrDeadLetterNotFound, wanted-found, wanted)
+		return fmt.Errorf("%w: %d of %d ids", ErrDeadLetterNotFound, wanted-found, wanted)
 	}
 	return err
 }
@@ -136,11 +136,11 @@ func (d DeadLetters) moveAll(ctx context.Context, step string, move deadletters.
 	return list.MoveAll(ctx, move)
 }
 
-// of returns the dead letters of the step, or of all steps, and the bindings by their subscriptions.
+// of returns the dead letters of the step, or of all steps, and the bindings by subscription.
 func (d DeadLetters) of(step string) (deadletters.List, map[string]*binding, error) {
 	store, ok := d.app.backend.Queue.(driver.DeadLetters)
 	if !ok {
-		return deadletters.List{}, nil, errors.New("motia: the backend does not administer dead letters")
+		return deadletters.List{}, nil, errors.New("motia: backend does not support managing dead letters")
 	}
 	d.app.mu.Lock()
 	defer d.app.mu.Unlock()
@@ -176,7 +176,7 @@ func (b *binding) deadLetter(letter *deadletters.Letter) DeadLetter {
 	if parent, ok := trace.Parse(letter.Header.TraceParent); ok {
 		out.TraceID = parent.TraceID
 	}
-	if !json.Valid(out.Payload) { // would keep the whole list from being encoded
+	if !json.Valid(out.Payload) { // otherwise the whole list would not encode
 		out.Payload, _ = jsontext.Marshal(string(letter.Data)) // a string always encodes
 	}
 	for i, a := range letter.Attempts {

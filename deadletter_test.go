@@ -193,7 +193,7 @@ func TestUnknownDeadLettersAreReportedAndTheOthersMoved(t *testing.T) {
 		require.NoError(t, dead.Redrive(t.Context()))
 
 		err := dead.Redrive(t.Context(), "nonsense", id, id)
-		require.EqualError(t, err, "motia: dead letter not found: 1 of 2")
+		require.EqualError(t, err, "motia: dead letter not found: 1 of 2 ids")
 		synctest.Wait()
 		require.Equal(t, []string{"ax1", "ax1"}, got.All())
 		ids := deadIDs(t, app, "", 1)

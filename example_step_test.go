@@ -125,7 +125,7 @@ func ExampleNamed() {
 	_ = OrderPlaced.Enqueue(app.Context(context.Background()), Order{ID: "o-1", Total: 450})
 	fmt.Println(<-handled)
 	// Output:
-	// motia: step "pay-order": trigger 1 (queue "order-placed"): has the same queue as trigger 0; tell them apart with Named
+	// motia: step "pay-order": trigger 1 (queue "order-placed"): has the same queue as trigger 0; give them names with Named
 	// o-1 is large
 }
 

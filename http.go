@@ -12,16 +12,16 @@ import (
 	"github.com/motia-go/motia/internal/webserver"
 )
 
-// traceHeader carries the trace id in every response. (W3C Trace Context defines only how it travels with requests.)
+// traceHeader has the trace id in every response. (W3C Trace Context only defines headers of requests.)
 const traceHeader = "X-Trace-Id"
 
 // ServeHTTP serves the HTTP triggers. It can be mounted anywhere; strip a prefix with http.StripPrefix. Every
-// response has the trace id in X-Trace-Id: that of the request's traceparent header, as in W3C Trace Context, or a
-// new one. Errors are [Problem]s. Paths match as they are: there are no redirects to another spelling.
+// response has the trace id in X-Trace-Id: that of the request's traceparent header (W3C Trace Context), or a new
+// one. Errors are [Problem]s. Paths must match exactly: there are no redirects to another spelling.
 //
-// It may be used before Run; messages wait until then. After Run has ended it answers 503.
+// It may be used before Run; messages wait until then. After Run has ended, it answers with 503.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	delete(w.Header(), traceHeader) // what a host has set is not ours
+	delete(w.Header(), traceHeader) // a host may have set another one
 	if !a.requests.Enter() {
 		writeProblem(w, r, shuttingDown, requestOrigin(w, r).traceID)
 		return
@@ -32,7 +32,7 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var shuttingDown = Problem{Status: http.StatusServiceUnavailable, Detail: "server is shutting down"}
 
-// wrapHTTP is webserver.Wrap for middleware that may read the trace id of the request, and answer.
+// wrapHTTP is webserver.Wrap for middleware that may read the trace id of the request, or answer the request.
 func wrapHTTP(middleware []func(http.Handler) http.Handler, h http.Handler) (http.Handler, error) {
 	h, err := webserver.Wrap(middleware, h)
 	if len(middleware) > 0 {
@@ -41,7 +41,7 @@ func wrapHTTP(middleware []func(http.Handler) http.Handler, h http.Handler) (htt
 	return h, err
 }
 
-// announced announces the trace id of a request to middleware, and to the client if middleware answers.
+// announced sets the trace id of the response before middleware runs, which may read it or answer the request.
 func announced(middleware http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if w.Header()[traceHeader] == nil {
@@ -51,29 +51,28 @@ func announced(middleware http.Handler) http.Handler {
 	})
 }
 
-// serveRoutes is what the app's middleware wraps.
+// serveRoutes is the handler that the app's middleware wraps.
 func (a *App) serveRoutes(w http.ResponseWriter, r *http.Request) { a.routeTable().ServeHTTP(w, r) }
 
-// unmatched answers a request without a route: with 405 if other methods are allowed, else with 404.
+// unmatched answers a request that no route matches: with 405 if other methods are allowed, or else with 404.
 func unmatched(w http.ResponseWriter, r *http.Request, allowed []string) {
 	problem := Problem{Status: http.StatusNotFound, Detail: "no route matches the path"}
 	if len(allowed) > 0 {
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		problem = Problem{Status: http.StatusMethodNotAllowed, Detail: "the path does not take " + r.Method}
+		problem = Problem{Status: http.StatusMethodNotAllowed, Detail: r.Method + " is not allowed for this path"}
 	}
 	writeProblem(w, r, problem, requestOrigin(w, r).traceID)
 }
 
-// requestOrigin reads the trace of a request and announces its id in the header of the response. It is called once for a
-// request, by whoever answers it: not before, since nothing can carry the result through http.ServeMux without an
+// requestOrigin reads the trace of a request and sets its id in the header of the response. It is called once per
+// request, by the code that answers it: an earlier result could not be passed through http.ServeMux without an
 // allocation.
 //
-// Middleware may answer as well, so there the id is announced before it, see announced, and the trace is read again
-// behind it. Middleware may have replaced the request, or the writer by one with headers of its own, as
-// http.TimeoutHandler does. What counts is what it has handed on.
+// If there is middleware, which may answer too, it is called before the middleware, see announced, and again behind
+// it: middleware may pass on another request, or a writer with headers of its own, as http.TimeoutHandler does.
 func requestOrigin(w http.ResponseWriter, r *http.Request) origin {
 	h := w.Header()
-	if v := r.Header["Traceparent"]; len(v) == 1 { // several of them are none
+	if v := r.Header["Traceparent"]; len(v) == 1 { // several are invalid
 		if p, ok := trace.Parse(v[0]); ok {
 			if v := h[traceHeader]; len(v) != 1 || v[0] != p.TraceID {
 				h[traceHeader] = []string{p.TraceID}
@@ -113,10 +112,10 @@ func (b *binding) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// servedKey marks the contexts of requests to the app's own server, which end when handlers are cut off.
+// servedKey marks the contexts of requests to the app's own server, which end when the shutdown cancels handlers.
 type servedKey struct{}
 
-// untilCutOff makes the context of a request to somebody else's server end when handlers are cut off.
+// untilCutOff makes the context of a request to another server end when the shutdown cancels handlers.
 func (a *App) untilCutOff(ctx context.Context) (_ context.Context, release func()) {
 	handlers := a.handlers.Load()
 	if handlers == nil || ctx.Value(servedKey{}) != nil {
@@ -155,7 +154,7 @@ func (b *binding) readInput(c call, w http.ResponseWriter, r *http.Request) (str
 	buf := b.app.buffers.Get()
 	defer b.app.buffers.Put(buf)
 	var body []byte
-	if r.Body != nil { // it is nil in some requests made by hand
+	if r.Body != nil { // it is nil in some requests that tests make
 		if body, err = payload.ReadAll(r.Body, b.app.maxBodySize, buf); err != nil {
 			return new(ResponseStream), bodyError(err)
 		}
@@ -163,7 +162,7 @@ func (b *binding) readInput(c call, w http.ResponseWriter, r *http.Request) (str
 	return c.setHTTP(w, r, b.pathParams(r), body, true)
 }
 
-// bodyError says why a body could not be read, in words that the client may see.
+// bodyError returns the error for the client if the body could not be read.
 func bodyError(err error) error {
 	if _, ok := errors.AsType[*payload.TooLargeError](err); ok {
 		return HTTPError(http.StatusRequestEntityTooLarge, err)
@@ -209,14 +208,14 @@ func (b *binding) fail(inv *Invocation, w http.ResponseWriter, r *http.Request, 
 	switch {
 	case problem.Status < http.StatusInternalServerError && !stream.started:
 	case cutOff:
-		b.logFailure(inv, slog.LevelWarn, "step cut off by the shutdown", err)
+		b.logFailure(inv, slog.LevelWarn, "step cancelled by the shutdown", err)
 	case r.Context().Err() != nil && !panicked:
 		b.logFailure(inv, slog.LevelInfo, "step failed after the client disconnected", err)
 	default:
 		b.logFailure(inv, slog.LevelError, "step failed", err)
 	}
 	if stream.started {
-		// Part of the response has been sent: cutting the connection is the only way left to say that it is incomplete.
+		// Part of the response has been sent. Only a closed connection can still tell the client that it is incomplete.
 		panic(http.ErrAbortHandler)
 	}
 	writeProblem(w, r, problem, inv.TraceID)

@@ -153,7 +153,7 @@ func TestAPathWithAnotherMethodAnswers405WithAllow(t *testing.T) {
 		require.Equal(t, 405, rec.Code)
 		require.Equal(t, allow, rec.Header().Get("Allow"))
 		p := problem(t, rec)
-		require.Equal(t, "the path does not take PUT", p.Detail)
+		require.Equal(t, "PUT is not allowed for this path", p.Detail)
 		require.Equal(t, rec.Header().Get("X-Trace-Id"), p.TraceID)
 	}
 	rec := do(t, app, "PUT", "/nothing", "")

@@ -7,8 +7,8 @@ import (
 	"github.com/motia-go/motia/internal/logctx"
 )
 
-// LogHandler wraps a handler so that records logged with the context of an invocation, as by slog.InfoContext(ctx,
-// ...), carry its trace_id, step, trigger and attempt. The loggers of an app's invocations do so already; this is for
+// LogHandler wraps a handler so that records logged with the context of an invocation, as with slog.InfoContext(ctx,
+// ...), have its trace_id, step, trigger and attempt. [FlowContext.Logger] already does so; this is for
 // slog.SetDefault:
 //
 //	slog.SetDefault(slog.New(motia.LogHandler(handler)))

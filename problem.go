@@ -8,10 +8,10 @@ import (
 	"github.com/motia-go/motia/internal/payload"
 )
 
-// Problem is the body of an error response: application/problem+json as in RFC 9457, with the trace id and, for
-// input that failed validation, the fields concerned.
+// Problem is the body of an error response: application/problem+json as in RFC 9457, with the trace id and, if
+// validation failed, what is wrong with which fields.
 type Problem struct {
-	Type    string       `json:"type"`  // always "about:blank": the status says it all
+	Type    string       `json:"type"`  // always "about:blank": the status says everything
 	Title   string       `json:"title"` // the text of the status
 	Status  int          `json:"status"`
 	Detail  string       `json:"detail,omitempty"`
@@ -19,10 +19,10 @@ type Problem struct {
 	Errors  []FieldError `json:"errors,omitempty"`
 }
 
-// retryAfter is what clients are told to wait for room in a queue or for the next server, in seconds.
+// retryAfter is how long clients are told to wait if a queue is full or the server shuts down, in seconds.
 const retryAfter = "1"
 
-// problemOf says what the client is told of an error.
+// problemOf returns what the client is told about an error.
 func problemOf(err error) Problem {
 	var status *StatusError
 	var input *payload.Error
@@ -52,12 +52,12 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p Problem, traceID str
 	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Del("Content-Length") // what the step may have announced
+	h.Del("Content-Length") // which the step may have set
 	if p.Status == http.StatusServiceUnavailable && h.Get("Retry-After") == "" {
 		h.Set("Retry-After", retryAfter)
 	}
 	w.WriteHeader(p.Status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(body) // the client is gone; nobody is left to tell
+		_, _ = w.Write(body) // the client is gone: nobody can be told
 	}
 }

@@ -16,14 +16,13 @@ import (
 	"github.com/motia-go/motia/internal/wire"
 )
 
-// registerTimeout bounds the work of the backend during Register: binding subscriptions is a matter of milliseconds.
+// registerTimeout limits the work of the backend during Register: binding subscriptions takes milliseconds.
 const registerTimeout = 30 * time.Second
 
-// Register adds steps to the app. It checks everything that can be known and returns all mistakes at once, each a
-// *[StepError], joined; then nothing is registered. From its return on, messages are kept for the steps, whether or
-// not Run has been called.
+// Register adds steps to the app. If there are mistakes in them, it registers none and returns all mistakes joined,
+// each as a *[StepError]. After Register has returned, messages are kept for the steps, even before Run is called.
 //
-// It returns [ErrRunning] once Run has been called, and [ErrShutdown] after it.
+// It returns [ErrRunning] while the app runs, and [ErrShutdown] after Run has ended.
 func (a *App) Register(steps ...Step) error {
 	steps = slices.Clone(steps) // the app keeps pointers into it
 	r := &registration{app: a, unwrapped: make(map[*binding]error)}
@@ -37,7 +36,7 @@ func (a *App) Register(steps ...Step) error {
 		return ErrShutdown
 	}
 	r.mistakes = slices.Clone(a.optionMistakes)
-	r.taken, a.taken = a.taken, nil // what a registration that fails has added must not stay
+	r.taken, a.taken = a.taken, nil // a failed registration must not leave anything in it
 	if r.taken == nil {
 		r.taken = takenBy(a.steps, a.bindings)
 	}
@@ -61,8 +60,8 @@ func (a *App) Register(steps ...Step) error {
 	return nil
 }
 
-// routeTable returns the table of the registered routes. The first request after a registration makes it, so that an app
-// whose steps are registered one by one makes it once.
+// routeTable returns the table of the registered routes. The first request after a registration makes it, so that an
+// app that registers its steps one by one makes it once.
 func (a *App) routeTable() *route.Table {
 	if table := a.routes.Load(); table != nil {
 		return table
@@ -83,8 +82,8 @@ func (a *App) routeTable() *route.Table {
 	return table
 }
 
-// Steps returns the registered steps, sorted by name, so that tools can read what they are made of: see [Step.Config],
-// [Step.InputType] and [Trigger.Spec]. Changes to what it returns do not change the app.
+// Steps returns copies of the registered steps, sorted by name. Tools can read them with [Step.Config],
+// [Step.InputType] and [Trigger.Spec].
 func (a *App) Steps() []Step {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -101,7 +100,7 @@ type registration struct {
 	app       *App
 	taken     *taken
 	bindings  []*binding         // the new ones
-	unwrapped map[*binding]error // whose middleware has failed
+	unwrapped map[*binding]error // the errors of their middleware
 	mistakes  []error
 }
 
@@ -262,7 +261,7 @@ func (r *registration) checkRoute(b *binding) error {
 		switch {
 		case other.route.Pattern == "":
 		case other.route.Pattern == parsed.Pattern:
-			return fmt.Errorf("route is that of %v of step %q already", other.trigger, other.step.config.Name)
+			return fmt.Errorf("route is already used by %v of step %q", other.trigger, other.step.config.Name)
 		case route.Conflict(parsed.Pattern, other.route.Pattern):
 			return fmt.Errorf("route conflicts with %v of step %q: neither is more specific", other.trigger, other.step.config.Name)
 		}
@@ -274,7 +273,7 @@ func (r *registration) checkSchedule(b *binding) error {
 	zone := r.app.location
 	if b.trigger.zone != "" {
 		if schedule.NamesZone(b.trigger.expression) {
-			return errors.New("time zone is given twice: in the expression and by InZone")
+			return errors.New("time zone is given twice: in the expression and with InZone")
 		}
 		loaded, err := schedule.LoadZone(b.trigger.zone)
 		if err != nil {
@@ -311,13 +310,13 @@ func (r *registration) bind(ctx context.Context) error {
 }
 
 // identify gives the binding the id of its subscription. It returns an error if the trigger's name is taken, or if an
-// earlier trigger of the step has the same id; same holds those by their ids.
+// earlier trigger of the step has the same id; same has those triggers by id.
 func (r *registration) identify(b *binding, same map[string]*binding) error {
 	t := b.trigger
 	if t.name != "" {
 		name := triggerName{t.kind, t.name}
 		if other := r.taken.named[name]; other != nil {
-			return fmt.Errorf("name is that of trigger %d (%v) of step %q already", other.info.Index, other.trigger, other.step.config.Name)
+			return fmt.Errorf("name is already used by trigger %d (%v) of step %q", other.info.Index, other.trigger, other.step.config.Name)
 		}
 		r.taken.named[name] = b
 	}
@@ -329,7 +328,7 @@ func (r *registration) identify(b *binding, same map[string]*binding) error {
 		b.topics = []string{wire.CronTopic(b.subscription)}
 	}
 	if twin := same[b.subscription]; twin != nil {
-		return fmt.Errorf("has the same queue as trigger %d; tell them apart with Named", twin.info.Index)
+		return fmt.Errorf("has the same queue as trigger %d; give them names with Named", twin.info.Index)
 	}
 	same[b.subscription] = b
 	return nil
@@ -346,7 +345,7 @@ func (t *Trigger) subscription(step string) *wire.Subscription {
 	}
 }
 
-// clone keeps a caller's later changes out of the step.
+// clone returns a copy, which later changes by the caller do not affect.
 func (c StepConfig) clone() StepConfig {
 	c.Triggers = slices.Clone(c.Triggers)
 	c.Enqueues = slices.Clone(c.Enqueues)
@@ -356,11 +355,10 @@ func (c StepConfig) clone() StepConfig {
 	return c
 }
 
-// Validate examines the flow of messages between all registered steps. The error joins an *[UnconsumedTopicError] for
-// every topic in the Enqueues of a step that no registered step consumes, unless it is in the step's VirtualEnqueues. The
-// notes are observations that need not be mistakes: topics that are consumed but enqueued by no step (host code may do
-// so), and loops of steps that messages cannot leave, as far as declarations and conditions say. Both are sorted. Run
-// logs them as warnings.
+// Validate checks the flow of messages between all registered steps. The error joins an *[UnconsumedTopicError] for
+// every topic in the Enqueues of a step that no registered step consumes, unless it is in the step's VirtualEnqueues.
+// The notes may be mistakes: topics that a step consumes but no step enqueues to (host code may), and loops of steps
+// that messages never leave, judging by declarations and conditions. Both are sorted. Run logs both as warnings.
 func (a *App) Validate() (notes []string, err error) {
 	found := graph.Check(a.graphSteps())
 	var mistakes []error

@@ -79,7 +79,7 @@ func TestEveryMistakeIsReportedWithItsStepAndTrigger(t *testing.T) {
 		"unknown zone within":       {regStep[httpSmall]("s", motia.Cron("CRON_TZ=Mars/Olympus 0 0 * * *")), `0 (cron "CRON_TZ=Mars/Olympus 0 0 * * *")`, "Mars/Olympus"},
 		"local zone":                {regStep[httpSmall]("s", motia.Cron("@daily", motia.InZone("Local"))), `0 (cron "@daily")`, `unknown time zone "Local": it differs from machine to machine; name the zone that is meant`},
 		"local zone within":         {regStep[httpSmall]("s", motia.Cron("TZ=Local @daily")), `0 (cron "TZ=Local @daily")`, `unknown time zone "Local": it differs from machine to machine; name the zone that is meant`},
-		"zone and zone within":      {regStep[httpSmall]("s", motia.Cron("CRON_TZ=UTC @daily", motia.InZone("UTC"))), `0 (cron "CRON_TZ=UTC @daily")`, "time zone is given twice: in the expression and by InZone"},
+		"zone and zone within":      {regStep[httpSmall]("s", motia.Cron("CRON_TZ=UTC @daily", motia.InZone("UTC"))), `0 (cron "CRON_TZ=UTC @daily")`, "time zone is given twice: in the expression and with InZone"},
 		"empty zone":                {regStep[httpSmall]("s", motia.Cron("@daily", motia.InZone(""))), `0 (cron "@daily")`, "time zone is empty"},
 		"unknown overlap":           {regStep[httpSmall]("s", motia.Cron("@daily", motia.Overlap("often"))), `0 (cron "@daily")`, `unknown overlap policy "often"`},
 		"no topic":                  {regStep[httpSmall]("s", motia.Queue("")), `0 (queue "")`, "topic is empty"},
@@ -139,8 +139,8 @@ func TestNamesAreUnique(t *testing.T) {
 func TestRoutesThatConflictNameTheOtherStep(t *testing.T) {
 	app, _ := testkit.NewApp(t, nil, regStep[int]("first", motia.HTTP("POST", "/orders/:id"), motia.HTTP("GET", "/:a/x")))
 	for _, test := range []struct{ method, path, want string }{
-		{"POST", "/orders/:id", `route is that of http POST /orders/:id of step "first" already`},
-		{"post", "/orders/{other}", `route is that of http POST /orders/:id of step "first" already`},
+		{"POST", "/orders/:id", `route is already used by http POST /orders/:id of step "first"`},
+		{"post", "/orders/{other}", `route is already used by http POST /orders/:id of step "first"`},
 		{"GET", "/x/:b", `route conflicts with http GET /:a/x of step "first": neither is more specific`},
 	} {
 		err := app.Register(regStep[int]("second", motia.HTTP(test.method, test.path)))
@@ -148,7 +148,7 @@ func TestRoutesThatConflictNameTheOtherStep(t *testing.T) {
 		require.ErrorContains(t, err, `motia: step "second": trigger 0 (http `+test.method+" "+test.path+"): ")
 	}
 	err := app.Register(regStep[int]("third", motia.HTTP("PUT", "/a"), motia.HTTP("PUT", "/a")))
-	require.ErrorContains(t, err, `trigger 1 (http PUT /a): route is that of http PUT /a of step "third" already`)
+	require.ErrorContains(t, err, `trigger 1 (http PUT /a): route is already used by http PUT /a of step "third"`)
 	require.NoError(t, app.Register(regStep[int]("fine", motia.HTTP("GET", "/orders/:id/y"), motia.HTTP("POST", "/orders/new"), motia.HTTP("HEAD", "/:a/x"))))
 }
 

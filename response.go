@@ -15,40 +15,39 @@ import (
 	"github.com/motia-go/motia/internal/wrap"
 )
 
-// Response is what a handler answers to an HTTP request. Other triggers ignore it.
+// Response is the answer of a handler to an HTTP request. Other triggers ignore it.
 type Response struct {
 	// Status is the HTTP status. Zero means 200 with a body and 204 without.
 	Status int
 	// Headers are added to the response.
 	Headers http.Header
-	// Body is encoded as JSON, but []byte, string and io.Reader go out as they are, and nil is no body. An io.Reader
-	// that is an io.Closer is closed.
+	// Body is encoded as JSON, but []byte, string and io.Reader are sent as they are, and nil means no body. An
+	// io.Reader that is an io.Closer is closed.
 	Body any
 }
 
-// ResponseStream writes a response piece by piece. The first call of Start, Write or Send sends status and headers at
-// once. It is an io.Writer. A handler that has used it returns the zero [Response]; an error it returns is logged,
-// and the connection is cut so that the client notices. It must not be used concurrently, nor after the handler has
-// returned.
+// ResponseStream writes a response piece by piece. The first call of Start, Write or Send sends the status and the
+// headers. A handler that uses it returns the zero [Response]. If the handler then returns an error, it is logged and
+// the connection is closed, so that the client notices. ResponseStream must not be used concurrently, or after the
+// handler has returned.
 type ResponseStream struct {
 	w       http.ResponseWriter
 	request *http.Request
 	started bool
 }
 
-// NewResponseStream returns the stream that an HTTP trigger would give its handler for the request, for tests that
-// call handlers themselves: see package motiatest.
+// NewResponseStream returns the stream that a handler would get for the request. It is for package motiatest.
 func NewResponseStream(w http.ResponseWriter, r *http.Request) *ResponseStream {
 	return &ResponseStream{w: w, request: r}
 }
 
-// Header returns the headers of the response, to be changed before the first write.
+// Header returns the headers of the response. Changes must be made before the first write.
 func (s *ResponseStream) Header() http.Header { return s.w.Header() }
 
 // Start sends the status and the headers. Without it, the first write sends 200.
 func (s *ResponseStream) Start(status int) error {
 	if s.started {
-		return errors.New("motia: response is started already")
+		return errors.New("motia: response has already started")
 	}
 	if !validStatus(status) {
 		return fmt.Errorf("motia: response status %d is out of range", status)
@@ -77,14 +76,14 @@ func (s *ResponseStream) Write(chunk []byte) (int, error) {
 
 // ServerSentEvent is an event of a text/event-stream, see the HTML standard, section "Server-sent events".
 type ServerSentEvent struct {
-	ID    string        // lets the client resume with Last-Event-ID; empty is left out
+	ID    string        // lets the client resume with Last-Event-ID; omitted if empty
 	Event string        // type of the event; empty means "message"
-	Data  any           // string and []byte go out as they are, anything else as JSON; nil is left out
-	Retry time.Duration // how long the client waits before it reconnects; zero is left out
+	Data  any           // string and []byte are sent as they are, anything else as JSON; omitted if nil
+	Retry time.Duration // how long the client waits before it reconnects; omitted if zero
 }
 
-// Send writes a server-sent event and flushes it. The first one sets the Content-Type and the status 200, unless the
-// response was started before.
+// Send writes a server-sent event and flushes it. The first event sets the Content-Type and status 200, unless the
+// response has already started.
 func (s *ResponseStream) Send(event ServerSentEvent) error {
 	out := sse.Event{ID: event.ID, Type: event.Event, Retry: event.Retry, HasData: event.Data != nil}
 	switch data := event.Data.(type) {
@@ -119,13 +118,13 @@ func (s *ResponseStream) Send(event ServerSentEvent) error {
 
 func (s *ResponseStream) flush() error {
 	err := http.NewResponseController(s.w).Flush()
-	if errors.Is(err, http.ErrNotSupported) { // a writer that cannot flush still gets everything in the end
+	if errors.Is(err, http.ErrNotSupported) { // a writer that cannot flush sends everything at the end
 		return nil
 	}
 	return err
 }
 
-// write sends the response. If it returns an error, stream says whether something was sent before.
+// write sends the response. If it returns an error, stream.started says whether anything was sent.
 func (res *Response) write(stream *ResponseStream, buffers *payload.Buffers) error {
 	if res.Status != 0 && !validStatus(res.Status) {
 		closeBody(res.Body)
@@ -165,7 +164,7 @@ func (res *Response) raw(stream *ResponseStream, body []byte, contentType string
 	}
 	res.start(stream, http.StatusOK, contentType)
 	if withBody {
-		_, _ = stream.w.Write(body) // the client is gone; nobody is left to tell
+		_, _ = stream.w.Write(body) // the client is gone: nobody can be told
 	}
 }
 
@@ -175,7 +174,7 @@ func (res *Response) start(stream *ResponseStream, status int, contentType strin
 	for name, values := range res.Headers {
 		name = http.CanonicalHeaderKey(name)
 		switch name {
-		case "Content-Type", "Content-Length", traceHeader: // of which there can be only one
+		case "Content-Type", "Content-Length", traceHeader: // there can be only one of each
 			h[name] = slices.Clone(values)
 		default:
 			h[name] = append(h[name], values...)
@@ -191,7 +190,7 @@ func (res *Response) start(stream *ResponseStream, status int, contentType strin
 	stream.w.WriteHeader(status)
 }
 
-// validStatus reports whether a response can end with the status: 1xx only announce another one.
+// validStatus reports whether the status can be that of a response: 1xx only announce another one.
 func validStatus(status int) bool { return status >= 200 && status <= 999 }
 
 // allowsBody follows RFC 9110, sections 15.3.5 and 15.4.5.
@@ -199,10 +198,10 @@ func (res *Response) allowsBody() bool {
 	return res.Status != http.StatusNoContent && res.Status != http.StatusNotModified
 }
 
-// closeBody closes the body of a response if that is for us to do.
+// closeBody closes the body of a response if it is an io.ReadCloser.
 func closeBody(body any) {
-	defer func() { _ = recover() }() // of the Close: it must not undo what the handler has done
+	defer func() { _ = recover() }() // of Close: it must not undo what the handler has done
 	if c, ok := body.(io.ReadCloser); ok {
-		_ = c.Close() // a reader that was read to its end, or not at all, has nothing to say
+		_ = c.Close() // the error does not matter: it was read to its end, or not at all
 	}
 }

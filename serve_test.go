@@ -119,7 +119,7 @@ func TestARequestToAForeignServerIsCutOffToo(t *testing.T) {
 		require.ErrorAs(t, <-stopped, new(*motia.ShutdownError))
 		require.ErrorIs(t, cause, motia.ErrShutdown)
 		require.Empty(t, log.Records(t, "step failed"))
-		records := log.Records(t, "step cut off by the shutdown")
+		records := log.Records(t, "step cancelled by the shutdown")
 		require.Len(t, records, 1)
 		require.Equal(t, "WARN", records[0]["level"])
 	})
@@ -276,7 +276,7 @@ func TestACutOffRequestAnswers503ToItsClient(t *testing.T) {
 			var late *motia.ShutdownError
 			require.ErrorAs(t, <-done, &late)
 			require.Equal(t, []string{"GET /x"}, late.Running)
-			records := log.Records(t, "step cut off by the shutdown")
+			records := log.Records(t, "step cancelled by the shutdown")
 			require.Len(t, records, 1)
 			require.Equal(t, "WARN", records[0]["level"])
 			require.NotContains(t, log.String(), "client is gone")
@@ -290,7 +290,7 @@ func TestAStepThatFindsAnAppShutDownAnswers503(t *testing.T) {
 		rec := do(t, app, "GET", "/x", "")
 		require.Equal(t, 503, rec.Code)
 		require.Equal(t, "server is shutting down", problem(t, rec).Detail)
-		require.Len(t, log.Records(t, "step cut off by the shutdown"), 1)
+		require.Len(t, log.Records(t, "step cancelled by the shutdown"), 1)
 	}
 	app, log := testkit.NewApp(t, nil, httpAnswer(motia.Response{}, motia.HTTPError(502, motia.ErrShutdown)))
 	require.Equal(t, 502, do(t, app, "GET", "/x", "").Code, "a status of its own stays")

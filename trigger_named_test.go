@@ -18,7 +18,7 @@ func TestTwinsAreRefusedUnlessTheyHaveNames(t *testing.T) {
 	always := motia.When(func(motia.Input[httpSmall]) bool { return true })
 	named := motia.Named("a")
 	twin := func(second string) string {
-		return fmt.Sprintf(`motia: step "s": trigger 1 (%s): has the same queue as trigger 0; tell them apart with Named`, second)
+		return fmt.Sprintf(`motia: step "s": trigger 1 (%s): has the same queue as trigger 0; give them names with Named`, second)
 	}
 	for name, test := range map[string]struct {
 		triggers []motia.Trigger
@@ -45,8 +45,8 @@ func TestTwinsAreRefusedUnlessTheyHaveNames(t *testing.T) {
 		"state, names":             {[]motia.Trigger{motia.State(named), motia.State(motia.Named("b"))}, ""},
 		"stream, names":            {[]motia.Trigger{regStream.Trigger(named), regStream.Trigger(motia.Named("b"))}, ""},
 		"one name for all kinds":   {[]motia.Trigger{motia.HTTP("GET", "/x", named), motia.Queue("t", named), motia.Cron("@daily", named), motia.State(named), regStream.Trigger(named)}, ""},
-		"one name for two topics":  {[]motia.Trigger{motia.Queue("t", named), motia.Queue("u", named)}, `motia: step "s": trigger 1 (queue "u" named "a"): name is that of trigger 0 (queue "t" named "a") of step "s" already`},
-		"one name for two routes":  {[]motia.Trigger{motia.HTTP("GET", "/x", named), motia.HTTP("GET", "/y", named)}, `motia: step "s": trigger 1 (http GET /y named "a"): name is that of trigger 0 (http GET /x named "a") of step "s" already`},
+		"one name for two topics":  {[]motia.Trigger{motia.Queue("t", named), motia.Queue("u", named)}, `motia: step "s": trigger 1 (queue "u" named "a"): name is already used by trigger 0 (queue "t" named "a") of step "s"`},
+		"one name for two routes":  {[]motia.Trigger{motia.HTTP("GET", "/x", named), motia.HTTP("GET", "/y", named)}, `motia: step "s": trigger 1 (http GET /y named "a"): name is already used by trigger 0 (http GET /x named "a") of step "s"`},
 		"no name":                  {[]motia.Trigger{motia.Queue("t", motia.Named(""))}, `motia: step "s": trigger 0 (queue "t"): name is empty`},
 		"two names":                {[]motia.Trigger{motia.Queue("t", named, motia.Named("b"))}, `motia: step "s": trigger 0 (queue "t" named "b"): name is given twice`},
 		"names that need escaping": {[]motia.Trigger{motia.Queue("t", motia.Named("a/t")), motia.Queue("t", motia.Named("a")), motia.Queue("t/t", motia.Named("ä"))}, ""},
@@ -65,7 +65,7 @@ func TestTwinsAreRefusedUnlessTheyHaveNames(t *testing.T) {
 
 func TestANameIsUniqueInTheAppAndFreeAgainWhenItsStepIsRefused(t *testing.T) {
 	app, _ := testkit.NewApp(t, nil, regStep[int]("first", motia.Cron("@daily"), motia.Queue("t", motia.Named("a"))))
-	taken := `motia: step "second": trigger 0 (queue "u" named "a"): name is that of trigger 1 (queue "t" named "a") of step "first" already`
+	taken := `motia: step "second": trigger 0 (queue "u" named "a"): name is already used by trigger 1 (queue "t" named "a") of step "first"`
 	require.EqualError(t, app.Register(regStep[int]("second", motia.Queue("u", motia.Named("a")))), taken)
 	require.Error(t, app.Register(regStep[int]("second", motia.Queue("u", motia.Named("b"))), regStep[int]("first")))
 	require.NoError(t, app.Register(regStep[int]("second", motia.Queue("u", motia.Named("b")))))

@@ -184,7 +184,7 @@ func TestAWrongRequestIsToldWhatIsWrong(t *testing.T) {
 			{"unknown order", "GET", "/orders/B", "", 404, `"detail":"order \"B\" does not exist"`},
 			{"unknown order to follow", "GET", "/orders/B/events", "", 404, `"detail":"order \"B\" does not exist"`},
 			{"unknown dead letter", "POST", "/dead-letters/redrive?id=x%231", "", 404, `dead letter not found`},
-			{"wrong method", "DELETE", "/orders/A", "", 405, `"detail":"the path does not take DELETE"`},
+			{"wrong method", "DELETE", "/orders/A", "", 405, `"detail":"DELETE is not allowed for this path"`},
 			{"no such page", "GET", "/order", "", 404, `"detail":"no route matches the path"`},
 		} {
 			res, text := s.request(c.method, c.path, c.body)

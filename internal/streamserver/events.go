@@ -19,7 +19,7 @@ const reconnectDelay = "2000"
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request, principal any) (failed problem) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		return problem{http.StatusMethodNotAllowed, "the path does not take " + r.Method}
+		return problem{http.StatusMethodNotAllowed, r.Method + " is not allowed for this path"}
 	}
 	join, ok := parsePath(r.URL.EscapedPath())
 	if !ok {

@@ -188,8 +188,8 @@ func TestAStreamThatCannotBeginIsAProblem(t *testing.T) {
 			"empty stream":       {"GET", "//g", "friend", "", 404, "the path is not /{stream}/{group} or /{stream}/{group}/{item}"},
 			"empty item":         {"GET", "/notes/g/", "friend", "", 404, "the path is not /{stream}/{group} or /{stream}/{group}/{item}"},
 			"too many segments":  {"GET", "/notes/g/i/j", "friend", "", 404, "the path is not /{stream}/{group} or /{stream}/{group}/{item}"},
-			"POST":               {"POST", "/notes/g", "friend", "", 405, "the path does not take POST"},
-			"POST, allowed page": {"POST", "/notes/g", "friend", "https://www.example.com", 405, "the path does not take POST"},
+			"POST":               {"POST", "/notes/g", "friend", "", 405, "POST is not allowed for this path"},
+			"POST, allowed page": {"POST", "/notes/g", "friend", "https://www.example.com", 405, "POST is not allowed for this path"},
 		} {
 			headers := []string{}
 			if c.token != "" {
