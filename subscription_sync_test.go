@@ -270,6 +270,25 @@ func TestAWaitForTheLatestWritesThatFailsIsAnErrorAndHangsNobody(t *testing.T) {
 	})
 }
 
+func TestAShutdownEndsTheWaitOfASubscriberForTheLatestWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		backend := motia.InMemory(nil)
+		backend.KV = &testkit.Stuck{KV: backend.KV}
+		app, _ := testkit.NewApp(t, &motia.Options{Backend: backend, Streams: []motia.StreamConfig{{Name: "notes"}}})
+		stop := testkit.Start(t, app)
+		subscribed := make(chan error, 1)
+		go func() {
+			_, err := testkit.Notes.Subscribe(app.Context(context.Background()), "g")
+			subscribed <- err
+		}()
+		synctest.Wait()
+		begin := time.Now()
+		require.NoError(t, stop())
+		require.ErrorIs(t, <-subscribed, motia.ErrShutdown)
+		require.Zero(t, time.Since(begin))
+	})
+}
+
 func TestTheEndOfASubscriptionWaitsASecondForTheEventsBeforeAndNoLonger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		backend := motia.InMemory(nil)

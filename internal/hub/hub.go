@@ -28,6 +28,8 @@ type hub struct {
 	mu     sync.Mutex
 	live   bool  // ready is closed
 	failed error // why the hub has ended; nil while it runs
+	ended  context.Context
+	setEnd context.CancelFunc // ends ended; called after failed was set
 	items  map[string]hubItem
 	all    []*Subscriber            // of the whole group
 	byItem map[string][]*Subscriber // of one item
@@ -58,6 +60,7 @@ func newHub(stream *Stream, group string) *hub {
 	}
 	h.latest = stream.issued.Load()
 	h.gone = h.latest
+	h.ended, h.setEnd = context.WithCancel(context.Background())
 	if stream.Presence {
 		h.members = newMembers()
 	}
@@ -104,6 +107,7 @@ func (h *hub) end(err error) {
 	if h.failed == nil {
 		h.failed = err
 	}
+	h.setEnd()
 	h.liveLocked()
 	subscribers := slices.Clone(h.all)
 	for _, s := range h.byItem {

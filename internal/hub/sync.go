@@ -50,6 +50,8 @@ func (h *hub) catchUpToEnd(ctx context.Context) error {
 func (h *hub) catchUpToJoin(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
+	forget := context.AfterFunc(h.ended, cancel)
+	defer forget()
 	err := h.catchUp(limited)
 	switch {
 	case err == nil:
