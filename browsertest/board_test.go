@@ -28,7 +28,8 @@ var boardProgram = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// startBoard runs the example and returns its host and port, and what stops it as Ctrl-C does. It has to end well.
+// startBoard runs the example and returns its host and port, and a function that stops it as Ctrl-C does. It must
+// exit without an error.
 func startBoard(t *testing.T) (addr string, stop func()) {
 	t.Helper()
 	needChromium(t)
@@ -44,7 +45,7 @@ func startBoard(t *testing.T) (addr string, stop func()) {
 		asked := time.Now()
 		require.NoError(t, cmd.Process.Signal(os.Interrupt))
 		require.NoError(t, cmd.Wait(), "%s", &log)
-		require.Less(t, time.Since(asked), 10*time.Second, "windows that follow the board do not hold it up")
+		require.Less(t, time.Since(asked), 10*time.Second, "windows that follow the board do not delay the shutdown")
 	})
 	t.Cleanup(stop)
 	line, err := bufio.NewReader(stdout).ReadString('\n')
@@ -54,7 +55,7 @@ func startBoard(t *testing.T) (addr string, stop func()) {
 	return addr, stop
 }
 
-// spy notes what the page gets, before the page sees it: the events of the stream, and who was seen typing.
+// spy records what the page gets, before the page sees it: the events of the stream, and who was shown as typing.
 const spy = `
 	window.seen = [];
 	window.typers = [];
@@ -78,7 +79,7 @@ type window struct {
 	name string
 }
 
-// openWindow comes in by name.
+// openWindow opens a window and enters the name.
 func openWindow(t *testing.T, addr, name string) *window {
 	t.Helper()
 	w := &window{newTab(t), name}
@@ -91,7 +92,7 @@ func openWindow(t *testing.T, addr, name string) *window {
 	return w
 }
 
-// add puts a note on the board, by a double click, and writes on it.
+// add adds a note to the board by a double click, and writes its text.
 func (w *window) add(x, y float64, text string) {
 	w.t.Helper()
 	count := value[int](w.tab, `document.querySelectorAll(".note").length`)
@@ -119,7 +120,7 @@ func (w *window) find(text string) string {
 	return `[...document.querySelectorAll(".note")].find((note) => note.querySelector("textarea").value === ` + toJSON(w.t, text) + `)`
 }
 
-// texts waits until the board has these notes, in any order but this.
+// texts waits until the board has exactly these notes. They are compared in sorted order.
 func (w *window) texts(want ...string) {
 	w.t.Helper()
 	if want == nil {
@@ -148,7 +149,7 @@ func TestTwoWindowsSeeEachOther(t *testing.T) {
 	bo.wait("Ann", bo.find("Buy milk")+`.querySelector(".by").textContent`)
 	bo.wait(true, `typers.includes("Ann is typing")`)
 	bo.wait("", `document.querySelector(".typing").textContent`) // she has stopped
-	require.Empty(t, value[[]string](ann.tab, `typers`), "nobody is told of their own typing")
+	require.Empty(t, value[[]string](ann.tab, `typers`), "nobody sees their own typing")
 
 	bo.write("Buy milk", "Buy oat milk")
 	ann.texts("Buy oat milk")
@@ -219,7 +220,7 @@ func TestAWindowThatLosesItsConnectionMissesNothing(t *testing.T) {
 	ann.people("Ann", "Bo")
 	bo.people("Ann", "Bo")
 
-	// What was missed has followed: nothing again from the start, nothing twice, nothing left out.
+	// The missed events have followed: not everything again, nothing twice, nothing omitted.
 	require.Equal(t, []string{"sync"}, value[[]string](bo.tab, `seen.map(({type}) => type).filter((type) => type.endsWith("sync"))`))
 	for _, from := range []*window{ann, bo} {
 		require.Empty(t, value[[]string](from.tab, `seen.map(({key}) => key).filter((key, i, all) => all.indexOf(key) !== i)`))
@@ -259,7 +260,7 @@ func TestTheBoardSaysWhatIsWrong(t *testing.T) {
 	ann.wait("", `document.querySelector(".note .problem").textContent`)
 	bo.texts("short")
 
-	// A name that the page would not let through.
+	// A name that the page would not accept.
 	eve := newTab(t)
 	eve.before(`if (!sessionStorage.getItem("name")) sessionStorage.setItem("name", "E".repeat(25))`)
 	eve.do(chromedp.Navigate("http://" + addr + "/"))
@@ -267,7 +268,7 @@ func TestTheBoardSaysWhatIsWrong(t *testing.T) {
 	eve.wait("the name is longer than 24 characters", `document.querySelector("#hello-problem").textContent`)
 	ann.people("Ann", "Bo")
 
-	// A board that cannot be.
+	// An invalid board.
 	eve.do(chromedp.Evaluate[chromedp.Void](`sessionStorage.setItem("name", "Eve")`), chromedp.Navigate("http://"+addr+"/?board=NO!"))
 	eve.wait("a board's name has 1 to 40 small letters, digits and hyphens", `document.querySelector("#status").textContent`)
 	eve.do(chromedp.Navigate("http://" + addr + "/?board=yes"))

@@ -22,12 +22,12 @@ type chat struct {
 	t     *testing.T
 	ctx   context.Context // of the host code
 	addr  string          // of the server
-	stop  func() error    // shuts the app down, and returns what its run came to
+	stop  func() error    // shuts the app down, and returns the result of Run
 	left  chan motia.StreamJoin
 	proxy *proxy
 }
 
-// startChat starts a server at a proxy. With none it makes one.
+// startChat starts a server behind the proxy, or behind a new one if it is nil.
 func startChat(t *testing.T, p *proxy) *chat {
 	t.Helper()
 	c := &chat{t: t, left: make(chan motia.StreamJoin, 100), proxy: p}

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// workDir is for files that tests make and share.
+// workDir is a directory for files that tests make and share.
 var workDir string
 
 func TestMain(m *testing.M) {
@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// chromium is one headless browser for all tests, started by the first that needs it.
+// chromium is one headless browser for all tests, started by the first test that needs it.
 var chromium browser
 
 type browser struct {
@@ -51,7 +51,7 @@ func (b *browser) start(t *testing.T) context.Context {
 		chromedp.ExecPath(path),
 		chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true), // looks for Google's hosts
+		chromedp.Flag("disable-component-update", true), // would contact Google's hosts
 		chromedp.WindowSize(width, height),
 	)
 	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options...)
@@ -89,7 +89,7 @@ func newTab(t *testing.T) *tab {
 	require.NoError(t, chromedp.Do(ctx)) // makes the page, which lives as long as this context
 	tab.do(
 		chromedp.EmulateViewport(width, height),
-		// All pages are as if somebody looked at them.
+		// All pages behave as if they were visible.
 		call(emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}),
 	)
 	messages := chromedp.Console(ctx)
@@ -153,8 +153,8 @@ func (tab *tab) wait(want any, expression string) {
 		case err == nil && got == wanted:
 			return
 		case ctx.Err() != nil:
-			require.Fail(tab.t, "not as wanted", "%s\nis     %s\nwanted %s", expression, last, wanted)
-		case err != nil: // perhaps it is not there yet
+			require.Fail(tab.t, "the value is not as wanted", "%s\nis     %s\nwanted %s", expression, last, wanted)
+		case err != nil: // perhaps it does not exist yet
 			last = err.Error()
 		default:
 			last = got

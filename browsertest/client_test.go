@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// client is an official stream client, in a browser or in Node, that does what the test says; see js/control.js.
+// client is an official stream client, in a browser or in Node, that the test controls; see js/control.js.
 type client struct {
 	t       *testing.T
 	command func(text string)
@@ -58,7 +58,7 @@ type frame struct {
 // event is what a listener of a subscription got.
 type event struct{ as, name, data string }
 
-// say gives the client a command.
+// say sends the client a command.
 func (c *client) say(command map[string]any) {
 	c.t.Helper()
 	c.command(toJSON(c.t, command))
@@ -87,7 +87,7 @@ func (c *client) until(what string, holds func() bool) {
 			}
 			c.take(r)
 		case <-timeout.C:
-			require.Fail(c.t, "waited in vain", "for %s\nstate %v\nevents %v\nframes %s", what, c.state, c.events, c.frameText())
+			require.Fail(c.t, "gave up waiting", "for %s\nstate %v\nevents %v\nframes %s", what, c.state, c.events, c.frameText())
 		}
 	}
 }
@@ -121,7 +121,7 @@ func (c *client) untilFrames(want ...string) {
 	require.Equal(c.t, want, c.seen())
 }
 
-// seen describes the frames so far, without their timestamps, and forgets them.
+// seen describes the frames so far, without their timestamps, and clears them.
 func (c *client) seen() []string {
 	var seen []string
 	for _, f := range c.frames {
@@ -182,8 +182,8 @@ func startNodeClient(t *testing.T, _ string) *client {
 	}
 }
 
-// startBrowserClient opens a page with the client for browsers, which the site has: WebSockets from pages of other sites are
-// refused.
+// startBrowserClient opens a page with the client for browsers. The site itself serves it, since WebSockets from
+// pages of other sites are refused.
 func startBrowserClient(t *testing.T, site string) *client {
 	t.Helper()
 	tab := newTab(t)
@@ -214,7 +214,7 @@ func startBrowserClient(t *testing.T, site string) *client {
 	}
 }
 
-// manyReports is more than any test makes: nobody waits for the test to read them.
+// manyReports is more than any test makes, so that the client never waits for the test to read them.
 const manyReports = 10000
 
 func reportOf(text []byte) report {

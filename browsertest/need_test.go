@@ -9,11 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// patience is how long a test waits for something that should happen at once, or after the two seconds in which the clients come
-// back: more than a busy machine needs.
+// patience is how long a test waits for something that should happen at once, or after the two seconds in which the
+// clients reconnect. A busy machine needs less.
 const patience = 25 * time.Second
 
-// missing ends a test that cannot run here. Where browsers must be there, .ci/run sets MOTIA_BROWSER, it fails.
+// missing skips a test that cannot run here, or makes it fail if MOTIA_BROWSER is set, as in .ci/run.
 func missing(t *testing.T, what string) {
 	t.Helper()
 	if os.Getenv("MOTIA_BROWSER") == "required" {
@@ -34,7 +34,7 @@ func needChromium(t *testing.T) string {
 	return ""
 }
 
-// needPackages makes sure that the packages of package.json are there, and Node to run them.
+// needPackages makes sure that the packages of package.json are installed, and Node to run them.
 func needPackages(t *testing.T) {
 	t.Helper()
 	if _, err := exec.LookPath("node"); err != nil {

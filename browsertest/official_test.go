@@ -23,7 +23,7 @@ func TestTheOfficialClientsFollowGroupsAndItems(t *testing.T) {
 	withEachClient(t, func(t *testing.T, start func(t *testing.T, site string) *client) {
 		chat := startChat(t, nil)
 		chat.set("r1", "m1", text("a"))
-		chat.set("r1", "null", nil) // the clients do not bear it
+		chat.set("r1", "null", nil) // the clients fail on it
 		c := chat.connect(start, "?authToken=ann-s")
 		c.group("group", "chat", "r1")
 		c.item("item", "chat", "r1", "m1")
@@ -42,7 +42,7 @@ func TestTheOfficialClientsFollowGroupsAndItems(t *testing.T) {
 		chat.send("r1", "", "typing", 2)
 		c.untilFrames(`r1/m1 typing 1`, `r1 typing 2`)
 		chat.delete("r1", "m2")
-		chat.delete("r1", "m2") // there is none: no frame
+		chat.delete("r1", "m2") // there is no such item: no frame
 		chat.delete("r1", "null")
 		chat.set("r1", "ghost", text("boo"))
 		c.untilFrames(`r1/m2 delete {"id":"m2","text":"b"}`, `r1/ghost create {"id":"ghost","text":"boo"}`)
@@ -51,7 +51,7 @@ func TestTheOfficialClientsFollowGroupsAndItems(t *testing.T) {
 		c.untilState("item", `{"id":"m1","text":"c"}`)
 		require.ElementsMatch(t, []event{{"item", "typing", "1"}, {"group", "typing", "1"}, {"group", "typing", "2"}}, c.events)
 
-		// An item that goes and comes again.
+		// An item that is deleted and created again.
 		chat.delete("r1", "m1")
 		c.untilState("item", `null`)
 		c.untilState("group", `[{"id":"ghost","text":"boo"}]`)
@@ -63,7 +63,7 @@ func TestTheOfficialClientsFollowGroupsAndItems(t *testing.T) {
 }
 
 func TestTheOfficialClientsTakeEveryOfManyQuickChanges(t *testing.T) {
-	const changes = 40 // within the buffer of a connection: none has to be left out
+	const changes = 40 // fits into the buffer of a connection, so none is dropped
 	withEachClient(t, func(t *testing.T, start func(t *testing.T, site string) *client) {
 		chat := startChat(t, nil)
 		chat.set("r1", "m1", text("0"))
@@ -78,7 +78,7 @@ func TestTheOfficialClientsTakeEveryOfManyQuickChanges(t *testing.T) {
 		c.until("all changes", func() bool { return len(c.frames) == changes })
 		for i, f := range c.frames {
 			require.Equal(t, fmt.Sprintf(`r1/m1 update {"id":"m1","text":"%d"}`, i+1), f.String())
-			require.Greater(t, f.Timestamp, last, "the client drops what is not newer")
+			require.Greater(t, f.Timestamp, last, "the client drops frames that are not newer")
 			last = f.Timestamp
 		}
 		c.untilState("item", fmt.Sprintf(`{"id":"m1","text":"%d"}`, changes))
@@ -184,9 +184,9 @@ func TestTheOfficialClientsAuthenticateByQueryOrSubprotocol(t *testing.T) {
 	})
 }
 
-// The Node client cannot be tested so: it has no listener for the error, and ends its process.
+// The Node client cannot be tested in this way: it has no listener for the error, which ends its process.
 func TestAForgedTokenIsRefused(t *testing.T) {
-	const abnormal = 1006 // what a browser says of a handshake that was refused
+	const abnormal = 1006 // the code that a browser reports for a refused handshake
 	for _, auth := range []struct {
 		query     string
 		protocols []string

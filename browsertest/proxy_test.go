@@ -15,7 +15,7 @@ type proxy struct {
 	work     sync.WaitGroup
 
 	mu     sync.Mutex
-	target string // empty while the line is cut
+	target string // empty while connections are cut
 	conns  map[net.Conn]bool
 }
 
@@ -35,7 +35,7 @@ func newProxy(t *testing.T, target string) *proxy {
 
 func (p *proxy) addr() string { return p.listener.Addr().String() }
 
-// cut ends all connections and lets none in.
+// cut ends all connections and accepts none.
 func (p *proxy) cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -45,7 +45,7 @@ func (p *proxy) cut() {
 	}
 }
 
-// mend lets connections in again, to the target.
+// mend accepts connections again, to the target.
 func (p *proxy) mend(target string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -12,11 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "take the screenshot of examples/board anew")
+var update = flag.Bool("update", false, "take the screenshot of examples/board again")
 
 const (
 	screenshotFile = "../examples/board/board.png"
-	screenshotSize = 200 << 10 // at most, in bytes: it is committed
+	screenshotSize = 200 << 10 // at most, in bytes, since it is committed
 )
 
 func TestTheScreenshotOfTheBoard(t *testing.T) {
@@ -41,7 +41,7 @@ func TestTheScreenshotOfTheBoard(t *testing.T) {
 		"Playlist: put your songs here\n· Hoppípolla\n· Le Vent nous portera", "Who has chairs?\nWe are nine.")
 	ann.people("Ann", "Bo", "Chiara")
 	ann.do(chromedp.Evaluate[chromedp.Void](`document.activeElement.blur()`))
-	ann.wait(0, `document.querySelectorAll(".typing:not(:empty)").length`) // of what was before
+	ann.wait(0, `document.querySelectorAll(".typing:not(:empty)").length`) // left from earlier events
 	ann.do(chromedp.Evaluate[chromedp.Void](`typers.length = 0`))
 	bo.do(
 		chromedp.Evaluate[chromedp.Void](`(({text}) => { text.focus(); text.setSelectionRange(99, 99) })({text: `+

@@ -10,28 +10,29 @@ import (
 	"time"
 )
 
-// Options configure a [Client]. The zero value consists of defaults only. New copies it.
+// Options configure a [Client]. The zero value means defaults. New copies it.
 type Options struct {
-	// HTTPClient makes the requests; a Transport of its own can renew tokens. Its Timeout is not heeded: subscriptions
-	// have no end. Default: one on http.DefaultTransport.
+	// HTTPClient makes the requests; a custom Transport can renew tokens. Its Timeout is ignored, since subscriptions
+	// are endless. Default: a client with http.DefaultTransport.
 	HTTPClient *http.Client
 	// Token, if not empty, is sent as "Authorization: Bearer <token>"; the server finds it with motia.StreamToken.
 	Token string
 	// Header is sent with every request.
 	Header http.Header
-	// MinDelay is how long to wait before the first attempt to reconnect, unless the server says how long (the retry of
-	// server-sent events). Every further attempt waits twice as long, up to MaxDelay, and all of them up to a half less,
-	// at random, so that not all clients of a server come back at once. Retry-After is heeded. Default: 500 ms.
+	// MinDelay is the delay before the first attempt to reconnect, unless the server sets another one (the retry of
+	// server-sent events). The delay doubles with every further attempt, up to MaxDelay. All delays are reduced at
+	// random by up to a half, so that the clients of a server do not all come back at once. Retry-After is respected.
+	// Default: 500 ms.
 	MinDelay time.Duration
 	// MaxDelay is the longest delay. Default: 30 s.
 	MaxDelay time.Duration
-	// Silence is how long the server may say nothing at all, until the connection counts as lost. Default: 75 s, for
+	// Silence is how long the server may send nothing until the connection counts as lost. Default: 75 s, for
 	// servers with the default PingInterval of 30 s.
 	Silence time.Duration
 	// MaxEventSize bounds an event, in bytes; the snapshot of a group is one event. Default: 16 MiB.
 	MaxEventSize int
-	// Logger receives why connections were lost and when the next attempt follows. Default: slog.Default() at the time of
-	// New.
+	// Logger gets records of lost connections, with the reason and the time of the next attempt. Default:
+	// slog.Default() at the time of New.
 	Logger *slog.Logger
 }
 
@@ -42,17 +43,18 @@ const (
 	defaultMaxEventSize = 16 << 20
 )
 
-// Client knows a server. Make one with [New], and follow streams with [Subscribe]. It may be used concurrently; it holds
-// nothing that needs to be closed.
+// Client is a client of one server. Make one with [New], and follow streams with [Subscribe]. It may be used
+// concurrently, and need not be closed.
 type Client struct {
-	options Options // with defaults
+	options Options // including defaults
 	http    http.Client
 	base    *url.URL
-	mistake error // in what New was given
+	mistake error // in the arguments of New
 }
 
-// New returns a client of the [motia.App.StreamHandler] at the URL, for example "https://example.com/streams". A query in
-// it is sent with every request. Nil options mean defaults. Mistakes in either are reported by Subscribe.
+// New returns a client of the [motia.App.StreamHandler] at the URL, for example "https://example.com/streams". A
+// query in the URL is sent with every request. Nil options mean defaults. Subscribe reports mistakes in the URL or
+// the options.
 func New(address string, opts *Options) *Client {
 	c := new(Client)
 	if opts != nil {
@@ -99,7 +101,7 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// url returns the address of a group or an item, and the end of its path that says which.
+// url returns the URL of a group or an item, and the end of its path, which names the group or item.
 func (c *Client) url(names ...string) (u *url.URL, room string) {
 	copied := *c.base
 	u = &copied
@@ -113,7 +115,7 @@ func (c *Client) url(names ...string) (u *url.URL, room string) {
 	return u, room
 }
 
-// escape makes a segment of a path of the name. Servers and proxies would take "." and ".." for steps in the path.
+// escape turns a name into a segment of a path. Servers and proxies would resolve "." and ".." in the path.
 func escape(name string) string {
 	if name == "." || name == ".." {
 		return strings.ReplaceAll(name, ".", "%2E")

@@ -1,6 +1,6 @@
-// Package streamclient follows the streams of a motia app over the network, from another Go program. What comes is what a
-// subscription in the app's own process gets, see [motia.StreamName.Subscribe]: first the snapshot (sync), then every
-// later event.
+// Package streamclient follows the streams of a motia app over the network, from another Go program. A subscription
+// gets the same events as one in the app's own process, see [motia.StreamName.Subscribe]: first the snapshot (sync),
+// then every later event.
 //
 //	const Chat motia.StreamName[Message] = "chat"
 //
@@ -16,14 +16,14 @@
 //
 // # Lost connections
 //
-// A subscription outlives its connections. When one is lost, or the server falls silent, the next attempt follows after
-// a while, see [Options.MinDelay], until there is one again. Then either the events that were missed follow, or a new
-// snapshot (resync) comes in their place: there is never a silent gap, and nothing comes twice. What ends a subscription
-// is its context, Close, an event that is too large or not valid, and the refusal of the server, an *[Error]: for example
-// because the token has expired or the user may not see the group any more.
+// A subscription outlives its connections. When a connection is lost, or the server becomes silent, the client tries
+// to reconnect until it succeeds, see [Options.MinDelay]. Then it gets either the events that it missed, or a new
+// snapshot (resync) instead: no event is lost silently or delivered twice. A subscription ends with its context, with
+// Close, with an event that is too large or invalid, and when the server refuses it with an *[Error], for example
+// because the token has expired or the user may no longer see the group.
 //
-// A program that reads slowly slows down nobody but itself: the server leaves out updates that later ones have
-// superseded, and then sends a resync.
+// A program that reads slowly does not slow down others: the server drops updates that later ones supersede, and if
+// that is not enough it sends a resync.
 //
 // The package reads the server-sent events of [motia.App.StreamHandler].
 package streamclient

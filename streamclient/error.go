@@ -13,12 +13,13 @@ import (
 	"github.com/motia-go/motia/internal/payload"
 )
 
-// Error is an answer of the server that is not a stream of events: it refuses the subscription, or cannot serve it now.
+// Error is an answer of the server that is not a stream of events: it refuses the subscription, or cannot serve it
+// now.
 type Error struct {
-	// Status of the response: for example 401 if StreamServerOptions.Auth refuses the client, 403 if StreamConfig.OnJoin does,
-	// and 404 if the stream is not declared.
+	// Status is the status of the response: for example 401 if StreamServerOptions.Auth refuses the client, 403 if
+	// StreamConfig.OnJoin does, and 404 if the stream is not declared.
 	Status int
-	// Problem is the body of the response, if it was one.
+	// Problem is the body of the response, if that is a problem.
 	Problem motia.Problem
 
 	retryAfter time.Duration
@@ -33,13 +34,13 @@ func (e *Error) Error() string {
 	return text
 }
 
-// errSilent says why a connection was given up.
+// errSilent is the reason for giving up a silent connection.
 var errSilent = errors.New("server is silent")
 
-// invalidAnswer is the error of what can never be read, such as an event that is too large: to reconnect would not help.
+// invalidAnswer is an error for which reconnecting does not help, such as an event that is too large.
 type invalidAnswer struct{ error }
 
-// final reports whether the error ends a subscription: another attempt would meet it again.
+// final reports whether the error ends a subscription, since another attempt would have the same result.
 func final(err error) bool {
 	var refused *Error
 	if errors.As(err, &refused) {
@@ -49,10 +50,10 @@ func final(err error) bool {
 	return errors.As(err, &invalid)
 }
 
-// maxProblem bounds what is read of a problem, in bytes.
+// maxProblem bounds how many bytes of a problem are read.
 const maxProblem = 64 << 10
 
-// refusal returns the error for a response, nil if it is a stream of events.
+// refusal returns the error for a response, or nil if it is a stream of events.
 func refusal(response *http.Response) error {
 	media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	if response.StatusCode == http.StatusOK && media == "text/event-stream" {
@@ -62,7 +63,7 @@ func refusal(response *http.Response) error {
 	if media == "application/problem+json" {
 		body, err := io.ReadAll(io.LimitReader(response.Body, maxProblem))
 		if err == nil {
-			_ = payload.Load(body, &e.Problem) // what is no problem says nothing
+			_ = payload.Load(body, &e.Problem) // a body that is not a problem is ignored
 		}
 	} else if e.Status == http.StatusOK {
 		e.Problem.Detail = fmt.Sprintf("response is %q, not server-sent events", media)
@@ -70,7 +71,7 @@ func refusal(response *http.Response) error {
 	return e
 }
 
-// retryAfter reads the header of that name: seconds or a date; else zero.
+// retryAfter parses the header Retry-After, which is seconds or a date. It returns zero for anything else.
 func retryAfter(value string) time.Duration {
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second

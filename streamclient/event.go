@@ -24,7 +24,7 @@ type item struct {
 	Data json.RawMessage `json:"data"`
 }
 
-// parseEvent reads an event. Kinds that it does not know, of later servers, are left out: not ok.
+// parseEvent parses an event. For unknown kinds, which later servers may send, ok is false.
 func parseEvent(kind string, data []byte) (e event, ok bool, err error) {
 	e.Type = motia.StreamEventType(kind)
 	switch e.Type {

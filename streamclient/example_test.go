@@ -39,7 +39,7 @@ func ExampleSubscribe() {
 			return
 		}
 		switch event.Event.Type {
-		case motia.EventSync, motia.EventResync: // all there is, in place of what was known before
+		case motia.EventSync, motia.EventResync: // the whole state, which replaces the previous one
 			fmt.Println(event.Event.Type, event.Event.Items)
 			_, _ = Chat.Set(there, "room-1", "m-2", Message{"how are you?"})
 		case motia.EventSent:
@@ -56,7 +56,7 @@ func ExampleSubscribe() {
 	// typing {"who":"Ada"}
 }
 
-// Why a server refuses a subscription can be told apart.
+// The error says why a server refuses a subscription.
 func ExampleError() {
 	_, server := exampleServer()
 	defer server.Close()

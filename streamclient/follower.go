@@ -13,27 +13,27 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// follower is a subscription without its type. One goroutine reads from one connection after the other, and hands over
-// an event before it reads the next.
+// follower is a subscription without its type. One goroutine reads from one connection after the other, and delivers
+// each event before it reads the next.
 type follower struct {
 	client  *Client
 	request *http.Request
-	room    string          // the end of its path
+	room    string          // the end of the URL's path
 	ctx     context.Context // ends the subscription
 	cancel  context.CancelCauseFunc
-	events  chan event // closed at the end
-	err     error      // why events was closed; read it after
+	events  chan event // closed when the subscription has ended
+	err     error      // why events was closed; may be read after that
 
 	// The following belong to the goroutine.
-	id     string        // of the latest event
-	synced bool          // there was a snapshot
+	id     string        // the id of the latest event
+	synced bool          // there has been a snapshot
 	first  time.Duration // delay
 }
 
-// leastDelay keeps servers that ask for it from being overrun.
+// leastDelay is a lower limit for delays that a server asks for, so that it is not overrun.
 const leastDelay = 100 * time.Millisecond
 
-// run follows the server until the subscription ends. It begins with a connection.
+// run follows the server until the subscription ends, beginning with the given connection.
 func (f *follower) run(conn *connection) {
 	defer close(f.events)
 	defer f.cancel(nil)
@@ -67,7 +67,7 @@ func (f *follower) run(conn *connection) {
 	}
 }
 
-// delay returns how long to wait before the next attempt after the given number of those that have failed.
+// delay returns how long to wait before the next attempt, after the given number of failed ones.
 func (f *follower) delay(attempts int, err error) time.Duration {
 	longest := f.client.options.MaxDelay
 	delay := min(f.first, longest)
@@ -82,7 +82,7 @@ func (f *follower) delay(attempts int, err error) time.Duration {
 	return delay - jitter
 }
 
-// address is the URL for the log: the query may hold a token.
+// address returns the URL for the log, without the query, which may hold a token.
 func (f *follower) address() string {
 	u := *f.request.URL
 	u.RawQuery = ""
@@ -100,7 +100,7 @@ func (f *follower) connect() (*connection, error) {
 	}
 	response, err := f.client.http.Do(request)
 	if err != nil {
-		var wrapped *url.Error // whose text has the query, and in that perhaps a token
+		var wrapped *url.Error // its text contains the query, which may hold a token
 		if errors.As(err, &wrapped) {
 			err = wrapped.Err
 		}
@@ -115,13 +115,13 @@ func (f *follower) connect() (*connection, error) {
 	}
 	if final := response.Request; final != nil && !strings.HasSuffix(final.URL.EscapedPath(), f.room) {
 		conn.close()
-		return nil, invalidAnswer{errors.New("server redirects to another path")} // as http.ServeMux does where a name is empty
+		return nil, invalidAnswer{errors.New("server redirects to another path")} // as http.ServeMux does if a name is empty
 	}
 	conn.timer.Stop()
 	return conn, nil
 }
 
-// read hands over the events of the connection until that is lost, and reports whether there was anything to hear.
+// read delivers the events of the connection until it is lost, and reports whether anything was received.
 func (f *follower) read(conn *connection) (heard bool, err error) {
 	defer conn.close()
 	p := newParser(conn, f.client.options.MaxEventSize, f.id)
@@ -145,7 +145,7 @@ func (f *follower) read(conn *connection) (heard bool, err error) {
 			continue
 		}
 		if e.Type == motia.EventSync {
-			if f.synced { // from a server without a history: what was between is missed
+			if f.synced { // the server keeps no history, so events in between were missed
 				e.Type = motia.EventResync
 			}
 			f.synced = true
@@ -158,7 +158,7 @@ func (f *follower) read(conn *connection) (heard bool, err error) {
 	}
 }
 
-// connection is the body of a response. It is lost if the server is silent while somebody reads.
+// connection is the body of a response. It counts as lost if the server is silent during a Read.
 type connection struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
@@ -175,7 +175,7 @@ func (c *connection) Read(p []byte) (int, error) {
 	return n, c.cause(err)
 }
 
-// cause returns why the connection was given up if it was, else the error.
+// cause returns errSilent if the connection was given up for that reason, otherwise the error.
 func (c *connection) cause(err error) error {
 	if err != nil && context.Cause(c.ctx) == errSilent {
 		return errSilent

@@ -20,14 +20,14 @@ import (
 	"github.com/motia-go/motia/streamclient"
 )
 
-// network is a network in memory, which works within a bubble, with a server at any address.
+// network is an in-memory network that works within a bubble, with a server at any address.
 type network struct {
 	pipes *testkit.Pipes
 
 	mu       sync.Mutex
 	handler  http.Handler
 	refusing bool
-	conns    []net.Conn      // the clients' ends
+	conns    []net.Conn      // the clients' ends of the connections
 	requests []*http.Request // in order
 	times    []time.Time     // of attempts to connect
 }
@@ -98,7 +98,7 @@ func (n *network) asked() []*http.Request {
 	return slices.Clone(n.requests)
 }
 
-// attempts returns when there were attempts to connect, from the given time on.
+// attempts returns the times of attempts to connect, relative to the given time.
 func (n *network) attempts(since time.Time) []time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -177,7 +177,7 @@ func text(in motia.StreamInput[testkit.Note]) string {
 	return b.String()
 }
 
-// script answers with the texts, one by one as they come, and ends the response when the channel is closed.
+// script answers with the texts from the channel, one by one, and ends the response when the channel is closed.
 func script(texts <-chan string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")

@@ -15,7 +15,7 @@ import (
 	"github.com/motia-go/motia/streamclient"
 )
 
-// http.ServeMux redirects to the path that it takes for the clean one: to another room.
+// http.ServeMux redirects to the path that it considers clean, which is that of another room.
 func TestNamesReachTheServerThroughAServeMuxOrAreAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, handler := newApp(t, motia.Options{}, motia.StreamConfig{})

@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// parser reads server-sent events as in WHATWG HTML, section 9.2.6, "Interpreting an event stream".
+// parser parses server-sent events as in WHATWG HTML, section 9.2.6, "Interpreting an event stream".
 type parser struct {
 	r     *bufio.Reader
 	limit int // of an event, in bytes
 
-	id    string        // of the latest event, as it stays in force for those without
-	retry time.Duration // the latest that the server has told; negative: none
-	heard bool          // an event or a comment
+	id    string        // of the latest event with an id; it also applies to later events without one
+	retry time.Duration // the latest that the server has sent; negative if there is none
+	heard bool          // an event or a comment was received
 
 	begun bool // the first line has been read
-	cr    bool // the line before ended with a carriage return; a line feed now is part of that end
+	cr    bool // the previous line ended with a carriage return, so a line feed now belongs to its end
 	line  []byte
 	data  []byte
 }
@@ -78,8 +78,8 @@ func (p *parser) next() (kind string, data []byte, err error) {
 	}
 }
 
-// readLine returns the next line, whether it ends with CR, LF or both. It does not wait for a line feed after a carriage
-// return. What does not end is no line.
+// readLine returns the next line, whether it ends with CR, LF or both. It does not wait for a line feed after a
+// carriage return. An unfinished line at the end of the stream is dropped.
 func (p *parser) readLine() ([]byte, error) {
 	p.line = p.line[:0]
 	for {
@@ -89,7 +89,7 @@ func (p *parser) readLine() ([]byte, error) {
 		chunk, _ := p.r.Peek(p.r.Buffered())
 		if p.cr && chunk[0] == '\n' {
 			p.cr = false
-			_, _ = p.r.Discard(1) // it is buffered
+			_, _ = p.r.Discard(1) // cannot fail, since it is buffered
 			continue
 		}
 		p.cr = false

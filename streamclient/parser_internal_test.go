@@ -35,7 +35,7 @@ func TestTheParserReadsEventsAsTheStandardSays(t *testing.T) {
 		"data\n\ndata\ndata\n\ndata:":                                   {"||", "||\n"}, // the last one is not complete
 		"data:test\n\ndata: test\n\n":                                   {"||test", "||test"},
 		"event: a\nevent: b\ndata: 1\n\n":                               {"|b|1"},
-		"event: a\n\ndata: 1\n\n":                                       {"||1"}, // without data it is none, and its type is forgotten
+		"event: a\n\ndata: 1\n\n":                                       {"||1"}, // without data there is no event, and its type is forgotten
 		"id: 7\n\ndata: 1\n\ndata: 2\n\n":                               {"7||1", "7||2"},
 		"id: 7\x00\ndata: 1\n\n":                                        {"||1"},
 		"id: 7\ndata: 1\n":                                              nil,
@@ -103,7 +103,7 @@ func TestTheParserHoldsNoMoreThanItsLimit(t *testing.T) {
 	require.LessOrEqual(t, cap(p.data)+cap(p.line), 2*idleBuffer)
 }
 
-// An event is there as soon as its last byte: a carriage return does not wait for what follows it.
+// An event is available as soon as its last byte has arrived: a carriage return does not wait for a line feed.
 func TestTheParserDoesNotWaitForMore(t *testing.T) {
 	for _, text := range []string{"data: 1\r\r", "data: 1\n\n", "data: 1\r\n\r"} {
 		r, w := io.Pipe()
@@ -114,7 +114,7 @@ func TestTheParserDoesNotWaitForMore(t *testing.T) {
 	}
 }
 
-// reference reads a whole stream, line by line as the standard words it.
+// reference parses a whole stream, line by line as in the standard.
 func reference(text string) (events []string, id string, retry time.Duration) {
 	text = strings.TrimPrefix(text, "\ufeff")
 	text = strings.ReplaceAll(text, "\r\n", "\n")
@@ -160,7 +160,7 @@ func FuzzParser(f *testing.F) {
 		require.Equal(t, events, got)
 		require.Equal(t, id, p.id)
 		require.Equal(t, retry, p.retry)
-		for _, event := range got { // what is not an event of ours is refused, not a panic
+		for _, event := range got { // an unexpected event is refused and does not cause a panic
 			_, kind, _ := strings.Cut(event, "|")
 			kind, data, _ := strings.Cut(kind, "|")
 			e, ok, err := parseEvent(kind, []byte(data))

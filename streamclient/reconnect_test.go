@@ -50,7 +50,7 @@ func TestAfterALostConnectionWhatWasMissedFollows(t *testing.T) {
 func TestWhatCannotBeMadeUpForIsAResync(t *testing.T) {
 	for name, history := range map[string]motia.StreamHistory{
 		"too many":   {Events: 2},
-		"no history": {Events: -1}, // the server begins with a sync, which would not say that something is missed
+		"no history": {Events: -1}, // the server begins with a sync, which would not say that events were missed
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestASubscriptionSurvivesARestartOfTheServer(t *testing.T) {
 	})
 }
 
-// A connection that is lost before the snapshot has come is not the end of the beginning.
+// If a connection is lost before the snapshot has arrived, the subscription still begins with a sync.
 func TestTheSnapshotComesFirstHoweverOftenTheConnectionIsLostBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		texts := []string{"", ": alive\n\n", "id: 1\nevent: sync\ndata: {\"timestamp\"", "event: sync\ndata: {\"timestamp\":1,\"items\":[]}\n", "id: 7\nevent: sync\ndata: {\"timestamp\":1,\"items\":[]}\n\n", emptySync}
@@ -106,7 +106,7 @@ func TestTheSnapshotComesFirstHoweverOftenTheConnectionIsLostBefore(t *testing.T
 	})
 }
 
-// within checks that every attempt came up to a half earlier than the delays say, after the one before.
+// within checks that the pause before every attempt is the given delay, or up to a half less.
 func within(t testing.TB, attempts []time.Duration, delays ...time.Duration) {
 	t.Helper()
 	require.Len(t, attempts, len(delays))
@@ -177,7 +177,7 @@ func TestAttemptsToReconnectAreMadeLessAndLessOften(t *testing.T) {
 				}
 				require.Less(t, n.attempts(lost)[len(c.delays)-1], longest-time.Millisecond, "not all clients come back at once")
 
-				// Once there is something to hear, it begins anew.
+				// Once something was received, the delays begin again with the first one.
 				n.refuse(false)
 				n.serve(says(": alive\n"))
 				for asked := len(n.attempts(lost)); len(n.attempts(lost)) == asked; {
@@ -196,7 +196,7 @@ func TestAttemptsToReconnectAreMadeLessAndLessOften(t *testing.T) {
 	}
 }
 
-// A server that takes connections and says nothing is not better than one that takes none.
+// A server that accepts connections and sends nothing is treated like one that accepts none.
 func TestAServerThatHangsUpAtOnceIsAskedLessAndLessOften(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, says(""))
@@ -294,7 +294,7 @@ func TestAServerThatFallsSilentIsGivenUp(t *testing.T) {
 	})
 }
 
-// Silence is that of the server, not that of a program which has no time to read.
+// Only the server's silence counts, not that of a program that does not read.
 func TestAProgramThatReadsSlowlyKeepsItsConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		texts := make(chan string, 10)
@@ -311,7 +311,7 @@ func TestAProgramThatReadsSlowlyKeepsItsConnection(t *testing.T) {
 	})
 }
 
-// The server leaves out what is superseded, cuts off who reads nothing at all, and makes up for it.
+// The server drops superseded updates and cuts off a client that does not read. It gets a resync when it reconnects.
 func TestAProgramThatReadsSlowlyEndsInTheStoredState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, handler := newApp(t, motia.Options{StreamServer: motia.StreamServerOptions{Limits: motia.StreamLimits{Buffer: 8}}}, motia.StreamConfig{History: motia.StreamHistory{Events: 8}})
@@ -377,7 +377,7 @@ func TestAnEventThatCannotBeReadEndsTheSubscription(t *testing.T) {
 			_, err := sub.Next(t.Context())
 			require.ErrorContains(t, err, `streamclient: stream "notes": `+want)
 			time.Sleep(time.Hour)
-			require.Len(t, n.asked(), 1, "to ask again would not help")
+			require.Len(t, n.asked(), 1, "the client does not ask again")
 		}
 	})
 }

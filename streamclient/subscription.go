@@ -13,7 +13,7 @@ import (
 	"github.com/motia-go/motia/internal/payload"
 )
 
-// Option qualifies a subscription. The only one is [ForItem]; it cannot be implemented elsewhere.
+// Option is an option of [Subscribe]. The only one is [ForItem]; other packages cannot implement Option.
 type Option interface{ apply(*subscribing) }
 
 type subscribing struct{ items []string }
@@ -22,7 +22,7 @@ type itemOption string
 
 func (o itemOption) apply(s *subscribing) { s.items = append(s.items, string(o)) }
 
-// ForItem narrows a subscription to one item of the group.
+// ForItem restricts a subscription to one item of the group.
 func ForItem(id string) Option { return itemOption(id) }
 
 // Subscription follows a group or an item of a stream. One goroutine at a time may call Next.
@@ -32,15 +32,16 @@ type Subscription[T any] struct {
 	ctx           context.Context // given to Subscribe
 }
 
-// Subscribe follows a group, or one item of it with [ForItem], until ctx ends, the subscription is closed or the server
-// refuses it. The first event is the snapshot (sync); after it comes every later event. T is the type of the items:
+// Subscribe follows a group, or one item of it with [ForItem], until ctx ends, the subscription is closed or the
+// server refuses it. The first event is the snapshot (sync); after it comes every later event. T is the type of the
+// items:
 //
 //	messages, err := streamclient.Subscribe(ctx, client, Chat, "room-1") // Chat is a motia.StreamName[Message]
 //	messages, err := streamclient.Subscribe[Message](ctx, client, "chat", "room-1")
 //
-// It returns once there is a connection. There is one attempt, so that what is wrong from the start is seen at once: the
-// error is an *[Error] if the server has answered. Later connections that are lost are replaced; what the server
-// then answers with a 4xx status, other than 408 and 429, ends the subscription.
+// It returns when there is a connection. It makes only one attempt, so that mistakes show at once: the error is an
+// *[Error] if the server has answered. If the connection is lost later, the subscription reconnects; an answer with a
+// 4xx status other than 408 and 429 then ends it.
 func Subscribe[T any](ctx context.Context, client *Client, stream motia.StreamName[T], group string, opts ...Option) (*Subscription[T], error) {
 	f, err := client.follow(ctx, string(stream), group, opts)
 	if err != nil {
@@ -78,17 +79,17 @@ func (c *Client) follow(ctx context.Context, stream, group string, opts []Option
 		f.cancel(nil)
 		return nil, err
 	}
-	go f.run(conn) // ends with ctx, and with Close
+	go f.run(conn) // ends with ctx or Close
 	return f, nil
 }
 
-// Next waits for the next event. It returns the error of ctx, the cause of the end of the context that was given to
-// Subscribe, [motia.ErrSubscriptionClosed] after Close, or why the subscription has ended by itself, after the events
-// that came before.
+// Next waits for the next event. When ctx ends it returns the error of ctx. When the subscription has ended, Next
+// returns the remaining events and then an error: the cause of the end of the context that was given to Subscribe,
+// [motia.ErrSubscriptionClosed] after Close, or why the subscription ended by itself.
 //
-// An event with an item that does not decode as T comes with a *[motia.ItemError], and the subscription goes on. The item
-// is then the zero value, or what could be decoded of it. A snapshot with several such items comes with their errors
-// joined. After any other error nothing more comes, unless it is only ctx that has ended.
+// An event with an item that does not decode as T comes with a *[motia.ItemError], and the subscription continues.
+// The item is then the zero value, or what could be decoded of it. A snapshot with several such items comes with
+// their errors joined. After any other error there are no more events, unless only ctx has ended.
 func (s *Subscription[T]) Next(ctx context.Context) (motia.StreamInput[T], error) {
 	select {
 	case e, ok := <-s.follower.events:
@@ -105,14 +106,14 @@ func (s *Subscription[T]) Next(ctx context.Context) (motia.StreamInput[T], error
 	}
 }
 
-// Events iterates over the events until the subscription ends. An event comes with a *[motia.ItemError] as in Next, and
-// the iteration goes on; another error is the last of it. It ends the iteration without an error after Close, and
-// when the context given to Subscribe or ctx has ended.
+// Events iterates over the events until the subscription ends. An event comes with a *[motia.ItemError] as in Next,
+// and the iteration continues; any other error ends it. After Close, and when ctx or the context given to Subscribe
+// has ended, the iteration ends without an error.
 func (s *Subscription[T]) Events(ctx context.Context) iter.Seq2[motia.StreamInput[T], error] {
 	return func(yield func(motia.StreamInput[T], error) bool) {
 		for {
 			event, err := s.Next(ctx)
-			if err != nil && event.Stream == "" { // the end, not an *ItemError
+			if err != nil && event.Stream == "" { // the subscription has ended; the error is not an *ItemError
 				if !errors.Is(err, motia.ErrSubscriptionClosed) && s.ctx.Err() == nil && ctx.Err() == nil {
 					yield(event, err)
 				}
@@ -125,8 +126,8 @@ func (s *Subscription[T]) Events(ctx context.Context) iter.Seq2[motia.StreamInpu
 	}
 }
 
-// Close ends the subscription, and returns when nothing of it is left. An event that was not read is dropped. It may be
-// called several times, and concurrently with Next.
+// Close ends the subscription, and returns when its goroutine has ended. An event that was not read is dropped. It
+// may be called several times, and concurrently with Next.
 func (s *Subscription[T]) Close() {
 	s.follower.cancel(motia.ErrSubscriptionClosed)
 	for range s.follower.events {

@@ -1,4 +1,4 @@
-// control opens and watches official stream clients as a test says. It takes commands and reports what the clients do:
+// control runs official stream clients for a test. It takes commands and reports what the clients do:
 //
 //   {do: "open", url, protocols}                {frame}                   everything that the server sends
 //   {do: "group", as, stream, group}            {as, state}               the client's state after every change of it
@@ -29,7 +29,7 @@ export function control(Stream, report) {
         subscriptions[command.as].close();
         break;
       case "shut":
-        stream.onSocketClose = () => {}; // else it would connect again
+        stream.onSocketClose = () => {}; // otherwise it would reconnect
         stream.close();
         break;
     }

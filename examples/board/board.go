@@ -21,8 +21,8 @@ const Board motia.StreamName[Note] = "board"
 // Note is a note as it is stored and as the windows get it.
 type Note struct {
 	NewNote
-	By      string `json:"by"`      // who put it there
-	Version int    `json:"version"` // counts the changes: a window shows the newest it has heard of
+	By      string `json:"by"`      // who added it
+	Version int    `json:"version"` // counts the changes, so that a window can show the newest
 }
 
 // NewNote is what a window sends for a new note.
@@ -33,7 +33,7 @@ type NewNote struct {
 	Y     float64 `json:"y" validate:"gte=0,lte=1"` // from the top to the bottom
 }
 
-// NoteChange is what a window sends to change a note: what it leaves out stays.
+// NoteChange is what a window sends to change a note. Omitted fields stay unchanged.
 type NoteChange struct {
 	Text  *string  `json:"text" validate:"omitnil,max=280"`
 	Color *string  `json:"color" validate:"omitnil,oneof=yellow pink blue green violet"`
@@ -46,7 +46,7 @@ type Typing struct {
 	Name string `json:"name"`
 }
 
-// newApp makes the app. The options are for tests, to get at it; nil means defaults.
+// newApp makes the app. Tests pass their options; nil means defaults.
 func newApp(opts *motia.Options) (*motia.App, error) {
 	var o motia.Options
 	if opts != nil {
@@ -67,8 +67,8 @@ func newApp(opts *motia.Options) (*motia.App, error) {
 
 const maxName = 24
 
-// nameOf returns the name that somebody has chosen. There are no passwords here: whoever says to be Ann is Ann. A service with
-// accounts would look at a token, see motia.StreamToken.
+// nameOf returns the name that the user has chosen. There are no passwords: whoever claims to be Ann is Ann. A
+// service with accounts would check a token, see motia.StreamToken.
 func nameOf(query url.Values) (string, error) {
 	name := strings.TrimSpace(query.Get("name"))
 	strange := strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })

@@ -43,7 +43,7 @@ func TestANoteIsAddedChangedAndDeleted(t *testing.T) {
 	response = app.Do(motiatest.Request("PATCH", path+"?name=Bo", `{"x": 1, "y": 0}`))
 	motiatest.Equal(t, `{"id": "`+id+`", "data": {"text": "Buy oat milk", "color": "green", "x": 1, "y": 0, "by": "Ann", "version": 3}}`, response.Body)
 
-	for range 2 { // gone already is as good
+	for range 2 { // an already deleted note is fine
 		response = app.Do(motiatest.Request("DELETE", path+"?name=Ann", nil))
 		require.Equal(t, http.StatusNoContent, response.Code)
 	}

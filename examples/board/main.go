@@ -1,4 +1,4 @@
-// Command board is a shared board of notes: all windows see each other's changes at once. Its README tells how.
+// Command board is a shared board of notes: all windows see each other's changes at once. The README explains how.
 package main
 
 import (

@@ -10,8 +10,8 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// The windows write with requests to these steps. What a step stores or sends, the stream brings to all windows, that of the
-// writer as well.
+// The windows write with requests to these steps. The stream brings everything that a step stores or sends to all
+// windows, including the writer's.
 
 var addNote = motia.HTTPStep(motia.StepConfig{
 	Name:     "add-note",
@@ -46,12 +46,13 @@ var changeNote = motia.HTTPStep(motia.StepConfig{
 		return motia.Response{}, errors.Join(err, errNoNote)
 	}
 
-	// One atomic change, and only of the fields at hand: somebody else may be moving the note meanwhile.
+	// This is one atomic change of only the given fields, since somebody else may be moving the note at the same
+	// time.
 	change, err := Board.Update(ctx, board, id, in.Request.Body.ops(), motia.Increment("version", 1))
 	if err != nil {
 		return motia.Response{}, err
 	}
-	if !change.Old.Exists() { // it was deleted just now, and the update has begun a new one
+	if !change.Old.Exists() { // it has just been deleted, and the update has created a new one
 		_, _, err := Board.Delete(ctx, board, id)
 		return motia.Response{}, errors.Join(err, errNoNote)
 	}
@@ -66,7 +67,7 @@ var deleteNote = motia.HTTPStep(motia.StepConfig{
 	if err != nil {
 		return motia.Response{}, err
 	}
-	_, _, err = Board.Delete(ctx, board, in.Request.PathParams["note"]) // gone already is as good
+	_, _, err = Board.Delete(ctx, board, in.Request.PathParams["note"]) // an already deleted note is fine
 	return motia.Response{}, err
 })
 
@@ -100,7 +101,7 @@ func (c NoteChange) ops() motia.UpdateOps {
 	return ops
 }
 
-// whereAndWho returns the board of a request and the name of who has sent it.
+// whereAndWho returns the board of a request and the name of the sender.
 func whereAndWho(path map[string]string, query url.Values) (board, name string, err error) {
 	name, err = nameOf(query)
 	if err != nil {

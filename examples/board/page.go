@@ -27,7 +27,7 @@ var servePage = motia.HTTPStep(motia.StepConfig{
 	return motia.Response{
 		Headers: http.Header{
 			"Content-Type":            {mime.TypeByExtension(path.Ext(file))},
-			"Content-Security-Policy": {"default-src 'self'"}, // whatever a note says, it is text
+			"Content-Security-Policy": {"default-src 'self'"}, // no scripts, even if a note contains one
 			"Cache-Control":           {"no-cache"},
 		},
 		Body: text,

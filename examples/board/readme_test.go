@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A curl command of the README, with its body if it has one, its path, and the answer below it.
+// A curl command of the README, with its body if there is one, its path, and the answer below it.
 var shownCurl = regexp.MustCompile(`(?m)^curl (?:-N|--json '([^']*)') 'localhost:8080([^']*)'\n((?:#.*\n)+)`)
 
 func TestTheCommandsOfTheREADMEGiveTheAnswersShown(t *testing.T) {

@@ -86,7 +86,7 @@ type event struct {
 	} `json:"items"`
 }
 
-// next waits for the next event of a kind, and passes over others.
+// next waits for the next event of a kind, and skips others.
 func (f *follower) next(kind string) event {
 	f.t.Helper()
 	var e event
@@ -116,7 +116,7 @@ func (f *follower) next(kind string) event {
 	}
 }
 
-// named waits for the next event that was sent by a name, and returns its payload.
+// named waits for the next sent event with the name, and returns its payload.
 func (f *follower) named(name string) string {
 	f.t.Helper()
 	for {
@@ -142,11 +142,11 @@ func TestWindowsFollowTheBoardByServerSentEvents(t *testing.T) {
 	seen := ann.next("create")
 	require.Equal(t, note, *seen.Data)
 	require.Equal(t, "/boards/main/notes/"+seen.ID, created.Header.Get("Location"))
-	require.Equal(t, seen.ID, bo.next("create").ID, "who writes sees it as well")
+	require.Equal(t, seen.ID, bo.next("create").ID, "the writer sees it as well")
 	b.do("POST", created.Header.Get("Location")+"/typing?name=Bo", "")
 	require.Equal(t, `{"name":"Bo"}`, ann.named("typing"))
 
-	// Ann's connection breaks. She comes back and gets what she has missed, not everything again.
+	// Ann's connection breaks. She reconnects and gets what she missed, not everything again.
 	ann.close()
 	require.Equal(t, `{"id":"Ann"}`, bo.named("presence:leave"))
 	b.do("PATCH", created.Header.Get("Location")+"?name=Bo", `{"text": "Buy oat milk"}`)
@@ -156,7 +156,7 @@ func TestWindowsFollowTheBoardByServerSentEvents(t *testing.T) {
 	require.Equal(t, 2, ann.next("delete").Data.Version)
 	require.Contains(t, ann.named("presence:list"), `{"id":"Bo"}`)
 
-	// Nobody knows how to go on from there: everything again.
+	// An unknown event id: she gets everything again.
 	require.Empty(t, b.follow("Chiara", "from-another-server").next("resync").Items)
 }
 

@@ -19,8 +19,8 @@ import (
 	"github.com/motia-go/motia/motiatest"
 )
 
-// On 200 bad days, with duplicates, crashes, lost answers and all else that Chaos does, half of all charges declined, clients that repeat what
-// failed and somebody who redrives dead letters, the books are right in the evening.
+// The books are right after each of 200 bad days with duplicates, crashes, lost answers and all other faults of
+// Chaos, half of all charges declined, clients that repeat failed requests, and redriven dead letters.
 func TestTheBooksAreRightAfterABadDay(t *testing.T) {
 	motiatest.Seeds(t, 200, func(t *testing.T, seed uint64) {
 		synctest.Test(t, func(t *testing.T) {
@@ -57,7 +57,7 @@ func newBadDay(t *testing.T, seed uint64) *badDay {
 	return d
 }
 
-// placeOrders lets clients side by side place the orders. They repeat a request until it is answered well.
+// placeOrders places the orders from concurrent clients. They repeat a request until it succeeds.
 func (d *badDay) placeOrders() {
 	var clients sync.WaitGroup
 	for _, order := range d.orders {
@@ -80,7 +80,7 @@ func (d *badDay) placeOrders() {
 	d.app.Idle()
 }
 
-// redriveDeadLetters does so until there are none.
+// redriveDeadLetters redrives dead letters until there are none.
 func (d *badDay) redriveDeadLetters() {
 	for range 20 {
 		if n, err := d.app.DeadLetters().Count(d.t.Context(), motia.DeadLetterQuery{}); n == 0 {
@@ -94,7 +94,7 @@ func (d *badDay) redriveDeadLetters() {
 	}
 	letters, err := d.app.DeadLetters().List(d.t.Context(), motia.DeadLetterQuery{})
 	require.NoError(d.t, err)
-	require.Empty(d.t, letters, "dead letters that redriving does not help")
+	require.Empty(d.t, letters, "redriving does not get rid of dead letters")
 }
 
 // checkOrders checks that each order is completed, once.
@@ -130,7 +130,7 @@ func (d *badDay) checkOrders() {
 	require.Len(d.t, mails, 2*len(d.orders))
 }
 
-// checkBooks checks that what was charged, what is completed, what the summary says and what is reserved is the same.
+// checkBooks checks that the charges, the completed orders, the summary and the reservations agree.
 func (d *badDay) checkBooks() {
 	total := int64(0)
 	stock := make(map[string]Reserved)
@@ -168,7 +168,7 @@ func (d *badDay) checkBooks() {
 	require.JSONEq(d.t, fmt.Sprintf(`{"orders":%d,"completed":%d,"dead_letters":0,"revenue":"%d EUR"}`, len(d.orders), len(d.orders), total), string(text))
 }
 
-// logged returns the attributes of what the steps have logged with the message.
+// logged returns the attributes of the steps' log records with the message.
 func (d *badDay) logged(message string) []map[string]any {
 	var found []map[string]any
 	for _, e := range d.app.Events().Kind(motiatest.KindLog) {

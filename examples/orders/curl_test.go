@@ -20,7 +20,7 @@ type curlRequest struct {
 	method, host, path, contentType, body string
 }
 
-// parseCurl understands as much of curl's command line as the READMEs use.
+// parseCurl parses the part of curl's command line that the READMEs use.
 func parseCurl(args []string) (curlRequest, error) {
 	r := curlRequest{method: "GET"}
 	method := ""
@@ -112,7 +112,7 @@ func shellWords(command string) (words []string, complete bool) {
 	return words, quote == 0 && !escaped
 }
 
-// In answers that are shown, this stands for anything: a part of a string, a value, further members of an object, lines.
+// In shown answers, this stands for anything: a part of a string, a value, further members of an object, lines.
 const anything = "…"
 
 func matchJSON(shown, got string) error {

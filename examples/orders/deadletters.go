@@ -19,12 +19,12 @@ func (s *service) listDeadLetters() motia.Step {
 		count, err := s.app.DeadLetters().Count(ctx, motia.DeadLetterQuery{})
 		return motia.Response{Body: map[string]any{
 			"count":       count,
-			"deadLetters": append([]motia.DeadLetter{}, letters...), // [], not null, where there are none
+			"deadLetters": append([]motia.DeadLetter{}, letters...), // [], not null, if there are none
 		}}, err
 	})
 }
 
-// redrive gives dead letters back to their steps: those named by ?id=..., or all.
+// redrive redrives dead letters: those named by ?id=..., or all.
 func (s *service) redrive() motia.Step {
 	return motia.HTTPStep(motia.StepConfig{
 		Name:     "redrive-dead-letters",

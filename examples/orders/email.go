@@ -2,8 +2,9 @@ package main
 
 import "github.com/motia-go/motia"
 
-// sendEmail stands for a mail server. The mails to one customer go out in order: they are a message group. Each has an ID, and the server drops
-// one that it has sent already: the step may run twice for a message, and at worst does so after the mail is out.
+// sendEmail stands for a mail server. The mails to one customer are a message group, so they are sent in order. Each
+// has an ID, and the server drops one that it has already sent, since the step may run twice for a message, at worst
+// after the mail was sent.
 func (s *service) sendEmail() motia.Step {
 	return motia.QueueStep(motia.StepConfig{
 		Name:     "send-email",

@@ -2,7 +2,7 @@ package main
 
 import "github.com/motia-go/motia"
 
-// publishStatus keeps the stream in step with the state: whatever changes an order, those who follow it see it.
+// publishStatus copies every change of an order to the stream, so that its followers see it.
 var publishStatus = motia.StateStep(motia.StepConfig{
 	Name:     "publish-status",
 	Triggers: []motia.Trigger{Orders.Trigger()},
@@ -26,13 +26,14 @@ var publishStatus = motia.StateStep(motia.StepConfig{
 	return err
 })
 
-// isLaterThan tells which of two came later, as an order only advances. A change comes after later ones when it was a dead letter.
+// isLaterThan reports which of two is later, since an order only advances. An earlier change may be handled after
+// later ones if it was a dead letter.
 func (s LiveStatus) isLaterThan(other LiveStatus) bool {
 	return s.CompletedSteps > other.CompletedSteps || s.ChargeAttempts > other.ChargeAttempts || s.Status == Completed && other.Status != Completed
 }
 
-// followOrder answers with server-sent events: the status as it is, then every change of it, until the order is
-// completed or the client or the service leaves.
+// followOrder answers with server-sent events: the current status, then every change of it, until the order is
+// completed, the client leaves or the service stops.
 var followOrder = motia.HTTPStep(motia.StepConfig{
 	Name:     "follow-order",
 	Triggers: []motia.Trigger{motia.HTTP("GET", "/orders/:id/events")},
@@ -58,14 +59,14 @@ var followOrder = motia.HTTPStep(motia.StepConfig{
 	return motia.Response{}, nil
 })
 
-// sendStatus sends what an event says of the order, and reports whether that is the last to be said.
+// sendStatus sends the status in an event, and reports whether it is the last one.
 func sendStatus(response *motia.ResponseStream, change motia.StreamInput[LiveStatus]) (done bool, err error) {
 	status := change.Event.Data
 	if snapshot := change.Event.Items; len(snapshot) > 0 { // at the start, and if the client was too slow for some events
 		status = snapshot[0].Data
 	}
 	if status.OrderID == "" {
-		return false, nil // not published yet: it comes next
+		return false, nil // not published yet; it comes next
 	}
 	err = response.Send(motia.ServerSentEvent{Event: string(change.Event.Type), Data: status})
 	return status.Status == Completed || change.Event.Type == motia.EventDelete, err

@@ -10,13 +10,14 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// Two steps listen to order-created. Each gets every message, they run side by side, and each merges its result into
-// the order. When the last one has done so, completeOrder fires. No step knows of another.
+// Two steps consume order-created. Each gets every message, they run concurrently, and each merges its result into
+// the order. When the last one has done so, completeOrder fires. No step knows another one.
 
-// chargeAttempts is how often a charge is tried before it is given up.
+// chargeAttempts is how often a charge is tried before its message becomes a dead letter.
 const chargeAttempts = 3
 
-// charge takes the money. It fails as often as -fail-rate says; after the last attempt the message is a dead letter.
+// charge takes the money. It fails as often as -fail-rate says; after the last attempt the message becomes a dead
+// letter.
 func (s *service) charge() motia.Step {
 	return motia.QueueStep(motia.StepConfig{
 		Name: "charge",
@@ -30,7 +31,7 @@ func (s *service) charge() motia.Step {
 			return err
 		}
 		if stored.Results.Charge != nil {
-			return nil // delivery is at least once: this is a second one
+			return nil // delivery is at least once, and this is a second one
 		}
 		if err := s.terminal.charge(ctx, order.ID, order.Total, stored.ChargeAttempts); err != nil {
 			_, noted := Orders.Update(ctx, order.ID, motia.Increment("chargeAttempts", 1), motia.Set("problem", err.Error()))
@@ -41,7 +42,7 @@ func (s *service) charge() motia.Step {
 	})
 }
 
-// reserveStock sets the pieces of an order aside.
+// reserveStock reserves the pieces of an order.
 var reserveStock = motia.QueueStep(motia.StepConfig{
 	Name:     "reserve-stock",
 	Triggers: []motia.Trigger{OrderCreated.Trigger()},
@@ -54,7 +55,7 @@ var reserveStock = motia.QueueStep(motia.StepConfig{
 		return nil
 	}
 	for _, item := range order.Items {
-		// To set the same member to the same number again changes nothing, so a retry is harmless.
+		// Setting the same member to the same number again changes nothing, so a retry is harmless.
 		if _, err := Stock.Update(ctx, item.SKU, motia.Merge("", Reserved{order.ID: item.Qty})); err != nil {
 			return err
 		}
@@ -69,8 +70,8 @@ func merge(ctx context.Context, orderID string, result Results, more ...motia.Up
 	return err
 }
 
-// completeOrder fires on the change that makes an order complete. Should it be repeated, its own change is none the
-// second time, and the mail is the same one.
+// completeOrder fires on the change that makes an order complete. If it is repeated, its own write changes nothing
+// the second time, and the mail is dropped as a duplicate.
 var completeOrder = motia.StateStep(motia.StepConfig{
 	Name:     "complete-order",
 	Triggers: []motia.Trigger{Orders.Trigger(motia.When(allPartsDone))},
@@ -89,7 +90,8 @@ func allPartsDone(input motia.Input[Order]) bool {
 	return ok && change.New != nil && change.New.CompletedSteps == parts && change.New.Status == Pending
 }
 
-// findOrder returns the order. If there is none its error is for clients, and permanent: to a message about it no retry helps.
+// findOrder returns the order. If there is none, the error is meant for clients, and permanent, since retrying a
+// message about it does not help.
 func findOrder(ctx context.Context, id string) (Order, error) {
 	order, found, err := Orders.Get(ctx, id)
 	if err == nil && !found {

@@ -1,4 +1,4 @@
-// Command orders is a small order service built on motia. Its README tells the story.
+// Command orders is a small order service built on motia. The README explains it.
 package main
 
 import (
@@ -21,12 +21,12 @@ func main() {
 		return
 	}
 	if err != nil {
-		os.Exit(2) // flag has said why
+		os.Exit(2) // package flag has printed why
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait
-	// With LogHandler, slog.InfoContext(ctx, ...) says which step it was called from, wherever that is.
+	// With LogHandler, records of slog.InfoContext(ctx, ...) name the step, wherever it is called.
 	slog.SetDefault(slog.New(motia.LogHandler(slog.NewTextHandler(os.Stderr, nil))))
 	if err := run(ctx, config); err != nil {
 		slog.Error("orders", "error", err)

@@ -13,7 +13,7 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// createOrder takes an order, stores it and sets everything else in motion.
+// createOrder accepts an order, stores it and starts everything else.
 var createOrder = motia.HTTPStep(motia.StepConfig{
 	Name:     "create-order",
 	Triggers: []motia.Trigger{motia.HTTP("POST", "/orders")},
@@ -25,7 +25,8 @@ var createOrder = motia.HTTPStep(motia.StepConfig{
 		order.ID = strings.ToLower(rand.Text()[:12])
 	}
 
-	// Revision 0 means "only if it does not exist". A client that got no answer, or an error, repeats its request: then the order may be there.
+	// Revision 0 means "only if it does not exist". A client that got no answer, or an error, repeats its request:
+	// then the order may be there.
 	_, err := Orders.Set(ctx, order.ID, order, motia.IfRevision(0))
 	if errors.Is(err, motia.ErrConflict) {
 		order, err = sameOrder(ctx, order)
@@ -34,9 +35,9 @@ var createOrder = motia.HTTPStep(motia.StepConfig{
 		return motia.Response{}, err
 	}
 
-	// Both messages or none, and once if this is a repetition. The orders of one customer are handled one after the other, those of different
-	// ones side by side. Should it fail, the order stays: whether the messages are on their way cannot be known, and the client's next request
-	// goes on from here.
+	// Enqueue both messages or none, and only once if the request is repeated. The orders of one customer are handled
+	// one after the other, those of different customers concurrently. If this fails, the order stays: it is unknown
+	// whether the messages were enqueued, and the client's next request continues from here.
 	group := motia.InGroup(order.Customer.ID)
 	err = motia.EnqueueAll(ctx,
 		OrderCreated.Message(order, group, motia.WithID("created/"+order.ID)),
@@ -52,7 +53,7 @@ var createOrder = motia.HTTPStep(motia.StepConfig{
 	}, nil
 })
 
-// sameOrder returns the order that is stored under the ID of another one, or an error for the client where they differ.
+// sameOrder returns the stored order with the ID of the new one, or an error for the client if they differ.
 func sameOrder(ctx context.Context, order Order) (Order, error) {
 	stored, _, err := Orders.Get(ctx, order.ID)
 	if err == nil && !reflect.DeepEqual(stored.NewOrder, order.NewOrder) {

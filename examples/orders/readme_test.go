@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The commands in the READMEs give the answers that are shown below them. Those of one README are run in their order,
-// against one service, started with the flags that the README names.
+// The commands in the READMEs give the answers shown below them. Those of one README are run in order, against one
+// service, which is started with the flags in the README.
 func TestTheCommandsOfTheREADMEsGiveTheAnswersShown(t *testing.T) {
 	for _, readme := range []struct {
 		file  string
@@ -32,7 +32,7 @@ func TestTheCommandsOfTheREADMEsGiveTheAnswersShown(t *testing.T) {
 	}
 }
 
-// session is what a README wants its reader to type.
+// session is what the reader of a README types.
 type session struct {
 	flags []string // of go run ./examples/orders
 	steps []sessionStep

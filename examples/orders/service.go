@@ -14,7 +14,8 @@ type service struct {
 	summary  string
 }
 
-// newApp wires the service: an app with all its steps, ready to serve. Tests give it options, to which it adds; nil means none.
+// newApp wires the service: an app with all its steps, ready to serve. Tests pass options, which it extends; nil
+// means none.
 func newApp(c config, opts *motia.Options) (*motia.App, error) {
 	s := &service{
 		terminal: terminal{failRate: c.failRate, seed: c.seed, charged: new(memory)},

@@ -28,15 +28,15 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// shop is the running service and a client of it. It lives in a synctest bubble: its connections are pipes in memory.
+// shop is the running service and a client of it. It lives in a synctest bubble: its connections are in-memory pipes.
 type shop struct {
 	t      *testing.T
 	app    *motia.App
 	client *http.Client
-	stop   func() error // asks the service to stop, and returns what its run came to
+	stop   func() error // stops the service and returns the result of run
 }
 
-// openShop starts the service with the flags, and more steps for the test to look over its shoulder.
+// openShop starts the service with the flags, and with further steps for the test.
 func openShop(t *testing.T, flags []string, more ...motia.Step) *shop {
 	t.Helper()
 	shopLog.reset()
@@ -75,7 +75,7 @@ func (s *shop) request(method, path, body string) (*http.Response, string) {
 	return res, string(text)
 }
 
-// place orders what the argument says; the service must accept it.
+// place places an order, which the service must accept.
 func (s *shop) place(order NewOrder) {
 	s.t.Helper()
 	body, err := json.Marshal(order)
@@ -105,7 +105,7 @@ func (s *shop) deadLetters() []motia.DeadLetter {
 	return answer.DeadLetters
 }
 
-// settle lets pass more time than everything under way can take.
+// settle lets enough time pass for everything to finish.
 func settle() { time.Sleep(time.Minute) }
 
 // orderOf is an order of 28.00 EUR.
@@ -171,7 +171,7 @@ func (l *logRecorder) records(t *testing.T, message string) []map[string]any {
 	return found
 }
 
-// pipeListener accepts connections that are pipes: a bubble has no network, but it can wait for these.
+// pipeListener accepts connections that are pipes, which work in a bubble, unlike a network.
 type pipeListener struct {
 	conns  chan net.Conn
 	closed chan struct{}

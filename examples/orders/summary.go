@@ -9,7 +9,7 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// summarise logs how the business goes, on the schedule of the -summary flag.
+// summarise logs the state of the business, on the schedule of the -summary flag.
 func (s *service) summarise() motia.Step {
 	return motia.CronStep(motia.StepConfig{
 		Name:     "summarise",

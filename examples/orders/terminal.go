@@ -10,8 +10,8 @@ import (
 	"sync"
 )
 
-// terminal stands for a payment provider that declines some charges. Which ones follows from the seed, the order and
-// the attempt, so that a run can be repeated whatever the order in which things happen.
+// terminal stands for a payment provider that declines some charges. The seed, the order and the attempt determine
+// which ones, so a run can be repeated, whatever the order of events.
 type terminal struct {
 	failRate float64
 	seed     uint64
@@ -20,9 +20,8 @@ type terminal struct {
 
 var errDeclined = errors.New("card declined")
 
-// charge asks for the money. The order is the idempotency key: what is charged already, is not charged again. So the step may come to know
-// of it late. Its log records name the step, the attempt and the trace that ctx belongs to: see
-// motia.LogHandler.
+// charge asks for the money. The order is the idempotency key: an order is not charged twice, even if the step did
+// not get the first answer. Its log records name the step, the attempt and the trace of ctx: see motia.LogHandler.
 func (t terminal) charge(ctx context.Context, orderID string, amount int64, earlierAttempts int) error {
 	if t.declines(orderID, earlierAttempts) {
 		return errDeclined
@@ -35,11 +34,11 @@ func (t terminal) charge(ctx context.Context, orderID string, amount int64, earl
 
 func (t terminal) declines(orderID string, earlierAttempts int) bool {
 	h := fnv.New64a()
-	_, _ = fmt.Fprintf(h, "%d %s", earlierAttempts, orderID) // a hash takes everything
+	_, _ = fmt.Fprintf(h, "%d %s", earlierAttempts, orderID) // a hash never fails
 	return rand.New(rand.NewPCG(t.seed, h.Sum64())).Float64() < t.failRate
 }
 
-// memory is what a provider outside of the service remembers: the keys of the requests that it has carried out.
+// memory holds the keys of the requests that a provider outside of the service has carried out.
 type memory struct{ keys sync.Map }
 
 // first reports whether the key is new, and remembers it.

@@ -24,7 +24,7 @@ func TestEveryPaidOrderIsCompletedExactlyOnceAndTheTotalsAddUp(t *testing.T) {
 		}, func(input *motia.StateInput[Order], ctx *motia.Ctx[Order]) error {
 			if input.Old != nil && input.Old.Status == Pending && input.New.Status == Completed {
 				times, _ := completions.LoadOrStore(input.Key, 0)
-				completions.Store(input.Key, times.(int)+1) // changes of one key come one after the other
+				completions.Store(input.Key, times.(int)+1) // changes of one key are handled one after the other
 			}
 			return nil
 		})

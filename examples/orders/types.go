@@ -4,13 +4,13 @@ import "github.com/motia-go/motia"
 
 // NewOrder is what a client sends. The tags are checked before any handler runs.
 type NewOrder struct {
-	ID       string   `json:"id,omitempty" validate:"max=64"` // chosen by the service when it is left out
+	ID       string   `json:"id,omitempty" validate:"max=64"` // chosen by the service if it is omitted
 	Customer Customer `json:"customer"`
 	Items    []Item   `json:"items" validate:"min=1,max=50,unique=SKU,dive"`
 	Currency string   `json:"currency" validate:"required,iso4217"`
 }
 
-// Customer is who orders.
+// Customer is the customer of an order.
 type Customer struct {
 	ID    string `json:"id" validate:"required"`
 	Email string `json:"email" validate:"required,email"`
@@ -23,13 +23,13 @@ type Item struct {
 	Price int64  `json:"price" validate:"gte=1,lte=100000000"` // of one piece, in the smallest unit of the currency
 }
 
-// Order is what the service keeps of it.
+// Order is an order as the service stores it.
 type Order struct {
 	NewOrder
 	Total          int64   `json:"total"`
 	Status         Status  `json:"status"`
 	CompletedSteps int     `json:"completedSteps"`    // how many of the parts are done
-	Results        Results `json:"results"`           // what they came to
+	Results        Results `json:"results"`           // the results of these
 	ChargeAttempts int     `json:"chargeAttempts"`    //
 	Problem        string  `json:"problem,omitempty"` // why the last charge failed
 }
@@ -42,7 +42,7 @@ const (
 	Completed Status = "completed"
 )
 
-// Results has a place for the result of each part, filled in whatever order the parts are done.
+// Results holds the result of each part that is done, in any order.
 type Results struct {
 	Charge      *Charge      `json:"charge,omitempty"`
 	Reservation *Reservation `json:"reservation,omitempty"`
@@ -62,7 +62,7 @@ type Reservation struct {
 	Pieces int `json:"pieces"`
 }
 
-// Reserved says how many pieces of one SKU are set aside, by order.
+// Reserved says how many pieces of one SKU are reserved, by order.
 type Reserved map[string]int
 
 // Email is a mail to a customer.
@@ -72,7 +72,7 @@ type Email struct {
 	OrderID  string `json:"orderId" validate:"required"`
 }
 
-// LiveStatus is what those who follow an order see.
+// LiveStatus is what followers of an order see.
 type LiveStatus struct {
 	OrderID        string `json:"orderId"`
 	Status         Status `json:"status"`
@@ -81,7 +81,7 @@ type LiveStatus struct {
 	Problem        string `json:"problem,omitempty"`
 }
 
-// The names of everything that the steps share, each with the type of what is behind it.
+// The names of everything that the steps share, each with the type of its values.
 const (
 	OrderCreated motia.Topic[Order]           = "order-created"
 	SendEmail    motia.Topic[Email]           = "send-email"

@@ -6,7 +6,7 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// showCron runs an app of its own until its schedule has ticked.
+// showCron runs a separate app until its schedule has ticked.
 func showCron(t *transcript) {
 	t.section("Cron")
 	ticked := make(chan struct{}, 1)

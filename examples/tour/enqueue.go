@@ -40,7 +40,8 @@ var sendEmail = motia.QueueStep(motia.StepConfig{
 	return nil
 })
 
-// EnqueueAll sends all of the messages or none. Here it is none: a topic that the step does not declare is an error.
+// EnqueueAll sends all of the messages or none. Here it sends none, since it is an error to enqueue to a topic that
+// the step does not declare.
 var forgetfulStep = motia.HTTPStep(motia.StepConfig{
 	Name:     "forgetful-step",
 	Triggers: []motia.Trigger{motia.HTTP("POST", "/forgetful")},
@@ -60,12 +61,12 @@ func showEnqueue(t *transcript) {
 	t.section("Enqueue")
 	t.printf("# one request, two topics, three steps")
 	t.request("POST", "/orders", `{"orderId":"A-1","amount":28,"currency":"EUR","email":"ada@example.com","customerId":"ada"}`, 6)
-	t.printf("# what does not validate does not get that far")
+	t.printf("# invalid payloads do not reach the handler")
 	t.request("POST", "/orders", `{"orderId":"A-2","amount":0,"currency":"gold","email":"ada","customerId":"ada"}`, 0)
 	t.request("POST", "/orders", `{"orderId":`, 0)
 	t.request("POST", "/forgetful", "", 1)
 
-	t.printf("# from outside of a step: in a group, after a while, and once though sent twice")
+	t.printf("# from outside of a step: in a group, delayed, and sent twice but delivered once")
 	ctx := t.host()
 	t.check(SendEmail.Enqueue(ctx, Email{To: "bob@example.com", Template: "hello"},
 		motia.InGroup("customer-bob"), motia.After(100*time.Millisecond), motia.WithID("hello-bob")))

@@ -31,12 +31,12 @@ var syncUser = motia.NewStep(motia.StepConfig{
 
 func sync(string) error { return nil }
 
-// Without a handler for the trigger that fired, and without Default, Match says so.
+// Without a handler for the trigger that fired, and without Default, Match returns an error.
 var lonelyStep = motia.NewStep(motia.StepConfig{
 	Name:     "lonely-step",
 	Triggers: []motia.Trigger{motia.HTTP("POST", "/lonely"), motia.Queue("user-sync")},
 }, func(input motia.Input[UserSync], ctx *motia.Ctx[UserSync]) (motia.Response, error) {
-	// the form for handlers that return values of their own type
+	// for handlers that return values of another type
 	text, err := motia.Match(ctx, motia.MatchHandlersOf[UserSync, string]{
 		Queue: func(data UserSync) (string, error) { return "user " + data.UserID, nil },
 	})

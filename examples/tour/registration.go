@@ -6,7 +6,8 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// showMistakes registers a step with everything wrong. All of it is reported at once, and nothing is registered.
+// showMistakes registers a step that is wrong in every way. All mistakes are reported at once, and nothing is
+// registered.
 func showMistakes(t *transcript) {
 	wrong := motia.QueueStep(motia.StepConfig{
 		Name: "wrong",
@@ -21,7 +22,7 @@ func showMistakes(t *transcript) {
 	t.printf("Register(wrong):\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
 }
 
-// showGraph judges the flow of messages between the steps.
+// showGraph checks the flow of messages between the steps.
 func showGraph(t *transcript) {
 	notes, err := t.app.Validate()
 	t.printf("Validate(): error %v, notes:\n  %s", err, strings.Join(notes, "\n  "))

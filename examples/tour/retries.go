@@ -11,7 +11,7 @@ import (
 // Parcels are delivered to addresses of several kinds.
 const Parcels motia.Topic[string] = "parcels"
 
-// Retries: a failed message is tried again, and kept when all was in vain.
+// Retries: a failed message is retried, and kept as a dead letter when all retries have failed.
 var deliver = motia.QueueStep(motia.StepConfig{
 	Name: "deliver",
 	Triggers: []motia.Trigger{Parcels.Trigger(motia.QueueConfig{
@@ -54,7 +54,7 @@ func showRetries(t *transcript) {
 	t.printf("  %d discarded", discarded)
 }
 
-// awaitDeadLetter waits until there is one: it is put away after the handler has returned.
+// awaitDeadLetter waits until there is a dead letter, which is stored only after the handler has returned.
 func (t *transcript) awaitDeadLetter(ctx context.Context) {
 	for range 1000 {
 		if count, err := t.app.DeadLetters().Count(ctx, motia.DeadLetterQuery{}); err != nil || count == 1 {

@@ -41,7 +41,7 @@ var countVisits = motia.HTTPStep(motia.StepConfig{
 	return motia.Response{Body: change.New}, nil
 })
 
-// Everything else that state can do.
+// The other operations on state.
 var useState = motia.HTTPStep(motia.StepConfig{
 	Name:     "use-state",
 	Triggers: []motia.Trigger{motia.HTTP("POST", "/state")},
@@ -66,7 +66,7 @@ var useState = motia.HTTPStep(motia.StepConfig{
 	change, err = ctx.State.Update("cart", "ada",
 		motia.Append("items", "pot"),
 		motia.Increment("total", 1900),
-		motia.Decrement("stock.tea", 1), // what is missing is made
+		motia.Decrement("stock.tea", 1), // missing parts are created
 		motia.Merge("stock", map[string]int{"pot": 7}),
 		motia.Set("items.0", "green tea"),
 		motia.Delete("note"))

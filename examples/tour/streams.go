@@ -50,7 +50,7 @@ func showStreams(t *transcript) {
 		t.printf("  subscriber: %s %s %q %s%s, %d items", event.Event.Type, event.ItemID, event.Event.Data.Content,
 			event.Event.Name, string(event.Event.Payload), len(event.Event.Items))
 	}
-	t.printf("# a subscriber begins with what is there")
+	t.printf("# a subscriber begins with a snapshot")
 	next()
 	t.request("PUT", "/documents/readme", `{"content":"first draft"}`, 3)
 	next()

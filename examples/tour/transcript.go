@@ -16,8 +16,8 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// transcript prints what the tour does and what the steps log, the same in every run: without times, with the records
-// that belong to one action sorted, and with a trace id shown as "this" if it is that of the action.
+// transcript prints what the tour does and what the steps log. It is the same in every run: without times, with the
+// records of one action sorted, and with the trace id of the action shown as "this".
 type transcript struct {
 	app  *motia.App
 	out  io.Writer
@@ -57,7 +57,7 @@ func (t *transcript) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// noteRuns is a step middleware: it sees every run of every step, whatever fired it.
+// noteRuns is a step middleware that logs every run of every step, whatever fired it.
 func (t *transcript) noteRuns(ctx context.Context, inv *motia.Invocation, next motia.StepFunc) (motia.Response, error) {
 	response, err := next(ctx)
 	if err != nil {
@@ -68,7 +68,7 @@ func (t *transcript) noteRuns(ctx context.Context, inv *motia.Invocation, next m
 	return response, err
 }
 
-// patience is how long an action may take before the tour gives it up.
+// patience is how long an action may take before the tour gives up.
 const patience = 10 * time.Second
 
 // logs waits for the log records of an action and prints them.
@@ -102,14 +102,14 @@ func (t *transcript) printf(format string, args ...any) {
 	t.check(err)
 }
 
-// check remembers what went wrong.
+// check remembers an error.
 func (t *transcript) check(err error) {
 	if err != nil {
 		t.errs = append(t.errs, err)
 	}
 }
 
-// finish returns what went wrong, log records without an action included.
+// finish returns the errors, including log records without an action.
 func (t *transcript) finish() error {
 	for len(t.log) > 0 {
 		t.errs = append(t.errs, fmt.Errorf("unexpected log record %q", <-t.log))
@@ -117,8 +117,8 @@ func (t *transcript) finish() error {
 	return errors.Join(t.errs...)
 }
 
-// request serves a request with the app and prints the answer and the log records it leads to. It has a trace of its
-// own, as if a client had begun it.
+// request serves a request with the app and prints the answer and the resulting log records. The request has its own
+// trace, as if a client had begun it.
 func (t *transcript) request(method, path, body string, records int) {
 	traceID := t.newTrace()
 	req := httptest.NewRequest(method, path, strings.NewReader(body))
@@ -127,7 +127,7 @@ func (t *transcript) request(method, path, body string, records int) {
 	t.app.ServeHTTP(answer, req)
 	t.printf("%s", strings.TrimSpace(fmt.Sprintf("%s %s %s", method, path, body)))
 	if answer.Header().Get("X-Trace-Id") != traceID {
-		t.check(fmt.Errorf("%s %s: the answer has another trace id", method, path))
+		t.check(fmt.Errorf("%s %s: the answer has a different trace id", method, path))
 	}
 	text := strings.ReplaceAll(strings.TrimSpace(answer.Body.String()), traceID, "this")
 	for line := range strings.SplitSeq(fmt.Sprintf("%d %s", answer.Code, text), "\n") {

@@ -33,7 +33,7 @@ type UserSync struct {
 	UserID string `json:"userId"`
 }
 
-// The names of topics, scopes and streams, each with the type of what it carries.
+// The names of topics, scopes and streams, each with the type of its values.
 const (
 	OrderCreated motia.Topic[Order]         = "order-created"
 	SendEmail    motia.Topic[Email]         = "send-email"

@@ -1,10 +1,10 @@
-// Command testall runs go test ./... in every module of the repository, with the flags that it is given. In the root directory:
+// Command testall runs go test ./... in every module of the repository, with the given flags. In the root directory:
 //
 //	go -C tools run ./testall -race
 //
-// It is there because go test ./... leaves out nested modules without saying so. A workspace (go.work and go test work) would
-// include them but give every module the highest version of a dependency that any of them asks for, so that the library
-// would no longer be tested with the versions in its own go.mod.
+// It exists because go test ./... silently skips nested modules. A workspace (go.work and go test work) would
+// include them but give every module the highest version of a dependency that any of them requires, so that the
+// library would no longer be tested with the versions in its own go.mod.
 package main
 
 import (
@@ -25,7 +25,7 @@ func main() {
 	}
 }
 
-// testAll runs the tests of all modules at and below root, and goes on when those of one fail.
+// testAll runs the tests of all modules at and below root, and continues when those of one fail.
 func testAll(root string, flags []string, stdout, stderr io.Writer) error {
 	dirs, err := modules(root)
 	if err != nil {
@@ -51,8 +51,9 @@ func testAll(root string, flags []string, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// modules returns the directories at and below root that hold a module. As the go command does, it ignores testdata and
-// the directories whose names begin with a dot or an underscore. It also ignores node_modules, which belongs to npm.
+// modules returns the directories at and below root that contain a module. As the go command does, it ignores
+// testdata and the directories whose names begin with a dot or an underscore. It also ignores node_modules, which
+// belongs to npm.
 func modules(root string) ([]string, error) {
 	var dirs []string
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {

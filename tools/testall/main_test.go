@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// repository writes a module with one test into each directory, and returns where they are. The test fails in those whose
-// names end in "bad".
+// repository writes a module with one test into each directory, and returns the root. The test fails in directories
+// whose names end in "bad".
 func repository(t *testing.T, dirs ...string) string {
 	t.Helper()
 	root := t.TempDir()

@@ -1,4 +1,4 @@
-// Problem is an answer of the server that says no: a problem of RFC 9457.
+// Problem is an error response of the server: a problem of RFC 9457.
 export class Problem extends Error {
   constructor(status, problem) {
     const fields = problem.errors?.map(({ field, message }) => `${field} ${message}`).join("; ");

@@ -8,20 +8,20 @@ const retryDelay = 2000;
 const board = new URLSearchParams(location.search).get("board") ?? "main";
 const notes = new Map(); // by id
 const people = new People($("people"));
-let me = sessionStorage.getItem("name") ?? ""; // in each window another one
+let me = sessionStorage.getItem("name") ?? ""; // differs between windows
 
 const query = () => `?name=${encodeURIComponent(me)}`;
 const notesPath = `/boards/${encodeURIComponent(board)}/notes`;
 const notePath = (id) => `${notesPath}/${encodeURIComponent(id)}`;
 
-// ---- what the stream says
+// ---- events of the stream
 
 function follow() {
   const source = new EventSource(`/streams/board/${encodeURIComponent(board)}${query()}`);
   const on = (type, listener) => source.addEventListener(type, (event) => listener(JSON.parse(event.data)));
 
-  on("sync", ({ items }) => showAll(items)); // everything there is: the start
-  on("resync", ({ items }) => showAll(items)); // the same, after a gap that the server could not fill
+  on("sync", ({ items }) => showAll(items)); // all notes, at the start
+  on("resync", ({ items }) => showAll(items)); // all notes, after a gap that the server could not fill
   on("create", ({ id, data }) => show(id, data));
   on("update", ({ id, data }) => show(id, data));
   on("delete", ({ id }) => forget(id));
@@ -36,11 +36,11 @@ function follow() {
 
   source.onopen = () => {
     connected(true);
-    for (const note of notes.values()) note.save(); // what could not be sent meanwhile
+    for (const note of notes.values()) note.save(); // changes that could not be sent meanwhile
   };
   source.onerror = async () => {
     connected(false);
-    if (source.readyState !== EventSource.CLOSED) return; // it tries again by itself, and gets what it has missed
+    if (source.readyState !== EventSource.CLOSED) return; // it reconnects by itself, and gets what it missed
     const reason = await whyRefused(source.url);
     if (reason?.status === 401) return sayHello(reason.message);
     if (reason) say(reason.message);
@@ -48,7 +48,7 @@ function follow() {
   };
 }
 
-// whyRefused asks again, since an EventSource does not tell.
+// whyRefused repeats the request, since an EventSource does not report the reason.
 async function whyRefused(url) {
   const abort = new AbortController();
   try {
@@ -67,7 +67,7 @@ function show(id, data) {
   notes.set(id, new Note($("note"), $("board"), data, {
     change: (fields) => send("PATCH", notePath(id) + query(), fields),
     remove: () => send("DELETE", notePath(id) + query()).catch((error) => say(error.message)),
-    typing: () => send("POST", notePath(id) + "/typing" + query()).catch(() => {}), // the next one will do
+    typing: () => send("POST", notePath(id) + "/typing" + query()).catch(() => {}), // a lost one does no harm
   }));
   $("empty").hidden = true;
 }
@@ -85,7 +85,7 @@ function forget(id) {
   $("empty").hidden = notes.size > 0;
 }
 
-// ---- what people do
+// ---- actions of the user
 
 async function add(x, y) {
   const color = Note.colors[notes.size % Note.colors.length];
@@ -105,7 +105,7 @@ $("board").ondblclick = (event) => {
   add(Note.share(event.clientX - area.left, area.width), Note.share(event.clientY - area.top, area.height));
 };
 
-// ---- the frame around it
+// ---- the page around the board
 
 function connected(yes) {
   document.body.classList.toggle("offline", !yes);
@@ -122,7 +122,7 @@ function sayHello(problem = "") {
   $("hello").showModal();
 }
 
-$("hello").oncancel = (event) => event.preventDefault(); // nobody is nobody
+$("hello").oncancel = (event) => event.preventDefault(); // a name is required
 $("hello").onclose = () => {
   me = $("name").value.trim();
   sessionStorage.setItem("name", me);

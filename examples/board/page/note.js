@@ -1,22 +1,22 @@
 import { Problem } from "./api.js";
 
-const typingShown = 2500; // ms; longer than the pause between two of:
+const typingShown = 2500; // in milliseconds; longer than typingPause
 const typingPause = 1000;
 const keyboardStep = 0.02;
 
-// Note is a note on the screen. It shows what is stored, and on top of that what this window has changed and not yet stored.
+// Note is a note on the screen. It shows the stored note with the changes of this window that are not stored yet.
 export class Note {
   static colors = ["yellow", "pink", "blue", "green", "violet"];
 
-  // share is how much a part is of the whole, from 0 to 1.
+  // share returns a part of a whole as a number from 0 to 1.
   static share(part, whole) {
     return Math.min(Math.max(part / whole, 0), 1) || 0;
   }
 
   #stored;
   #server;
-  #sending = {}; // changes on their way
-  #draft = {}; // changes that wait for that
+  #sending = {}; // changes that are being sent
+  #draft = {}; // changes that wait until these are sent
   #saving = false;
   #typingSent = -Infinity;
   #typers = new Map(); // name → timer
@@ -40,7 +40,7 @@ export class Note {
     board.append(this.element);
   }
 
-  // update takes what the server says. News from the stream and answers to requests come by different ways; the version tells
+  // update takes a note from the server. Events of the stream and answers to requests may arrive in any order; the version says
   // which is newer.
   update(stored) {
     if (stored.version <= this.#stored.version) return;
@@ -61,7 +61,7 @@ export class Note {
     this.#renderTyping();
   }
 
-  // save sends what has been changed, one request after the other; what is changed meanwhile goes together into the next.
+  // save sends the changes, one request after the other. All changes made meanwhile go into the next request.
   async save() {
     if (this.#saving) return;
     this.#saving = true;
@@ -74,7 +74,7 @@ export class Note {
         this.update(data);
       }
     } catch (error) {
-      this.#draft = { ...this.#sending, ...this.#draft }; // for the next time
+      this.#draft = { ...this.#sending, ...this.#draft }; // to be sent next time
       this.#sending = {};
       if (error instanceof Problem) this.problem.textContent = error.message;
     } finally {

@@ -30,7 +30,7 @@ export class People {
   }
 }
 
-// hue gives everybody a colour of their own, the same in all windows.
+// hue gives everybody a colour, which is the same in all windows.
 function hue(name) {
   let sum = 0;
   for (const char of name) sum = (sum * 31 + char.codePointAt(0)) % 360;
