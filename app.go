@@ -23,8 +23,7 @@ import (
 	"github.com/motia-go/motia/internal/wrap"
 )
 
-// Options configure an [App]. All fields have a default, so the zero value can be used as it is. [New] makes a copy: later
-// changes have no effect.
+// Options configure an [App]. Zero fields have their defaults. [New] makes a copy: later changes have no effect.
 type Options struct {
 	// Logger gets the log records of the app and its steps. Default: [slog.Default] at the time of New.
 	Logger *slog.Logger
@@ -36,20 +35,19 @@ type Options struct {
 	// Queue has the app's defaults for the fields that the [QueueConfig] of a trigger leaves zero. Default: those of
 	// QueueConfig.
 	Queue QueueConfig
-	// Location is the time zone of the cron triggers that name none. Default: UTC.
+	// Location is the time zone of cron triggers that name no zone. Default: UTC.
 	Location *time.Location
-	// Middleware wraps the HTTP handling of the app, requests without a matching route included; the first is the outermost.
-	// It does not wrap [App.StreamHandler]. Default: none.
+	// Middleware wraps all HTTP handling of the app, including requests that no route matches; the first is the
+	// outermost. It does not wrap [App.StreamHandler]. Default: none.
 	Middleware []func(http.Handler) http.Handler
 	// StepMiddleware wraps the handler of every step, whatever the trigger; the first is the outermost. Default: none.
 	StepMiddleware []StepMiddleware
-	// Validator checks payloads before handlers see them. Default: [NewValidator] without arguments, which reads `validate`
-	// tags.
+	// Validator validates payloads before handlers run. Default: [NewValidator] without arguments, which reads
+	// `validate` tags.
 	Validator Validator
-	// MaxBodySize limits the request bodies that are decoded, in bytes. A larger one is answered with 413. Default: 1 MiB.
+	// MaxBodySize limits request bodies that are decoded, in bytes. A larger one is answered with 413. Default: 1 MiB.
 	MaxBodySize int64
-	// MaxValueSize limits state values and stream items, in bytes of JSON. A larger one is refused with [ErrValueTooLarge].
-	// Default: 1 MiB.
+	// MaxValueSize limits state values and stream items, in bytes of JSON; see [ErrValueTooLarge]. Default: 1 MiB.
 	MaxValueSize int
 	// StreamServer configures [App.StreamHandler]. Default: the defaults of StreamServerOptions.
 	StreamServer StreamServerOptions

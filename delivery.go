@@ -137,7 +137,7 @@ func (b *binding) judge(inv *Invocation, attempt int, err error) driver.Result {
 	var after *RetryAfterError
 	switch {
 	case b.app.cutOff() || errors.Is(err, ErrShutdown) || errors.Is(inv.ctx.Err(), context.DeadlineExceeded):
-		// An attempt that the shutdown cancelled does not count. After the visibility timeout the driver ignores the result.
+		// An attempt that the shutdown cancelled does not count. After the visibility timeout, no result does.
 		return driver.Result{Outcome: driver.OutcomeRelease}
 	case errors.As(err, &permanent):
 		return b.dead(inv, err)
@@ -170,12 +170,13 @@ func (b *binding) backoff(inv *Invocation, attempt int) (d time.Duration) {
 	return max(b.queue.Backoff(attempt), 0)
 }
 
-// expired logs the failure of an attempt whose visibility timeout has expired. Its handler may still run.
+// expired logs the failure of an attempt whose visibility timeout, perhaps extended, has expired. Its handler may
+// still run.
 func (b *binding) expired(d *driver.Delivery) {
 	inv := new(Invocation)
 	b.begin(inv, context.Background(), originOf(d.Header))
 	inv.Trigger.Attempt = d.Attempt
-	b.logAttempt(inv, d.Attempt, errors.New("visibility timeout expired")) // its length is unknown: the handler may have extended it
+	b.logAttempt(inv, d.Attempt, errors.New("visibility timeout expired"))
 }
 
 // logAttempt logs a failure after which the message is retried, unless no attempts are left.

@@ -162,7 +162,7 @@ func After(d time.Duration) EnqueueOption {
 	return enqueueOption(func(m *enqueuing) { m.delay = d })
 }
 
-// WithID deduplicates the message, see [Message].
+// WithID sets the ID of the message, see [Message].
 func WithID(id string) EnqueueOption {
 	return enqueueOption(func(m *enqueuing) { m.id = id })
 }

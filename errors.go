@@ -179,8 +179,9 @@ func (e *StatusError) Error() string {
 
 func (e *StatusError) Unwrap() error { return e.Err }
 
-// HTTPError gives err an HTTP status. If a handler returns it, the client gets a [Problem] with that status and the
-// text of err as its detail (none if err is nil). Other errors are answered with 500, without their text.
+// HTTPError gives err an HTTP status from 400 to 599. If a handler returns it, the client gets a [Problem] with that
+// status and the text of err as its detail (none if err is nil). Other errors are answered with 500, without their
+// text.
 func HTTPError(status int, err error) error { return &StatusError{Status: status, Err: err} }
 
 // PermanentError is an error that is not retried, made by [Permanent].

@@ -29,7 +29,7 @@ func ExampleHTTPStep() {
 	// Output: 200 {"customer":"Jürgen","fields":["id","total"],"id":"a/b"}
 }
 
-// What is wrong with a body is said field by field, before the handler runs.
+// Bodies are validated before the handler runs, and the problem names each invalid field.
 func ExampleProblem() {
 	app := motia.New(&motia.Options{Logger: quiet})
 	defer run(app, motia.HTTPStep(motia.StepConfig{
@@ -55,7 +55,7 @@ func ExampleProblem() {
 	// total must be greater than 0
 }
 
-// An error with a status reaches the client; the text of any other stays in the log.
+// The client gets the text of an error with a status. The text of any other error is only logged.
 func ExampleHTTPError() {
 	app := motia.New(&motia.Options{Logger: quiet})
 	defer run(app, motia.HTTPStep(motia.StepConfig{
@@ -131,7 +131,7 @@ func ExampleUse() {
 	// Output: 401 an API key is needed
 }
 
-// A condition decides on the decoded and validated input.
+// A condition gets the decoded and validated input.
 func ExampleWhen() {
 	large := motia.When(func(in motia.Input[Order]) bool {
 		request, ok := in.(*motia.HTTPInput[Order])

@@ -10,7 +10,7 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// Messages of a group are handled one at a time and in order, groups side by side.
+// Messages of a group are handled one at a time and in order. Groups run side by side.
 func ExampleTopic_Enqueue() {
 	handled := make(chan string, 3)
 	app := motia.New(&motia.Options{Logger: quiet})
@@ -32,7 +32,7 @@ func ExampleTopic_Enqueue() {
 	// Output: o-1 o-2 o-3
 }
 
-// Enqueue takes several messages, all or none of them. Only declared topics are allowed.
+// Enqueue sends several messages atomically. Only declared topics are allowed.
 func ExampleFlowContext_Enqueue() {
 	app := motia.New(&motia.Options{Logger: quiet})
 	defer run(app, motia.HTTPStep(motia.StepConfig{
@@ -55,7 +55,7 @@ func ExampleFlowContext_Enqueue() {
 	// 204
 }
 
-// EnqueueAll sends to several topics, all or none of them. What is not declared in Enqueues is not sent to.
+// EnqueueAll sends messages to several topics atomically. Only topics in Enqueues are allowed.
 func ExampleEnqueueAll() {
 	const SendEmail motia.Topic[string] = "send-email"
 	sent := make(chan string, 1)
@@ -87,7 +87,7 @@ func ExampleEnqueueAll() {
 	// thank you for o-1
 }
 
-// A handler says that an error is final with Permanent. What was given up can be looked at and redriven.
+// A handler returns Permanent for an error that must not be retried. Dead letters can be listed and redriven.
 func ExampleApp_DeadLetters() {
 	paid := make(chan string)
 	cardWorks := false
@@ -125,7 +125,7 @@ func ExampleApp_DeadLetters() {
 	// paid: o-1
 }
 
-// A middleware counts the failures that no retry can mend.
+// A middleware counts the permanent failures.
 func ExamplePermanentError() {
 	var failures atomic.Int64
 	counted := make(chan int64, 1)
@@ -133,7 +133,7 @@ func ExamplePermanentError() {
 		response, err := next(ctx)
 		var permanent *motia.PermanentError
 		if errors.As(err, &permanent) {
-			fmt.Println(inv.Step, "has failed for good:", permanent.Err)
+			fmt.Println(inv.Step, "failed permanently:", permanent.Err)
 			counted <- failures.Add(1)
 		}
 		return response, err
@@ -152,11 +152,11 @@ func ExamplePermanentError() {
 	}
 	fmt.Println(<-counted)
 	// Output:
-	// pay-order has failed for good: card is expired
+	// pay-order failed permanently: card is expired
 	// 1
 }
 
-// RetryAfter chooses when the attempt is repeated, in place of the trigger's backoff.
+// RetryAfter says how long to wait before the next attempt, in place of the trigger's backoff.
 func ExampleRetryAfter() {
 	attempts := make(chan int, 2)
 	app := motia.New(&motia.Options{Logger: quiet})
@@ -178,7 +178,7 @@ func ExampleRetryAfter() {
 	// Output: 1 2
 }
 
-// A schedule. Here it ticks every second; "0 2 * * *" would be daily at two.
+// This schedule ticks every second; "0 2 * * *" would tick daily at two.
 func ExampleCronStep() {
 	ticks := make(chan bool)
 	app := motia.New(&motia.Options{Logger: quiet})

@@ -10,7 +10,7 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// State from a handler, untyped: by scope and key.
+// A handler uses untyped state by scope and key.
 func ExampleStateManager() {
 	app := motia.New(&motia.Options{Logger: quiet})
 	defer run(app, motia.HTTPStep(motia.StepConfig{
@@ -28,7 +28,7 @@ func ExampleStateManager() {
 	// 200 {"count":2}
 }
 
-// The operations of an update apply all or none, as one change.
+// An update applies all of its operations or none, as one change.
 func ExampleScope_Update() {
 	app := motia.New(&motia.Options{Logger: quiet})
 	ctx := app.Context(context.Background())
@@ -61,7 +61,7 @@ func mustState(ctx context.Context) motia.StateManager {
 	return invocation.State
 }
 
-// Modify reads, changes and writes, and starts over when somebody else has written in between.
+// Modify reads a value, changes it and writes it. It starts over if another write comes in between.
 func ExampleScope_Modify() {
 	app := motia.New(&motia.Options{Logger: quiet})
 	ctx := app.Context(context.Background())
@@ -75,7 +75,7 @@ func ExampleScope_Modify() {
 	// Output: 30 false <nil>
 }
 
-// A write that is conditional on the revision that was read.
+// This write succeeds only if the value still has the revision that was read.
 func ExampleIfRevision() {
 	app := motia.New(&motia.Options{Logger: quiet})
 	ctx := app.Context(context.Background())
@@ -91,8 +91,8 @@ func ExampleIfRevision() {
 	// true
 }
 
-// A lock is a value that is created with IfRevision(0) and released with the revision that it had then. A holder who takes
-// longer than its time to live does not take away the lock of the next one.
+// A lock is a value that is created with IfRevision(0) and deleted with the revision that it got. So a holder that is
+// slower than the TTL does not release the lock of the next holder.
 func ExampleScope_Delete() {
 	app := motia.New(&motia.Options{Logger: quiet})
 	ctx := app.Context(context.Background())
@@ -109,7 +109,7 @@ func ExampleScope_Delete() {
 	ada, err := acquire("Ada", time.Millisecond)
 	fmt.Println("Ada has it:", err)
 	bob, err := acquire("Bob", time.Hour)
-	for errors.Is(err, motia.ErrConflict) { // until Ada's time is over
+	for errors.Is(err, motia.ErrConflict) { // until Ada's lock expires
 		bob, err = acquire("Bob", time.Hour)
 	}
 	fmt.Println("Bob has it:", err)
@@ -126,7 +126,7 @@ func ExampleScope_Delete() {
 	// Bob is done: <nil>
 }
 
-// Values in the order of their keys.
+// All iterates over the values in the order of their keys.
 func ExampleScope_All() {
 	app := motia.New(&motia.Options{Logger: quiet})
 	ctx := app.Context(context.Background())
@@ -144,7 +144,7 @@ func ExampleScope_All() {
 	// c 2 <nil>
 }
 
-// A page at a time, of the keys with a prefix. One more value than the page holds says where the next one begins.
+// A list can be read in pages, here of the keys with a prefix. One extra value says where the next page begins.
 func ExampleAtMost() {
 	app := motia.New(&motia.Options{Logger: quiet})
 	ctx := app.Context(context.Background())
@@ -174,7 +174,7 @@ func ExampleAtMost() {
 	// [eu/4] true <nil>
 }
 
-// An untyped call has the deadline of the context that it is given.
+// With gives untyped calls a context with a deadline.
 func ExampleStateManager_With() {
 	app := motia.New(&motia.Options{Logger: quiet})
 	ctx := app.Context(context.Background())
@@ -217,7 +217,7 @@ func ExampleUpdateOps() {
 	// motia: update state "orders" key "o-1": revision conflict
 }
 
-// A state trigger sees every change, with the values before and after.
+// A state trigger gets every change, with the values before and after.
 func ExampleStateStep() {
 	seen := make(chan string)
 	app := motia.New(&motia.Options{Logger: quiet})

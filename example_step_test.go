@@ -39,7 +39,7 @@ func ExampleFlowContext_Match() {
 	// from the queue: o-2
 }
 
-// GetData is the payload whatever the trigger; Is narrows the input.
+// GetData returns the payload, whatever the trigger. Is narrows the input.
 func ExampleFlowContext_GetData() {
 	app := motia.New(&motia.Options{Logger: quiet})
 	defer run(app, motia.NewStep(motia.StepConfig{
@@ -80,7 +80,7 @@ func ExampleApp_Register() {
 	// true pay-order
 }
 
-// Validate judges the graph of steps and topics.
+// Validate checks the graph of steps and topics.
 func ExampleApp_Validate() {
 	app := motia.New(nil)
 	err := app.Register(motia.QueueStep(motia.StepConfig{
@@ -100,8 +100,8 @@ func ExampleApp_Validate() {
 	// motia: step "pay-order" enqueues to topic "order-paid", which no step consumes; if another program does, add it to VirtualEnqueues
 }
 
-// Triggers of a step that differ only in their conditions have names. Messages that wait for one of them stay its own when a
-// new version of the program swaps the two, or renames the step.
+// Triggers of a step that differ only in their conditions need names. Then waiting messages still reach the right one
+// when a new version of the program swaps the triggers or renames the step.
 func ExampleNamed() {
 	small := motia.When(func(in motia.Input[Order]) bool { return in.(*motia.QueueInput[Order]).Data.Total < 100 })
 	large := motia.When(func(in motia.Input[Order]) bool { return in.(*motia.QueueInput[Order]).Data.Total >= 100 })
@@ -161,7 +161,7 @@ func ExampleApp_Steps() {
 	// place-order → queue "order-placed"
 }
 
-// A spec is what a trigger says, as data.
+// A spec describes a trigger as data.
 func ExampleTrigger_Spec() {
 	nightly := motia.Cron("0 2 * * *", motia.InZone("Europe/Berlin"), motia.Named("nightly"))
 	large := OrderPlaced.Trigger(motia.QueueConfig{MaxAttempts: 10})
@@ -197,7 +197,7 @@ func ExampleStepMiddleware() {
 	// 201
 }
 
-// With LogHandler, records that are logged anywhere with the context of an invocation say which one it was.
+// With LogHandler, all records that are logged with the context of an invocation identify the invocation.
 func ExampleLogHandler() {
 	var out bytes.Buffer
 	noTime := func(_ []string, a slog.Attr) slog.Attr {

@@ -8,7 +8,7 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// A subscriber gets what is there, and then everything that happens.
+// A subscriber gets a snapshot, and then every event.
 func ExampleStreamName_Subscribe() {
 	app := motia.New(&motia.Options{Logger: quiet, Streams: []motia.StreamConfig{{Name: "live-orders"}}})
 	ctx := app.Context(context.Background())
@@ -49,7 +49,7 @@ func ExampleStreamName_Subscribe() {
 	// delete o-1 true
 }
 
-// An item of another form than the subscriber expects is an error, and the subscription goes on.
+// An item that does not decode is an error, and the subscription goes on.
 func ExampleItemError() {
 	app := motia.New(&motia.Options{Logger: quiet, Streams: []motia.StreamConfig{{Name: "live-orders"}}})
 	ctx := app.Context(context.Background())
@@ -67,7 +67,7 @@ func ExampleItemError() {
 		var bad *motia.ItemError
 		switch {
 		case errors.As(err, &bad):
-			fmt.Println("left out:", bad.ItemID)
+			fmt.Println("skipped:", bad.ItemID)
 			continue
 		case err != nil:
 			fmt.Println(err)
@@ -80,12 +80,12 @@ func ExampleItemError() {
 	}
 	// Output:
 	// sync ""
-	// left out: o-1
+	// skipped: o-1
 	// create "o-2"
 	// motia: subscription is closed
 }
 
-// A stream item is read and written as a state value is.
+// Stream items are read and written like state values.
 func ExampleStreamName_All() {
 	app := motia.New(&motia.Options{Logger: quiet, Streams: []motia.StreamConfig{{Name: "live-orders"}}})
 	ctx := app.Context(context.Background())
@@ -107,7 +107,7 @@ func ExampleStreamName_All() {
 	// o-2 20 false <nil>
 }
 
-// A stream trigger fires for what happens on a stream.
+// A stream trigger fires for the events of a stream.
 func ExampleStreamStep() {
 	seen := make(chan string)
 	app := motia.New(&motia.Options{Logger: quiet, Streams: []motia.StreamConfig{{Name: "live-orders"}}})

@@ -12,8 +12,8 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// Browsers follow a stream with the official Motia client, or with nothing but EventSource. Who they are and what they
-// may see is decided before they see anything.
+// Browsers follow a stream with the official Motia client or with EventSource. Auth and OnJoin decide who may see
+// what, before a client sees anything.
 func ExampleApp_StreamHandler() {
 	app := motia.New(&motia.Options{
 		Logger: quiet,
@@ -62,7 +62,7 @@ func ExampleApp_StreamHandler() {
 			}
 		}
 	}
-	event() // how long to wait before coming back
+	event() // how long to wait before reconnecting
 	event()
 	_, _ = LiveOrders.Update(ctx, "customer-7", "o-1", motia.Set("paid", true))
 	event()

@@ -15,7 +15,7 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// What the examples share: an order, and the names of what carries it.
+// Order and the names below are shared by all examples.
 type Order struct {
 	ID    string `json:"id" validate:"required"`
 	Total int    `json:"total" validate:"gt=0"`

@@ -10,7 +10,7 @@ import (
 
 var sku = regexp.MustCompile(`^[A-Z]{3}-[0-9]+$`)
 
-// A rule of the application has a name, and tags use it like any other.
+// A rule of the application has a name, which tags use like that of any other rule.
 func ExampleNewValidator() {
 	type Item struct {
 		SKU string `json:"sku" validate:"required,sku"`
@@ -38,7 +38,7 @@ func ExampleNewValidator() {
 	// sku does not satisfy sku
 }
 
-// Parcel says for itself what is wrong with it.
+// Parcel validates itself.
 type Parcel struct {
 	Grams int `json:"grams"`
 }
@@ -50,7 +50,7 @@ func (p *Parcel) Check() []motia.FieldError {
 	return nil
 }
 
-// checker asks payloads that can tell, and reads the tags of all others.
+// checker asks payloads that validate themselves, and reads the tags of all others.
 type checker struct{ tags motia.Validator }
 
 func (c checker) Validate(value any) []motia.FieldError {
@@ -60,7 +60,7 @@ func (c checker) Validate(value any) []motia.FieldError {
 	return c.tags.Validate(value)
 }
 
-// Rules may be Go code, and tags a part of it.
+// A Validator can combine Go code with tags.
 func ExampleValidator() {
 	app := motia.New(&motia.Options{Logger: quiet, Validator: checker{motia.NewValidator()}})
 	defer run(app,

@@ -21,7 +21,7 @@ import (
 // motiatest.
 type FlowContext[TEnqueue, TInput any] struct {
 	context.Context
-	// TraceID is the W3C trace id, 32 hex digits, shared by everything that one cause led to.
+	// TraceID is the W3C trace id, 32 hex digits, shared by everything that has the same cause.
 	TraceID string
 	// State reads and writes JSON values by scope and key.
 	State StateManager

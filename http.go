@@ -17,7 +17,7 @@ const traceHeader = "X-Trace-Id"
 
 // ServeHTTP serves the HTTP triggers. It can be mounted anywhere; strip a prefix with http.StripPrefix. Every
 // response has the trace id in X-Trace-Id: that of the request's traceparent header (W3C Trace Context), or a new
-// one. Errors are [Problem]s. Paths must match exactly: there are no redirects to another spelling.
+// one. Errors are answered with a [Problem]. Paths must match exactly: there are no redirects to another spelling.
 //
 // It may be used before Run; messages wait until then. After Run has ended, it answers with 503.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -9,7 +9,7 @@ import (
 )
 
 // Problem is the body of an error response: application/problem+json as in RFC 9457, with the trace id and, if
-// validation failed, what is wrong with which fields.
+// validation failed, the errors of the fields.
 type Problem struct {
 	Type    string       `json:"type"`  // always "about:blank": the status says everything
 	Title   string       `json:"title"` // the text of the status

@@ -27,8 +27,8 @@ const graceAfterCancel = 2 * time.Second
 //
 //   - It accepts no more messages, ticks and requests, and ends all subscriptions to streams.
 //   - Running handlers have up to [Options.ShutdownTimeout] to finish.
-//   - Then it cancels the contexts of the others, returns their messages to the queues without counting the attempt,
-//     and waits up to 2 seconds more for them to return.
+//   - Then it cancels the contexts of those that still run, returns their messages to the queues without counting the
+//     attempt, and waits up to 2 seconds more for them to return.
 //   - It closes the backend.
 //
 // Run returns nil if all handlers finished in time, *[ShutdownError] if it had to cancel some, or the error of the

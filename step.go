@@ -7,8 +7,8 @@ import (
 
 // StepConfig declares a step. The constructors copy it.
 type StepConfig struct {
-	// Name is unique within an App. It is part of the identity of the queues of triggers without a name, see [Trigger]:
-	// if the step is renamed, they get new queues, and waiting messages stay in the old ones.
+	// Name must be unique within an App. It is part of the identity of the queues of triggers without a name, see
+	// [Trigger]: if the step is renamed, they get new queues, and waiting messages stay in the old ones.
 	Name string
 	// Description is for people and tools; the library does not read it.
 	Description string

@@ -19,11 +19,12 @@ import (
 
 // StreamConfig declares a stream. All fields but Name are for clients of [App.StreamHandler].
 type StreamConfig struct {
-	// Name is unique within the app, valid UTF-8 and not empty.
+	// Name must be unique within the app, valid UTF-8 and not empty.
 	Name string
-	// OnJoin decides whether a client may follow a group or an item, before the client sees anything of it. If it returns an
-	// error, panics or takes longer than [StreamLimits.AuthTimeout], the client is refused. The text of an [HTTPError] is
-	// shown to the client. ctx belongs to the app, as from [App.Context]. Default: nil, which lets everybody join.
+	// OnJoin decides whether a client may follow a group or an item, before the client sees anything of it. If it
+	// returns an error, panics or takes longer than [StreamLimits.AuthTimeout], the client is refused. The text of an
+	// [HTTPError] is shown to the client. ctx belongs to the app, as from [App.Context]. Default: nil, which lets
+	// everybody join.
 	OnJoin func(ctx context.Context, join StreamJoin) error
 	// OnLeave is called once for each join that OnJoin has allowed, when the client leaves or its connection ends.
 	// Default: nil.
@@ -31,7 +32,7 @@ type StreamConfig struct {
 	// Presence returns how the others in a group see a client, given the principal that [StreamServerOptions.Auth]
 	// returned for it; see [Member]. Default: nil; nobody is shown as present.
 	Presence func(principal any) Member
-	// History bounds the events that clients can still get after they have lost their connection for a while.
+	// History limits the events that clients can still get after they have lost their connection for a while.
 	History StreamHistory
 }
 
@@ -93,7 +94,7 @@ type StreamServerOptions struct {
 
 // StreamLimits limit what a client of [App.StreamHandler] may do and cost. Zero fields have their defaults.
 type StreamLimits struct {
-	// FrameSize is the largest frame that a client may send, in bytes. Frames hold the names of streams, groups and items.
+	// FrameSize is the largest frame that a client may send, in bytes. Frames hold names of streams, groups and items.
 	// Default: 4 KiB.
 	FrameSize int64
 	// FrameRate is how many frames per second a client may send, including pings, and up to ten times as many in a

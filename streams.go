@@ -47,7 +47,7 @@ func (h StreamHandle) Load(group, id string, dest any) (revision uint64, err err
 	return h.group(group).load(id, dest)
 }
 
-// Set stores the item; subscribers see a create or an update. Storing the same item again changes nothing. There is no
+// Set stores the item; subscribers see a create or an update. Storing an item unchanged does nothing. There is no
 // [TTL], because subscribers would not be told when an item expires: delete the item instead.
 func (h StreamHandle) Set(group, id string, value any, condition ...RevisionOption) (Change, error) {
 	return h.group(group).set(id, value, putIf(condition))
@@ -159,7 +159,7 @@ func (s StreamName[T]) Load(ctx context.Context, group, id string) (item T, revi
 	return item, revision, err
 }
 
-// Set stores the item; subscribers see a create or an update. Storing the same item again changes nothing. There is no
+// Set stores the item; subscribers see a create or an update. Storing an item unchanged does nothing. There is no
 // [TTL], because subscribers would not be told when an item expires: delete the item instead.
 func (s StreamName[T]) Set(ctx context.Context, group, id string, item T, condition ...RevisionOption) (ChangeOf[T], error) {
 	return changeOf[T](s.group(ctx, group).set(id, item, putIf(condition)))
@@ -201,7 +201,7 @@ func (s StreamName[T]) Send(ctx context.Context, group, id, event string, data a
 	return s.group(ctx, group).send(string(s), id, event, data)
 }
 
-// Members returns who is present in the group, ordered by ID.
+// Members returns the members that are present in the group, ordered by ID.
 func (s StreamName[T]) Members(ctx context.Context, group string) ([]Member, error) {
 	present := s.group(ctx, group)
 	present.Bucket = wire.PresenceBucket(string(s))
@@ -224,7 +224,7 @@ func (s StreamName[T]) Members(ctx context.Context, group string) ([]Member, err
 // Subscribe follows a group, or one item of it with [ForItem], until ctx ends or the subscription is closed. The
 // first event is a snapshot (sync) that holds every write which returned before the call, whoever made it. Then comes
 // every later event, with nothing lost or doubled in between. A subscriber that is too slow for its buffer misses
-// events and gets a new snapshot (resync) in their place. The subscription is in force when Subscribe returns.
+// events and gets a new snapshot (resync) in their place. The subscription is active when Subscribe returns.
 //
 // When ctx ends or the app shuts down, the subscription still gets the events of writes that returned before, and the
 // events that were sent in this process before. Then it ends.
@@ -234,8 +234,7 @@ func (s StreamName[T]) Members(ctx context.Context, group string) ([]Member, err
 // at most. Backends without [driver.WatchSyncer] and [driver.SubjectSyncer] cannot wait: a snapshot may lack the
 // latest writes, which then come as events, and the last events before the end may be missing.
 //
-// The stored changes of an item come in order, and so do the events that one sender sends; there is no order between the
-// two.
+// The stored changes of an item come in order, and so do the events of one sender; there is no order between the two.
 func (s StreamName[T]) Subscribe(ctx context.Context, group string, opts ...SubscribeOption) (*Subscription[T], error) {
 	return subscribe[T](ctx, s.group(ctx, group), string(s), opts)
 }

@@ -17,7 +17,7 @@ var ErrSubscriptionClosed = errors.New("motia: subscription is closed")
 // defaultBuffer is the number of events a subscriber may lag behind: a burst, not a backlog.
 const defaultBuffer = 64
 
-// SubscribeOption qualifies a subscription. The options are [ForItem] and [Buffer]; it cannot be implemented elsewhere.
+// SubscribeOption is an option of a subscription: [ForItem] or [Buffer]. It cannot be implemented elsewhere.
 type SubscribeOption interface{ applySubscribe(*subscribing) }
 
 type subscribing struct {

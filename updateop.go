@@ -48,8 +48,8 @@ func Delete(path string) UpdateOp {
 	return UpdateOp{&operation{Op: jsonops.Op{Kind: jsonops.Delete, Path: path}}}
 }
 
-// Number is a number for [Increment] and [Decrement]. Integers stay exact within the ranges of int64 and uint64; an
-// update that exceeds them fails.
+// Number is any type of number, for [Increment] and [Decrement]. Integers stay exact within the ranges of int64 and
+// uint64; an update that exceeds them fails.
 type Number interface {
 	~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~float32 | ~float64
 }
