@@ -136,6 +136,9 @@ type UpdateError struct {
 }
 
 func (e *UpdateError) Error() string {
+	if e.Op == "" {
+		return fmt.Sprintf("operation %d: %s", e.Index, e.Reason)
+	}
 	return fmt.Sprintf("operation %d, %s of %q: %s", e.Index, e.Op, e.Path, e.Reason)
 }
 

@@ -122,9 +122,9 @@ func newTrigger(t Trigger, opts []TriggerOption) Trigger {
 
 // Named gives the trigger a name that identifies its queue in place of the step's name and the trigger's other
 // settings. Messages that wait during a deployment then reach the trigger even if the new version renames the step,
-// moves the trigger to another step, or changes its conditions, schedule, key, group or item. The topic, scope or
-// stream remains part of the identity: messages of another one are not meant for the trigger. While both versions
-// run, a message reaches one of them.
+// moves the trigger to another step, or changes its conditions, schedule, key, group or item; it skips those that it
+// no longer selects. The topic, scope or stream remains part of the identity: messages of another one are not meant for
+// the trigger. While both versions run, a message reaches one of them.
 //
 // A name must be unique among the triggers of its kind, in the app and in all apps that share its backend. Adding,
 // changing or removing a name starts a new queue; messages in the old one stay there. HTTP triggers have no queue:

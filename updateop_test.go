@@ -278,3 +278,9 @@ func TestUpdateIsAtomicUnderContention(t *testing.T) {
 		})
 	}
 }
+
+func TestTheErrorOfTheZeroOperationReadsPlainly(t *testing.T) {
+	app, _ := testkit.NewApp(t, nil)
+	_, err := motia.Scope[int]("s").Update(app.Context(t.Context()), "k", motia.UpdateOp{})
+	require.EqualError(t, err, `motia: update state "s" key "k": operation 0: unknown operation ""`)
+}
