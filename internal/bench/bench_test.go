@@ -77,8 +77,8 @@ func newApp(tb testing.TB, opts *motia.Options, steps ...motia.Step) (*motia.App
 // work does one thing n times.
 type work func(n int)
 
-// compare measures the floor and motia, each alone, and the ratio of the two, for which they take turns many times
-// within one run, so that whatever else the machine does meets both.
+// compare measures the floor and motia separately, and the ratio of the two. For the ratio they take turns many times
+// within one run, so that other load on the machine affects both.
 func compare(b *testing.B, floor, motia work) {
 	b.Helper()
 	alone := func(f work) func(*testing.B) {
@@ -104,11 +104,11 @@ func compare(b *testing.B, floor, motia work) {
 			ratios = append(ratios, y.Seconds()/x.Seconds())
 		}
 		b.ReportMetric(quantile(ratios, 0.5), "ratio")
-		b.ReportMetric(0, "ns/op") // of a turn, which says nothing
+		b.ReportMetric(0, "ns/op") // hides the meaningless time of a turn
 	})
 }
 
-// turn returns how often f is done in a turn: some milliseconds, which garbage collection is part of.
+// turn returns how often to do f in a turn, which lasts some milliseconds, so that it includes garbage collection.
 func turn(f work) int {
 	const least = 5 * time.Millisecond
 	for n := 1; ; n *= 2 {
@@ -130,26 +130,26 @@ func quantile[T float64 | time.Duration](values []T, q float64) T {
 	return values[min(int(q*float64(len(values))), len(values)-1)]
 }
 
-// requireExtraAllocs holds motia to at most so many allocations more than the floor, each time.
+// requireExtraAllocs fails if motia needs more allocations beyond the floor than the budget allows.
 func requireExtraAllocs(t *testing.T, budget float64, floor, motia work) {
 	t.Helper()
 	const each = 100
 	count := func(f work) float64 { return testing.AllocsPerRun(20, func() { f(each) }) / each }
 	var least, extra float64
-	for range 10 { // the race detector makes sync.Pool forget at times
+	for range 10 { // repeated, since the race detector makes sync.Pool forget at times
 		least, extra = count(floor), count(motia)-count(floor)
 		if extra <= budget {
 			t.Logf("%.2f allocations, by hand %.2f", least+extra, least)
 			return
 		}
 	}
-	t.Errorf("%.2f allocations, by hand %.2f: more than %v in addition", least+extra, least, budget)
+	t.Errorf("%.2f allocations, by hand %.2f: the difference is more than %v", least+extra, least, budget)
 }
 
 // heapInUse returns the bytes of live objects.
 func heapInUse() int64 {
 	runtime.GC()
-	runtime.GC() // what has a finalizer or is in a pool takes two
+	runtime.GC() // objects with a finalizer or in a pool take two collections
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc + m.StackInuse)

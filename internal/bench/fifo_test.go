@@ -67,7 +67,7 @@ func BenchmarkFIFOSlowGroup(b *testing.B) {
 	arrived := make(chan time.Time, 1)
 	enqueue, _ := fifoApp(b, func(o Order) {
 		if o.ID == fifoSlow {
-			time.Sleep(fifoDelay) // it is the load that is measured
+			time.Sleep(fifoDelay) // this load is what the benchmark is about
 			return
 		}
 		arrived <- time.Now()
@@ -92,7 +92,7 @@ func BenchmarkFIFOSlowGroup(b *testing.B) {
 				enqueue(slow, fifoSlow)
 			}
 			with = append(with, hops()...)
-			time.Sleep(30 * fifoDelay) // until the slow ones are through
+			time.Sleep(30 * fifoDelay) // until the slow messages are done
 		}
 		b.ReportMetric(quantile(with, 0.5)/quantile(without, 0.5), "p50-ratio")
 		b.ReportMetric(quantile(with, 0.99)/quantile(without, 0.99), "p99-ratio")
@@ -104,7 +104,7 @@ func TestASlowGroupDelaysNoOtherGroup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var handled sync.WaitGroup
 		var mu sync.Mutex
-		var last time.Time // when a message of another group was handled last
+		var last time.Time // when the last message of another group was handled
 		enqueue, stop := fifoApp(t, func(o Order) {
 			defer handled.Done()
 			if o.ID == fifoSlow {

@@ -38,7 +38,7 @@ type Receipt struct {
 	Items int    `json:"items"`
 }
 
-// httpWork returns requests to a handler by hand and to an app.
+// httpWork returns the work of requests to a handler by hand and to an app.
 func httpWork(tb testing.TB, route, path string) (floor, app work) {
 	validate, shared := benchValidator()
 	mux := http.NewServeMux()
@@ -92,7 +92,7 @@ func httpRequests(tb testing.TB, handler http.Handler, path string) work {
 	}
 }
 
-// httpDiscard is a response that is used again.
+// httpDiscard is a response writer that is reused.
 type httpDiscard struct {
 	header http.Header
 	status int
@@ -109,7 +109,7 @@ func (w *httpDiscard) Header() http.Header         { return w.header }
 func (w *httpDiscard) WriteHeader(status int)      { w.status = status }
 func (w *httpDiscard) Write(p []byte) (int, error) { return w.body.Write(p) }
 
-// benchValidator returns a validator for the floor, and the same as a validator of an app.
+// benchValidator returns a validator for the floor, and the same one as a validator of an app.
 func benchValidator() (validate *validator.Validate, shared motia.Validator) {
 	shared = motia.NewValidator(func(own *validator.Validate) error {
 		validate = own

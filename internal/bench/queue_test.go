@@ -51,7 +51,7 @@ func BenchmarkQueueHop(b *testing.B) {
 	b.Run("ratio", func(b *testing.B) {
 		var floor, motia []float64
 		for b.Loop() {
-			for range 10 { // so that each finds warm what it needs
+			for range 10 { // in a row, so that each finds warm caches
 				floor = append(floor, hop(func(o Order) { in <- queueEncode(b, o) }))
 			}
 			for range 10 {
@@ -79,7 +79,7 @@ func TestAQueuedMessageCostsAtMost250BytesMoreThanItsText(t *testing.T) {
 	runtime.KeepAlive(app)
 }
 
-// queueWork returns the way of orders through a channel and through an app.
+// queueWork returns the work of orders that pass through a channel and through an app.
 func queueWork[T any](tb testing.TB) (floor, motia work) {
 	var handled sync.WaitGroup
 	handle := func(T) { handled.Done() }
@@ -102,8 +102,8 @@ func queueWork[T any](tb testing.TB) (floor, motia work) {
 	return burst(func(o T) { in <- queueEncode(tb, o) }), burst(enqueue)
 }
 
-// queueFloor returns a channel of encoded orders, which so many workers decode, validate and handle until the
-// test ends.
+// queueFloor returns a channel of encoded orders. The given number of workers decode, validate and handle them until
+// the test ends.
 func queueFloor[T any](tb testing.TB, count int, handle func(T)) chan<- []byte {
 	in := make(chan []byte, queueBuffer)
 	validate, _ := benchValidator()

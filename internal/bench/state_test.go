@@ -131,7 +131,7 @@ func TestReadingAndWritingStateAllocatesHardlyMoreThanByHand(t *testing.T) {
 		})
 	})
 	t.Run("update", func(t *testing.T) {
-		requireExtraAllocs(t, 6, func(n int) { // what the operands take; how much that is depends on the Go release
+		requireExtraAllocs(t, 6, func(n int) { // the allocations of the operands, which depend on the Go release
 			for i := range n {
 				_, err := json.Marshal(1)
 				require.NoError(t, err)

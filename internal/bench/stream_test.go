@@ -49,7 +49,7 @@ func streamCompare(b *testing.B, subscribers int) {
 // streamNext waits for the next event.
 type streamNext func() error
 
-// streamFloor starts subscribers of channels, and returns the sending of items until all have received them.
+// streamFloor starts subscribers of channels, and returns the work of sending items until all have received them.
 func streamFloor(tb testing.TB, subscribers int, receive func([]byte)) work {
 	var received, running sync.WaitGroup
 	channels := make([]chan []byte, subscribers)

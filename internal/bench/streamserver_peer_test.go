@@ -24,9 +24,9 @@ import (
 	"github.com/motia-go/motia"
 )
 
-// The two ends of the connections are processes of their own: so the time that the server takes can be told from that
-// of the clients, and each has as many open files as a process may have. They are this test binary again, with a part to
-// play; the benchmark talks to them in lines.
+// The two ends of the connections are separate processes, so that the time of the server can be measured without that
+// of the clients, and each can have as many open files as a process may have. Both run this test binary with a part
+// to play; the benchmark exchanges lines with them.
 
 // peerPart is the environment variable that names the part.
 const peerPart = "MOTIA_TEST_STREAM_PART"
@@ -63,8 +63,9 @@ type TimedOrder struct {
 	At int64 `json:"at"` // Unix nanoseconds
 }
 
-// serve is a server, until there are no more commands: "publish n window" sends n orders, of which so many at a time
-// have not been received by all, and answers with its processor time; "memory" answers with the bytes that it uses.
+// serve runs a server until there are no more commands. "publish n window" sends n orders, and at most window of them
+// at a time have not been received by all clients; it answers with its processor time. "memory" answers with the
+// bytes that it uses.
 func serve(p publisher) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -72,7 +73,7 @@ func serve(p publisher) error {
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- p.serve(listener) }()
-	received := os.NewFile(3, "received") // a byte for every order that all clients have
+	received := os.NewFile(3, "received") // gets a byte for every order that all clients have received
 	order := TimedOrder{}
 	if err := json.Unmarshal([]byte(orderText), &order); err != nil {
 		return err
@@ -121,7 +122,7 @@ func serve(p publisher) error {
 	}
 }
 
-// processorTime is what the process has taken of the processors, in the kernel as well.
+// processorTime returns the processor time of the process, including the kernel's.
 func processorTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -130,7 +131,7 @@ func processorTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// hub is the floor: a map of connections, for each of which a goroutine writes what comes through a channel.
+// hub is the floor: a map of connections, each with a channel and a goroutine that writes the frames from it.
 type hub struct {
 	mu      sync.Mutex
 	items   map[string][]byte
@@ -209,7 +210,7 @@ func newNetApp() *netApp {
 	app := motia.New(&motia.Options{
 		Logger:  slog.New(slog.DiscardHandler),
 		Streams: []motia.StreamConfig{{Name: string(timedOrders)}},
-		// The clients of the benchmark answer no pings, and those that stall stay for the whole time.
+		// The clients of the benchmark do not answer pings, and those that stall stay connected for the whole time.
 		StreamServer: motia.StreamServerOptions{Limits: motia.StreamLimits{PingInterval: time.Hour, WriteTimeout: time.Hour}},
 	})
 	return &netApp{app, app.Context(context.Background())}

@@ -19,11 +19,11 @@ import (
 	"time"
 )
 
-// reader is clients that count what they receive and note how long it took.
+// reader holds clients that count the orders they receive and note the delays.
 type reader struct {
 	clients  int64
-	received atomic.Int64 // orders, by all
-	all      *os.File     // gets a byte when all have an order
+	received atomic.Int64 // orders, by all clients together
+	all      *os.File     // gets a byte when all clients have an order
 
 	mu     sync.Mutex
 	delays []time.Duration
@@ -67,14 +67,14 @@ func readAll(part string) error {
 		}
 		fmt.Println(int64(quantile(delays, 0.5)), int64(quantile(delays, 0.99)))
 	}
-	runtime.KeepAlive(conns) // until here; the end of the process closes them
+	runtime.KeepAlive(conns) // kept open until here; the end of the process closes them
 	return nil
 }
 
 func connect(address string, stalls bool) (net.Conn, error) {
 	var dialer net.Dialer
 	if stalls {
-		dialer.Control = func(_, _ string, c syscall.RawConn) error { // so that it does not take long to fill
+		dialer.Control = func(_, _ string, c syscall.RawConn) error { // a small buffer, which is soon full
 			return c.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096) })
 		}
 	}
@@ -87,7 +87,7 @@ func connect(address string, stalls bool) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	var response []byte // read to its end and not beyond
+	var response []byte // must be read to its end and not beyond
 	for b := make([]byte, 1); !bytes.HasSuffix(response, []byte("\r\n\r\n")); {
 		if _, err := conn.Read(b); err != nil {
 			return nil, err
@@ -98,7 +98,7 @@ func connect(address string, stalls bool) (net.Conn, error) {
 		return nil, fmt.Errorf("refused: %s", response)
 	}
 	join := `{"type":"join","data":{"streamName":"orders","groupId":"group","subscriptionId":"1"}}`
-	frame := []byte{0x81, 0x80 | byte(len(join)), 0, 0, 0, 0} // masked with nothing
+	frame := []byte{0x81, 0x80 | byte(len(join)), 0, 0, 0, 0} // masked with zeros
 	_, err = conn.Write(append(frame, join...))
 	return conn, err
 }

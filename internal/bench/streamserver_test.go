@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkStreamServer1000 takes one stored item to 1,000 clients on WebSockets over the loopback interface. The ratio is
-// of the processor time that the server takes, that of the kernel included and that of the clients not.
+// BenchmarkStreamServer1000 takes one stored item to 1,000 clients on WebSockets over the loopback interface. The
+// ratio is that of the server's processor time, including the kernel's but not that of the clients.
 func BenchmarkStreamServer1000(b *testing.B) { streamServer(b, 1000, 1) }
 
 // BenchmarkStreamServer1000Burst does the same with up to 32 items under way.
@@ -41,27 +41,27 @@ func streamServer(b *testing.B, clients, window int) {
 		}
 		b.ReportMetric(quantile(ratios, 0.5), "ratio")
 		b.ReportMetric(quantile(costs, 0.5)/1000, "µs/delivery")
-		b.ReportMetric(0, "ns/op") // of a turn, which says nothing
+		b.ReportMetric(0, "ns/op") // hides the meaningless time of a turn
 	})
 }
 
-// BenchmarkStreamServerStalled is the 99th percentile of the delay of 990 clients: beside ten that do not read, in
-// proportion to what it is beside none.
+// BenchmarkStreamServerStalled measures the 99th percentile of the delay of 990 clients. The ratio compares it with
+// ten other clients that do not read and without them.
 func BenchmarkStreamServerStalled(b *testing.B) {
 	const clients, stalled, orders = 990, 10, 10
 	floor, motia := newNetwork(b, "motia", clients, 0), newNetwork(b, "motia", clients, stalled)
 	idle := motia.ask(b, "goroutines")
-	for range 10 { // some were about to end
+	for range 10 { // some goroutines were about to end
 		idle = min(idle, motia.ask(b, "goroutines"))
 	}
-	for range 100 { // until those that stall hold a goroutine each, which waits to write
+	for range 100 { // until each stalled client has a goroutine that waits to write
 		motia.publish(b, 100, 16)
 		if motia.ask(b, "goroutines") >= idle+stalled {
 			break
 		}
 	}
 	require.GreaterOrEqual(b, motia.ask(b, "goroutines"), idle+stalled, "of the clients that do not read")
-	motia.publish(b, 1000, 16) // which is more than waits for a client
+	motia.publish(b, 1000, 16) // more than may wait for a client
 	b.Run("ratio", func(b *testing.B) {
 		floor.delays(b)
 		motia.delays(b)
@@ -79,7 +79,7 @@ func BenchmarkStreamServerStalled(b *testing.B) {
 		}
 		b.ReportMetric(quantile(medians, 0.5), "p50-ratio")
 		b.ReportMetric(quantile(ratios, 0.5), "ratio")
-		b.ReportMetric(0, "ns/op") // of a turn, which says nothing
+		b.ReportMetric(0, "ns/op") // hides the meaningless time of a turn
 	})
 }
 
@@ -95,7 +95,7 @@ func TestAnIdleClientCostsAtMost30PercentMoreMemoryThanByHand(t *testing.T) {
 	require.LessOrEqual(t, motia, 1.3*floor)
 }
 
-// alternate measures both, each of them first every other time.
+// alternate measures both, and swaps their order with every turn.
 func alternate[T any](turn int, floor, motia func() T) (x, y T) {
 	if turn%2 == 0 {
 		x = floor()
@@ -105,7 +105,7 @@ func alternate[T any](turn int, floor, motia func() T) (x, y T) {
 	return floor(), y
 }
 
-// network is a server, and clients that are connected to it.
+// network is a server and the clients connected to it.
 type network struct {
 	server, readers *peer
 	empty           float64 // memory of the server without clients
@@ -114,7 +114,7 @@ type network struct {
 func newNetwork(tb testing.TB, part string, clients, stalled int) *network {
 	tb.Helper()
 	var limit syscall.Rlimit
-	require.NoError(tb, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)) // the Go runtime has made the most of it
+	require.NoError(tb, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)) // the Go runtime has raised the soft limit
 	if need := uint64(clients + stalled + 50); uint64(limit.Cur) < need {
 		tb.Fatalf("%d connections need %d open files in each of two processes, and the limit is %d: see ulimit -n", clients+stalled, need, limit.Cur)
 	}
@@ -174,7 +174,7 @@ func newPeer(tb testing.TB, part string, extra *os.File) *peer {
 	require.NoError(tb, err)
 	require.NoError(tb, process.Start())
 	tb.Cleanup(func() {
-		_ = in.Close() // which ends it
+		_ = in.Close() // ends the process
 		kill := time.AfterFunc(10*time.Second, func() { _ = process.Process.Kill() })
 		defer kill.Stop()
 		if err := process.Wait(); err != nil {

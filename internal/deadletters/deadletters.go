@@ -1,6 +1,6 @@
-// Package deadletters administers the dead letters of several subscriptions of a queue as one list.
+// Package deadletters manages the dead letters of several subscriptions of a queue as one list.
 //
-// The list is ordered by subscription, and within one the oldest comes first.
+// The list is ordered by subscription, and within a subscription from the oldest to the newest.
 package deadletters
 
 import (
@@ -11,15 +11,15 @@ import (
 	"github.com/motia-go/motia/driver"
 )
 
-// ErrMalformedID says that an id is none that [List.Page] has given out.
+// ErrMalformedID says that an id does not have the form of the ids from [List.Page].
 var ErrMalformedID = errors.New("malformed id")
 
-// List is the dead letters of some subscriptions.
+// List lists the dead letters of some subscriptions.
 type List struct {
 	Store driver.DeadLetters
 	// Subscriptions are sorted, and none of them contains a colon.
 	Subscriptions []string
-	// Explain puts context before an error of the store.
+	// Explain adds context to an error of the store.
 	Explain func(subscription string, err error) error
 }
 
@@ -30,8 +30,8 @@ type Letter struct {
 	Subscription string
 }
 
-// Page returns at most limit letters, after the one with the given id, which need not exist any more; from the start if
-// it is empty.
+// Page returns at most limit letters, beginning after the given id, or from the start if it is empty. The letter with
+// that id need not exist.
 func (l List) Page(ctx context.Context, after string, limit int) ([]Letter, error) {
 	var page []Letter
 	passed, from, ok := strings.Cut(after, ":")
@@ -67,8 +67,8 @@ func (l List) Count(ctx context.Context) (total int, err error) {
 // Mover is [driver.DeadLetters.Redrive] or [driver.DeadLetters.Discard].
 type Mover func(store driver.DeadLetters, ctx context.Context, subscription string, ids ...string) (int, error)
 
-// Move moves the letters with the ids, in the order given for each subscription, and returns how many ids it was given
-// and how many letters it found. An id that is given twice counts once.
+// Move moves the letters with the ids, in the given order within each subscription. It returns the number of
+// different ids and of letters that it found.
 func (l List) Move(ctx context.Context, move Mover, ids ...string) (wanted, found int, err error) {
 	seen := make(map[string]bool, len(ids))
 	of := make(map[string][]string)
@@ -92,10 +92,10 @@ func (l List) Move(ctx context.Context, move Mover, ids ...string) (wanted, foun
 // pageSize is how many letters are read at once.
 const pageSize = 512
 
-// MoveAll moves the letters that exist when it is called, and returns how many.
+// MoveAll moves the letters that exist when it is called, and returns how many it moved.
 func (l List) MoveAll(ctx context.Context, move Mover) (total int, err error) {
 	err = l.each(func(subscription string) error {
-		// Collected first: one that dies again meanwhile must not be met a second time.
+		// Collect the ids first: a letter that dies again meanwhile must not be moved a second time.
 		var ids []string
 		after := ""
 		for {
@@ -121,7 +121,7 @@ func (l List) MoveAll(ctx context.Context, move Mover) (total int, err error) {
 	return total, err
 }
 
-// each visits the subscriptions until one fails.
+// each visits the subscriptions until a visit fails.
 func (l List) each(visit func(subscription string) error) error {
 	for _, subscription := range l.Subscriptions {
 		if err := visit(subscription); err != nil {

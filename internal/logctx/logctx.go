@@ -9,13 +9,14 @@ import (
 // Handler is a [slog.Handler] that adds the attributes of each record's context, at the top level, whatever groups the
 // logger has. Make one with [New].
 type Handler struct {
-	base    slog.Handler // as wrapped
+	base    slog.Handler // the wrapped handler
 	derived slog.Handler // base with steps applied
 	steps   []func(slog.Handler) slog.Handler
 	attrs   func(context.Context) []slog.Attr
 }
 
-// New wraps a handler. attrs returns the attributes of a context, nil if it has none; it may be called concurrently.
+// New wraps a handler. attrs returns the attributes of a context, or nil if it has none; it may be called
+// concurrently.
 func New(handler slog.Handler, attrs func(context.Context) []slog.Attr) *Handler {
 	return &Handler{base: handler, derived: handler, attrs: attrs}
 }
@@ -35,7 +36,7 @@ func (h *Handler) Handle(ctx context.Context, record slog.Record) error {
 		return h.derived.Handle(ctx, record)
 	}
 	if len(h.steps) == 0 {
-		record = record.Clone() // the caller may hand it to other handlers as well
+		record = record.Clone() // the caller may pass the record to other handlers as well
 		record.AddAttrs(attrs...)
 		return h.base.Handle(ctx, record)
 	}

@@ -21,7 +21,7 @@ type Event struct {
 // lineBreaks are the three line ends of an event stream.
 var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
-// Append appends the event. It refuses an ID or a type that would not arrive as it is.
+// Append appends the event. It returns an error for an ID or a type that would arrive changed.
 func (e Event) Append(out []byte) ([]byte, error) {
 	if strings.ContainsAny(e.ID, "\r\n\x00") || strings.ContainsAny(e.Type, "\r\n") {
 		return out, errors.New("id or type contains a line break")

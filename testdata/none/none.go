@@ -1,4 +1,4 @@
-// Package none does not compile: its step says that it enqueues nothing, and enqueues.
+// Package none does not compile: its step declares that it enqueues nothing, but enqueues.
 package none
 
 import "github.com/motia-go/motia"
