@@ -101,7 +101,7 @@ type PutOptions struct {
 	Header Header
 }
 
-// Updater applies a change under one lock, in place of Get and a conditional Put in a loop. It is optional for a
+// Updater applies a change under one lock, instead of Get and a conditional Put in a loop. It is optional for a
 // [KV].
 type Updater interface {
 	// Update calls change with the current value, nil if there is none, and writes what it returns, keeping the

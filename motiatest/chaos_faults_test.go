@@ -21,7 +21,8 @@ import (
 
 // Each fault of a Chaos backend alone, at the level of drivers.
 
-// chaosConsume consumes the topic "t" in the bubble of the test until its end, with a policy of 3 retries after a second each.
+// chaosConsume consumes the topic "t" in the bubble of the test until its end, with a policy of 3 retries after a
+// second each.
 func chaosConsume(t *testing.T, b *driver.Backend, slots int, handle driver.Handler) {
 	t.Helper()
 	config := driver.SubscriptionConfig{Retry: driver.RetryPolicy{MaxRetries: 3, Base: time.Second}, Visibility: time.Minute}
@@ -259,7 +260,7 @@ func TestSubscribersLearnLateAndInOrderAndNotLessThanTheLastValue(t *testing.T) 
 		for i, line := range sent.All() {
 			require.Equal(t, strconv.Itoa(i), line)
 		}
-		require.Less(t, len(watched.All()), 100, "overwritten values were left out")
+		require.Less(t, len(watched.All()), 100, "overwritten values were omitted")
 		require.Equal(t, "101:99", watched.All()[len(watched.All())-1])
 		last := 0
 		for _, line := range watched.All()[2:] {

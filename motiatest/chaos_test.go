@@ -45,7 +45,8 @@ func TestWrongFaultsAreToldAtOnce(t *testing.T) {
 	}
 }
 
-// chaosOrders runs orders of 7 customers, handled side by side, on a Chaos backend, and returns what the log of the failed test says of it.
+// chaosOrders runs concurrent orders of 7 customers on a Chaos backend, and returns the report in the log of the
+// failed test.
 func chaosOrders(t *testing.T, seed uint64, faults *motiatest.Faults, orders int) (report string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

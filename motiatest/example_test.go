@@ -11,7 +11,7 @@ import (
 	"github.com/motia-go/motia/motiatest"
 )
 
-// exampleTest runs f as a test would be: an example has no t of its own. What fails is printed.
+// exampleTest runs f like a test, since an example has no t. It prints failures.
 func exampleTest(f func(t motiatest.TB)) {
 	t := new(fakeTB)
 	done := make(chan struct{})

@@ -55,7 +55,8 @@ func (f *fakeTB) Cleanup(cleanup func()) {
 	f.cleanups = append(f.cleanups, cleanup)
 }
 
-// failsIn runs the test on a goroutine of its own, with its cleanups, and returns whether it failed and what it printed.
+// failsIn runs the test on a separate goroutine, with its cleanups, and returns whether it failed and what it
+// printed.
 func failsIn(t *testing.T, test func(t motiatest.TB)) (failed bool, output string) {
 	t.Helper()
 	f := &fakeTB{name: "Fake"}

@@ -95,7 +95,7 @@ var mail = motia.QueueStep(motia.StepConfig{
 	Triggers: []motia.Trigger{SendEmail.Trigger()},
 }, func(email Email, ctx *motia.Ctx[Email]) error { return nil })
 
-// failing returns a step that fails its first so many attempts.
+// failing returns a step whose first attempts fail.
 func failing(times int, config motia.QueueConfig) motia.Step {
 	return motia.QueueStep(motia.StepConfig{
 		Name:     "charge",

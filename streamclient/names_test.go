@@ -51,7 +51,7 @@ func TestATokenInTheQueryIsNeitherLoggedNorInErrors(t *testing.T) {
 		_, err := streamclient.Subscribe(t.Context(), client, testkit.Notes, "g")
 		require.ErrorContains(t, err, "connection refused")
 		require.NotContains(t, err.Error(), "secret")
-		sub.Close() // nobody writes to the log any more
+		sub.Close() // after this nobody writes to the log
 		require.Contains(t, log.String(), "connection refused")
 		require.NotContains(t, log.String(), "secret")
 	})

@@ -363,13 +363,13 @@ func TestAProgramThatReadsSlowlyEndsInTheStoredState(t *testing.T) {
 func TestAnEventThatCannotBeReadEndsTheSubscription(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for text, want := range map[string]string{
-			"event: create\ndata: " + strings.Repeat("x", 1001) + "\n\n":                        "event is larger than 1000 bytes",
-			"event: create\n" + strings.Repeat("data: x\n", 501) + "\n":                         "event is larger than 1000 bytes",
-			strings.Repeat("x", 1001):                                                           "event is larger than 1000 bytes",
-			"event: create\ndata: {\n\n":                                                        `event "create" is not valid: malformed JSON: unexpected end of JSON input at line 1, column 2`,
-			"event: update\ndata: []\n\n":                                                       `event "update" is not valid: wrong type: value must be an object, not an array`,
-			"event: resync\ndata: {\"timestamp\":1}\n\n":                                        `event "resync" has no items`,
-			"event: later\ndata: {\n\n: what is not known is left out\nevent: event\ndata:\n\n": `event "event" is not valid`,
+			"event: create\ndata: " + strings.Repeat("x", 1001) + "\n\n":                     "event is larger than 1000 bytes",
+			"event: create\n" + strings.Repeat("data: x\n", 501) + "\n":                      "event is larger than 1000 bytes",
+			strings.Repeat("x", 1001):                                                        "event is larger than 1000 bytes",
+			"event: create\ndata: {\n\n":                                                     `event "create" is not valid: malformed JSON: unexpected end of JSON input at line 1, column 2`,
+			"event: update\ndata: []\n\n":                                                    `event "update" is not valid: wrong type: value must be an object, not an array`,
+			"event: resync\ndata: {\"timestamp\":1}\n\n":                                     `event "resync" has no items`,
+			"event: later\ndata: {\n\n: unknown events are skipped\nevent: event\ndata:\n\n": `event "event" is not valid`,
 		} {
 			n := newNetwork(t, says(emptySync+text))
 			sub := subscribe(t, n.client(t, streamclient.Options{MaxEventSize: 1000}), "g")

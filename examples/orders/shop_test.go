@@ -118,8 +118,8 @@ func orderOf(id, customer string) NewOrder {
 	}
 }
 
-// declinedOrder returns the id of an order whose charge is declined so many times before it succeeds, by the default
-// flags.
+// declinedOrder returns the id of an order whose charge is declined the given number of times before it succeeds,
+// with the default flags.
 func declinedOrder(times int) string {
 	t := terminal{failRate: 0.5, seed: 1}
 	for i := 1; ; i++ {

@@ -58,7 +58,7 @@ func TestWhatAnOutboxGivesAlwaysMakesWhatIsStored(t *testing.T) {
 		for client.take() {
 		}
 		client.check()
-		for range limit { // nobody lags any more
+		for range limit { // no seat is lagging now
 			groups[0].send()
 		}
 		lagged := client.syncs

@@ -61,7 +61,7 @@ type outboxRoom struct {
 	at     int64
 }
 
-// outboxClient takes from an outbox when it is told to.
+// outboxClient takes from an outbox when the test calls take.
 type outboxClient struct {
 	t     assert.TestingT
 	box   *Outbox
@@ -142,7 +142,7 @@ func (c *outboxClient) receive(r *outboxRoom, e *Event) {
 		if r.gap {
 			assert.Greater(c.t, n, r.sends)
 		} else {
-			assert.Equal(c.t, r.sends+1, n, "a sent event that is missing is told of")
+			assert.Equal(c.t, r.sends+1, n, "sent events are missing without a resync")
 		}
 		r.sends, r.gap = n, false
 		return
@@ -180,7 +180,7 @@ func (c *outboxClient) check() {
 		assert.True(c.t, r.synced)
 		assert.Equal(c.t, want, r.state, "group %s item %q", r.group.group, r.item)
 		if r.item == "" && !r.gap {
-			assert.Equal(c.t, r.group.sends, r.sends, "the last sent events are not missing without a word")
+			assert.Equal(c.t, r.group.sends, r.sends, "the last sent events are missing without a resync")
 		}
 	}
 }

@@ -35,8 +35,8 @@ func (g *Gate) Leave() {
 	}
 }
 
-// settle is called when the gate was empty a moment ago. Other work may have entered since, before the gate was closed, so
-// what counts is what is inside now.
+// settle is called when the gate has just been empty. Other work may have entered since, before the gate was closed,
+// so only the work that is inside now counts.
 func (g *Gate) settle() {
 	if c := g.closed.Load(); c != nil && g.inside.Load() == 0 {
 		c.left()

@@ -94,7 +94,7 @@ func BenchmarkEachKindOf1KB(b *testing.B) {
 	}
 }
 
-// BenchmarkSkip passes over large values of several shapes to reach a small one behind them.
+// BenchmarkSkip skips large values of several shapes to reach a small one behind them.
 func BenchmarkSkip(b *testing.B) {
 	const size = 256 << 10
 	for name, value := range map[string]string{

@@ -9,7 +9,7 @@ import (
 	"github.com/motia-go/motia/internal/jsonops"
 )
 
-// Stored text is valid JSON. Should it be damaged all the same, an update may fail or make nonsense of it, but not
+// Stored text is valid JSON. If it is damaged nevertheless, an update may fail or produce nonsense, but must not
 // panic or hang.
 func TestDamagedTextIsSurvived(t *testing.T) {
 	whole := []byte(`{"a":[1,{"b\"":"x\\"},[]],"n":-1.5,"o":{"p":null}}`)

@@ -10,7 +10,7 @@ import (
 	"github.com/motia-go/motia/internal/jsonops"
 )
 
-// FuzzApply checks updates against the model, and that text which is not JSON does no worse than make an odd result.
+// FuzzApply checks updates against the model, and that text that is not JSON causes at most an odd result.
 func FuzzApply(f *testing.F) {
 	f.Add([]byte(`{"a":[1,{"b":"x"}],"n":41}`), []byte(`[{"type":"increment","path":"n","by":1},{"type":"set","path":"a.1.b","value":null}]`))
 	f.Add([]byte(``), []byte(`[{"type":"merge","value":{"a":{}}},{"type":"append","path":"a.list","values":[1,2]}]`))

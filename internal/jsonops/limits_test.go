@@ -61,8 +61,8 @@ func TestSizeLimit(t *testing.T) {
 	})
 }
 
-// encoding/json reads no value that is nested more than 10000 deep, so none may be stored, nor one that is when it
-// travels in a message about the change or is listed with others.
+// encoding/json reads no value that is nested more than 10000 deep, so none may be stored. That includes values that
+// would exceed the limit within a message about the change or in a list.
 func TestNestingStaysReadable(t *testing.T) {
 	nested := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/motia-go/motia/internal/jsonops"
 )
 
-// The model applies operations to decoded values, the obvious way. It shares no code with the package but the types.
+// The model applies operations to decoded values in the obvious way. It shares only types with the package.
 
 var errMisfit = errors.New("the operation does not fit")
 

@@ -131,7 +131,7 @@ func TestRandomUpdatesAgreeWithTheModel(t *testing.T) {
 	require.Greater(t, applied, 4_000, "too few of the updates fit")
 }
 
-// checkModel applies the operations both ways and tells whether they fit.
+// checkModel applies the operations both ways and reports whether they succeed.
 func checkModel(t *testing.T, doc []byte, ops []jsonops.Op) bool {
 	t.Helper()
 	before := bytes.Clone(doc)
@@ -159,7 +159,7 @@ func spell(ops []jsonops.Op) string {
 	return string(text)
 }
 
-// Where paths mean the same to sjson, it must come to the same result.
+// For paths that mean the same in sjson, it must have the same result.
 func TestPlainPathsAgreeWithSjson(t *testing.T) {
 	doc := []byte(`{"user":{"name":"Ann","tags":["x","y"],"age":30},"list":[{"a":1},{"a":2}],"n":null}`)
 	for _, path := range []string{"user.name", "user.tags.0", "list.1.a", "n", "new", "user.new", "new.a.b", "list.0.new.b"} {

@@ -97,7 +97,7 @@ func nesting(text []byte) int {
 	return deepest
 }
 
-// kindAt returns the first byte of the value at i, which tells its type, or 0 at the end of the text.
+// kindAt returns the first byte of the value at i, which determines its type, or 0 at the end of the text.
 func kindAt(text []byte, i int) byte {
 	if i >= len(text) {
 		return 0

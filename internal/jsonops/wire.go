@@ -44,7 +44,7 @@ func (op Op) MarshalJSON() ([]byte, error) {
 //
 //	{"type":"set","path":"a","value":1}
 //	{"type":"delete","path":"a"}              also "remove"
-//	{"type":"increment","path":"a","by":1}    also "decrement"; also "value" in place of "by"
+//	{"type":"increment","path":"a","by":1}    also "decrement"; also "value" instead of "by"
 //	{"type":"merge","path":"a","value":{}}    without "path", the whole value
 //	{"type":"append","path":"a","value":1}    without "path", the whole value; also "values" with an array, or both
 //

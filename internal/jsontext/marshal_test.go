@@ -15,7 +15,7 @@ import (
 	"github.com/motia-go/motia/internal/jsontext"
 )
 
-// The types of this file encode themselves in all the ways in which that can go wrong.
+// The types of this file encode themselves, and fail in every possible way.
 type (
 	refuses     struct{}
 	refusesText struct{}
@@ -102,7 +102,7 @@ func TestAValueHasTheSameTextOnEveryRelease(t *testing.T) {
 		{"keys of a map are sorted", map[int]string{10: "a", 9: "b"}, `{"10":"a","9":"b"}`},
 		{"methods of a pointer", []any{byPointer{}, map[string]byPointer{"a": {}}}, `[{},{"a":{}}]`},
 		{"nil with methods", []any{(*refuses)(nil), json.Marshaler(nil)}, `[null,null]`},
-		{"what is left out", empty{e: func() {}}, `{}`},
+		{"omitted fields", empty{e: func() {}}, `{}`},
 		{"deep", nested(jsontext.MaxNesting), string(nested(jsontext.MaxNesting))},
 	} {
 		got, err := jsontext.Marshal(test.value)
@@ -216,7 +216,7 @@ func TestMarshalAllocatesNoMoreThanEncodingJSON(t *testing.T) {
 	}
 }
 
-// What encoding/json encodes, Marshal encodes to the same value, and the other way round.
+// Marshal encodes exactly the values that encoding/json encodes, and to the same JSON value.
 func FuzzMarshal(f *testing.F) {
 	f.Add("a\xff", []byte(`{"a":[1,"\ufffd\\ufffd"]}`), 1.5)
 	f.Add("", []byte(`tru`), math.Inf(1))

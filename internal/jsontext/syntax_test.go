@@ -8,7 +8,7 @@ import (
 	"github.com/motia-go/motia/internal/jsontext"
 )
 
-// The texts are those of Go 1.26, but that a character is named whole and an end is an end.
+// The texts are those of Go 1.26, except that they name whole characters and call the end of the input an end.
 func TestASyntaxErrorHasTheSameWordsOnEveryRelease(t *testing.T) {
 	for _, test := range []struct {
 		text    string

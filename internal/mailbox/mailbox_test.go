@@ -88,7 +88,7 @@ func TestASenderIsNotHeldUpByItemsThatCameLater(t *testing.T) {
 		gates <- struct{}{}
 		synctest.Wait()
 		if !returned {
-			t.Error("the first sender delivers for the others")
+			t.Error("the first sender delivers the items of the others")
 		}
 		gates <- struct{}{}
 		gates <- struct{}{}

@@ -142,8 +142,8 @@ func BenchmarkPutSame(b *testing.B) {
 	})
 }
 
-// BenchmarkPutNew inserts into one scope that grows from empty; ids come in no order. That order is most of the work: at
-// a million ids each step of the search misses the cache.
+// BenchmarkPutNew inserts into one scope that grows from empty; ids come in no order. Keeping them in order is most
+// of the work: with a million ids each step of the search misses the cache.
 func BenchmarkPutNew(b *testing.B) {
 	ids := func(n int) []string {
 		ids := make([]string, n)

@@ -193,7 +193,7 @@ func TestManyFailingKeysDoNotStarveEachOther(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		stop()
 		if got := k.PendingChanges(); got != 3 || len(done) != keys-1 {
-			t.Errorf("%d pending, want the 3 of the key that fails for ever; %d keys done", got, len(done))
+			t.Errorf("%d pending, want the 3 of the key that always fails; %d keys done", got, len(done))
 		}
 		for id, values := range done {
 			if n, _ := strconv.Atoi(id); !slices.Equal(values, []string{id, strconv.Itoa(n + keys), strconv.Itoa(n + 2*keys)}) {

@@ -106,7 +106,7 @@ func TestWatchersAreToldOfExpiryOnceAndInOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		put(t, k, key("s", "gone"), "1", in(time.Second))
-		time.Sleep(time.Second) // expired; must be neither in the snapshot nor told as a deletion
+		time.Sleep(time.Second) // expired; must be neither in the snapshot nor a deletion after it
 		events := watch(t, k, "s")
 		put(t, k, key("s", "a"), "1", in(time.Second))
 		put(t, k, key("s", "b"), "1", in(2*time.Second))

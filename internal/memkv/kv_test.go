@@ -221,7 +221,7 @@ func TestUpdateGetsNilForAMissingKeyAndReturnsErrorsAsTheyAre(t *testing.T) {
 	}
 	old, new, err := k.Update(t.Context(), key("s", "a"), driver.Header{}, func([]byte) ([]byte, error) { return []byte("1"), nil })
 	if err != nil || !reflect.DeepEqual(old, first) || !reflect.DeepEqual(new, first) {
-		t.Errorf("an identical result is no change: %+v, %+v, %v", old, new, err)
+		t.Errorf("an identical result should change nothing: %+v, %+v, %v", old, new, err)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/motia-go/motia/internal/memkv"
 )
 
-// events collects what a watcher was told.
+// events collects what a watcher saw.
 type events struct {
 	mu   sync.Mutex
 	list []driver.Entry
@@ -23,7 +23,7 @@ type events struct {
 	end  func()        // ends the watch and waits for it
 }
 
-// lastID is a key that a test writes last, to know that a watcher was told of everything before.
+// lastID is a key that a test writes last, to know that a watcher has seen everything before.
 const lastID = "last"
 
 func (e *events) all() []driver.Entry {
@@ -248,7 +248,7 @@ func checkHistory(t *testing.T, name string, written, seen []driver.Entry) {
 		return
 	}
 	if len(seen) > 0 && seen[0].Deleted {
-		// Its entry was not in the snapshot, so nobody needs to hear of its end.
+		// Its entry was not in the snapshot, so its deletion need not be reported.
 		t.Errorf("%s: begins with a deletion", name)
 	}
 	if len(seen) == 0 && len(written) > 0 && written[len(written)-1].Revision != 0 {
@@ -264,7 +264,7 @@ func checkHistory(t *testing.T, name string, written, seen []driver.Entry) {
 	}
 }
 
-// upToDate tells whether the last event of each key is its final state.
+// upToDate reports whether the last event of each key is its final state.
 func upToDate(list []driver.Entry, final map[string]uint64) bool {
 	state := make(map[string]uint64)
 	for _, event := range list {

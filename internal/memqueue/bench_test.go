@@ -13,7 +13,7 @@ import (
 	"github.com/motia-go/motia/internal/memqueue"
 )
 
-// Each benchmark has the same work written by hand with channels beside it: its floor. Run them together, several
+// Beside each benchmark is its floor: the same work written by hand with channels. Run them together, several
 // times, and compare within one run:
 //
 //	go test -run - -bench . -count 5 ./internal/memqueue

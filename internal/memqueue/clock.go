@@ -87,7 +87,7 @@ func (a *alarm) set(at, now instant) {
 	a.timer.Reset(time.Duration(at - now))
 }
 
-// rang tells the alarm that ring was called, so that it can be set again.
+// rang notes that ring was called, so that the alarm can be set again.
 func (a *alarm) rang() {
 	if a.at != stopped {
 		a.at = never

@@ -45,7 +45,7 @@ func TestCloseWhileBusyDrains(t *testing.T) {
 		c := consumeInBackground(t, q, 2, func(_ context.Context, d *driver.Delivery) driver.Result {
 			time.Sleep(time.Minute)
 			j.add(string(d.Data))
-			return driver.Result{Outcome: driver.OutcomeRetry} // sets no alarm any more
+			return driver.Result{Outcome: driver.OutcomeRetry} // sets no alarm after Close
 		})
 		idle := consumeInBackground(t, q, 2, j.record)
 		publish(t, q, text("a", "b", "c", "d", "e")...)

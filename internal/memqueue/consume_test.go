@@ -58,7 +58,7 @@ func TestDrainFinishesWhatRunsAndStartsNothing(t *testing.T) {
 			t.Error(err)
 		}
 		wantStats(t, q, "s", driver.SubscriptionStats{Ready: 3})
-		// They are there for the next, and none has an attempt too many.
+		// They are left for the next consumer, and no attempt was counted.
 		var j journal
 		defer consume(t, q, "s", 1, func(_ context.Context, d *driver.Delivery) driver.Result {
 			j.add(fmt.Sprint(string(d.Data), d.Attempt))
@@ -89,8 +89,8 @@ func TestDrainOfIdleConsumer(t *testing.T) {
 	})
 }
 
-// Once drain is closed no handler starts, not even before Consume itself has noticed, except for the one of the other
-// slot that was about to.
+// Once drain is closed no handler starts, even before Consume itself has noticed, except in the other slot if it was
+// just about to start one.
 func TestNothingStartsAfterDrain(t *testing.T) {
 	for range 200 {
 		q := memqueue.New(memqueue.Options{})
@@ -179,7 +179,7 @@ func TestEndOfContextEndsHandlers(t *testing.T) {
 	})
 }
 
-// The context of a handler says at once that the one it derives from has ended, as a derived context would.
+// The context of a handler reports at once that its parent has ended, like any derived context.
 func TestContextFollowsConsumeWithoutDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, look := range []func(context.Context) bool{
@@ -275,7 +275,7 @@ func TestDrainWaitsForHandlersWithoutLease(t *testing.T) {
 	})
 }
 
-// Workers are started when there is work, reused, and never more than there are slots.
+// Workers are started when there is work, and reused. There are never more workers than slots.
 func TestWorkersAreReused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := memqueue.New(memqueue.Options{})

@@ -62,7 +62,7 @@ func TestDeadLettersArePaged(t *testing.T) {
 				break
 			}
 			after = page[6].DeadID
-			// The id need not exist any more.
+			// The id need not exist.
 			if n, err := q.Discard(t.Context(), "s", after); n != 1 || err != nil {
 				t.Fatal(n, err)
 			}
@@ -105,7 +105,7 @@ func TestRedriveIsInTheOrderGiven(t *testing.T) {
 		if want := []string{"g/2 1", "g/0 1", "g/3 1"}; !slices.Equal(old, want) {
 			t.Errorf("got %q, want %q", old, want)
 		}
-		// The history goes on, and a new death has a new id.
+		// The history continues, and a new dead letter has a new id.
 		letters := dead(t, q, "s")
 		for _, l := range letters {
 			if l.Group == "new" || string(l.Data) == "g/1" {
@@ -197,7 +197,7 @@ func TestDiscard(t *testing.T) {
 	})
 }
 
-// Nothing is lost or doubled while everybody does everything, and the numbers agree at every moment.
+// Nothing is lost or repeated during all operations at once, and the numbers agree at every moment.
 func TestCountsAgreeUnderConcurrency(t *testing.T) {
 	const publishers, each = 4, 1000
 	const messages = publishers * each

@@ -52,7 +52,7 @@ func TestMemoryOfQueuedMessages(t *testing.T) {
 	runtime.KeepAlive(names)
 }
 
-// What a burst has needed is given back.
+// The memory of a burst is freed.
 func TestMemoryAfterABurst(t *testing.T) {
 	const messages = 100_000
 	q := memqueue.New(memqueue.Options{DedupWindow: time.Nanosecond})

@@ -16,7 +16,7 @@ import (
 )
 
 // A sequential model: within a group, messages are handled one after the other in the order in which they were
-// published, each until it succeeds or is dead, whatever fails and whoever handles it.
+// published, each until it succeeds or is dead, whatever fails and whichever worker handles it.
 func TestGroupsAreInOrderUnderRandomFailures(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -202,7 +202,7 @@ func TestOrderedSubscriptionIsOneGroup(t *testing.T) {
 	})
 }
 
-// What was accepted as ordered stays in order when the subscription is bound anew without.
+// Messages that were accepted as ordered stay in order when the subscription is bound again without Ordered.
 func TestOrderSurvivesAChangeOfConfig(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := memqueue.New(memqueue.Options{})

@@ -54,7 +54,7 @@ func TestWhatCountsAsPending(t *testing.T) {
 		synctest.Wait()
 		wantStats(t, q, "s", driver.SubscriptionStats{Ready: 1, Delayed: 1, Running: 1})
 		if !full() {
-			t.Error("running does not count")
+			t.Error("a running message does not count")
 		}
 		outcomes <- driver.OutcomeRetry
 		synctest.Wait()

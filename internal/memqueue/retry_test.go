@@ -52,7 +52,7 @@ func TestRetriesFollowThePolicy(t *testing.T) {
 		{"zero policy", driver.RetryPolicy{}, driver.Result{Outcome: driver.OutcomeRetry}, []time.Duration{0}},
 		{"immediate", driver.RetryPolicy{MaxRetries: 2}, driver.Result{Outcome: driver.OutcomeRetry}, []time.Duration{0, 0, 0}},
 		{"retry after", driver.RetryPolicy{MaxRetries: 2, Base: s}, driver.Result{Outcome: driver.OutcomeRetryAfter, Delay: 7 * s}, []time.Duration{0, 7 * s, 7 * s}},
-		{"retry after less than nothing", driver.RetryPolicy{MaxRetries: 1, Base: s}, driver.Result{Outcome: driver.OutcomeRetryAfter, Delay: -s}, []time.Duration{0, 0}},
+		{"RetryAfter with a negative delay", driver.RetryPolicy{MaxRetries: 1, Base: s}, driver.Result{Outcome: driver.OutcomeRetryAfter, Delay: -s}, []time.Duration{0, 0}},
 		{"dead at once", driver.RetryPolicy{MaxRetries: 2, Base: s}, driver.Result{Outcome: driver.OutcomeDead}, []time.Duration{0}},
 		{"unknown outcome", driver.RetryPolicy{MaxRetries: 1, Base: s}, driver.Result{Outcome: 99}, []time.Duration{0, s}},
 	}

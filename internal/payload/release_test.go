@@ -15,8 +15,8 @@ import (
 	"github.com/motia-go/motia/internal/payload"
 )
 
-// The types of this file are those on which the two engines of encoding/json do not agree: on what they accept, or on the
-// type and the text of the error.
+// For the types of this file the two implementations of encoding/json differ in what they accept, or in the type or
+// text of the error.
 type (
 	quotedFields struct {
 		Int    int         `json:"int,string"`
@@ -71,7 +71,7 @@ func (e *even) UnmarshalText(text []byte) error {
 	return err
 }
 
-// The types that decode themselves let encoding/json do it in one of the usual ways.
+// The types that decode themselves use encoding/json in one of the usual ways.
 type (
 	aliased struct {
 		Quoted int            `json:"quoted,string"`
@@ -264,8 +264,8 @@ func TestATypeThatDecodesItselfGetsTheSameAnswerOnEveryRelease(t *testing.T) {
 	answer[worded](t, map[string]string{`"x"`: `value is not valid: "x" is no weekday`})
 }
 
-// answer decodes the texts. Each is to become the value that encodes as its answer, any value if that is empty, or to fail
-// with that text.
+// answer decodes the texts. Each must either decode to a value that encodes as its answer (or to any value if the
+// answer is empty), or fail with the answer as the error's text.
 func answer[T any](t *testing.T, answers map[string]string) {
 	t.Helper()
 	c := codec[T](t)

@@ -59,7 +59,7 @@ func (c *custom) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*plain)(c))
 }
 
-// fussy has an opinion of its own about its contents as a whole.
+// fussy validates its contents as a whole in UnmarshalJSON.
 type fussy struct{}
 
 func (fussy) UnmarshalJSON(data []byte) error {

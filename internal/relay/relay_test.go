@@ -23,7 +23,7 @@ type outcome struct {
 	log      bytes.Buffer
 }
 
-// run hands the changes over. refuse is the queue's answer to each message; nil accepts all.
+// run hands over the changes. refuse is the queue's answer to each message; nil accepts all.
 func run(t *testing.T, ctx context.Context, bucket string, refuse func(driver.Message) error, changes ...driver.Change) *outcome {
 	var o outcome
 	err := relay.Run(ctx, relay.Config{
@@ -128,7 +128,7 @@ func TestAChangeThatTheQueueRefusesIsLoggedAndLeftToTheChangeLog(t *testing.T) {
 	}
 	o := run(t, t.Context(), wire.StateBucket, refuse, change(wire.StateBucket, "s", "bad", "", "1"), change(wire.StateBucket, "s", "good", "", "1"))
 	require.Equal(t, []error{errDown, nil}, o.errs)
-	require.Len(t, o.messages, 2, "the other change goes on")
+	require.Len(t, o.messages, 2, "the other change is still enqueued")
 	require.Regexp(t, `^time=\S+ level=ERROR msg="change could not be enqueued for its triggers, will be retried" bucket=state scope=s key=bad error="store is down"\n$`, o.log.String())
 }
 

@@ -84,7 +84,7 @@ func FuzzParse(f *testing.F) {
 		}
 		require.Contains(t, []string{room.Join, room.Leave}, request.Type)
 		require.NotEmpty(t, request.Stream)
-		// What was read survives being sent back as the name of a room.
+		// Names that were read stay the same when they are sent back as the name of a room.
 		e := room.Event{Type: "event", Stream: request.Stream, Group: request.Group, Item: request.Item, Name: request.Subscription}
 		var frame struct{ StreamName, GroupID, ID string }
 		require.NoError(t, json.Unmarshal(e.Append(nil), &frame))

@@ -141,7 +141,7 @@ func TestIsCleanRefusesWhatServeMuxWouldRedirectOrMistake(t *testing.T) {
 	}
 }
 
-// FuzzRoute checks that whatever Parse accepts can be served, and hands over its parameters decoded.
+// FuzzRoute checks that every route that Parse accepts can be served, and gets its parameters decoded.
 func FuzzRoute(f *testing.F) {
 	for _, path := range []string{
 		"/", "/orders/:id", "/orders/{id}/", "/files/*", "/files/{rest...}", "/a%2Fb/:x", "/a//b", "/{$}", "/:", "/a/../b", "/%", "/:a/:b/*c", "/é/:ü",

@@ -10,8 +10,8 @@ import (
 	"github.com/motia-go/motia/internal/schedule"
 )
 
-// FuzzParse checks that Parse never panics, that its errors can be read, and that what it accepts has times that rise and
-// that an independent reading of the expression confirms.
+// FuzzParse checks that Parse never panics, that its errors are readable, and that the times of accepted expressions
+// grow and agree with an independent model of the expression.
 func FuzzParse(f *testing.F) {
 	for i, c := range valid {
 		f.Add(c.expression, uint8(i), int64(1709164710+i*86400))

@@ -108,7 +108,7 @@ type window struct {
 	walls []int64       // wall seconds at start, start+unit, ...
 	faces []face        // what they look like
 	first map[int64]int // the first index at which a wall second is shown
-	// missing lists the wall seconds that are skipped and never shown, by the index at which the clock goes on.
+	// missing lists the wall seconds that are skipped and never shown, by the index at which the clock continues.
 	missing map[int][]int64
 }
 

@@ -45,7 +45,7 @@ func TestNextAroundChangesOfTheClock(t *testing.T) {
 			[]string{"2024-10-27T01:30:00+02:00", "2024-10-27T02:30:00+02:00", "2024-10-27T03:30:00+01:00"}},
 		{"@hourly is an interval", "Europe/Berlin", "@hourly", "2024-03-31T00:30:00+01:00",
 			[]string{"2024-03-31T01:00:00+01:00", "2024-03-31T03:00:00+02:00"}},
-		{"@every does not heed the clock", "Europe/Berlin", "@every 1h", "2024-10-27T01:30:00+02:00",
+		{"@every ignores changes of the clock", "Europe/Berlin", "@every 1h", "2024-10-27T01:30:00+02:00",
 			[]string{"2024-10-27T02:00:00+02:00", "2024-10-27T02:00:00+01:00", "2024-10-27T03:00:00+01:00"}},
 		{"half an hour is a gap", "Australia/Lord_Howe", "15 2 * * *", "2024-10-05T12:00:00+10:30",
 			[]string{"2024-10-06T02:30:00+11:00", "2024-10-07T02:15:00+11:00"}},
@@ -107,7 +107,7 @@ func TestNextAgreesWithRobfigInUTC(t *testing.T) {
 		for range 200 {
 			want := reference.Next(at)
 			if want.IsZero() {
-				break // it looks no further than five years, and there is no 29 February in 2100
+				break // the reference looks no further than five years, and there is no 29 February in 2100
 			}
 			require.Equal(t, want, s.Next(at), expression)
 			at = want

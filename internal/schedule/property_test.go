@@ -98,8 +98,8 @@ func TestNextAgreesWithTheModelWhereHistoryIsOdd(t *testing.T) {
 	}
 }
 
-// Zone files need not list the changes of the years to come: their last line has a rule, which package time follows in
-// another way, with errors of its own. The files in many systems list them, the ones embedded in Go do not.
+// Zone files need not list the changes of future years: their last line has a rule. Package time handles the rule in
+// a different way, which has its own bugs. The files of many systems list the changes, those embedded in Go do not.
 func TestNextAgreesWithTheModelWhereARuleTakesOver(t *testing.T) {
 	for _, rule := range []string{
 		"EST5EDT,M3.2.0,M11.1.0", "CET-1CEST,M3.5.0,M10.5.0/3", "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0", "<-04>4<-03>,M9.1.6/24,M4.1.6/24",
@@ -139,8 +139,8 @@ func compareYear(t *testing.T, name string, year int, margin, unit int64, expres
 	}
 }
 
-// compare compares expressions with the model from margin before the transition to margin after it, or more if the clock
-// changes by more.
+// compare compares expressions with the model from margin before the transition to margin after it, or more if the
+// clock changes by more.
 func compare(t *testing.T, zone *time.Location, change, margin, unit int64, expressions []string, r *rand.Rand) {
 	t.Helper()
 	for u := change - 2*24*3600; u < change+2*24*3600; u += 900 {
@@ -150,7 +150,7 @@ func compare(t *testing.T, zone *time.Location, change, margin, unit int64, expr
 	}
 	margin -= margin % unit
 	from, to := change-margin, change+margin
-	// The model also has to see what was shown before, and will be shown later.
+	// The model must also see what the clock showed before and will show later.
 	w := newWindow(zone, from-margin, to+margin, unit)
 	for _, expression := range expressions {
 		s, err := schedule.Parse(expression, zone)

@@ -43,7 +43,7 @@ type run struct {
 	tick, at time.Time
 }
 
-// recorder returns a function that appends to runs; they are read when the runner does not run.
+// recorder returns a function that appends to runs; read them only when the runner is not running.
 func recorder(runs *[]run, name string) func(time.Time) {
 	return func(tick time.Time) { *runs = append(*runs, run{name, tick, time.Now()}) }
 }

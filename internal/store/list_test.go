@@ -16,7 +16,7 @@ import (
 	"github.com/motia-go/motia/internal/store"
 )
 
-// fill sets so many values and returns their keys.
+// fill sets n values and returns their keys.
 func fill(t *testing.T, s store.Scope, n int) []string {
 	var keys []string
 	for i := range n {

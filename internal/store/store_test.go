@@ -239,7 +239,7 @@ func TestAConditionalUpdateIsMadeOnceAndOnlyOfItsRevision(t *testing.T) {
 		require.EqualError(t, err, `me: update state "s" key "k": broke`)
 		same, err := s.Update(ctx, "k", &entry.Revision, func(old []byte) ([]byte, error) { return old, nil })
 		require.NoError(t, err)
-		require.Equal(t, entry.Revision, same.Revision, "what changes nothing is no write")
+		require.Equal(t, entry.Revision, same.Revision, "a write that changes nothing keeps the revision")
 	})
 }
 

@@ -60,7 +60,7 @@ func TestARefusedJoinIsAnsweredAndSeesNothing(t *testing.T) {
 				require.NoError(t, err)
 				require.Empty(t, members)
 				client.join("open", "")
-				require.Equal(t, []string{"sync", "event presence:list", "event presence:join"}, client.kinds(), "the connection goes on")
+				require.Equal(t, []string{"sync", "event presence:list", "event presence:join"}, client.kinds(), "the connection still works")
 				client.cut()
 				synctest.Wait()
 				require.EqualValues(t, 1, left.Load(), "nobody leaves who has not joined")

@@ -209,7 +209,7 @@ func TestAStreamThatCannotBeginIsAProblem(t *testing.T) {
 			require.Equal(t, strings.HasSuffix(c.origin, ".example.com"), response.Header.Get("Access-Control-Allow-Origin") != "", name)
 		}
 		require.ElementsMatch(t, []string{"stranger g ", "early g i", "reckless g i", "stranger g "}, joins.All())
-		require.Empty(t, leaves.All(), "only those that were let in can leave")
+		require.Empty(t, leaves.All(), "OnLeave is called only for clients that joined")
 
 		stop := testkit.Start(t, app)
 		synctest.Wait()

@@ -120,13 +120,13 @@ func TestAClientThatComesBackTooLateIsResynchronised(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				app, _ := sseHistoryApp(t, c.history)
 				s := sseServe(t, app)
-				other := sseOpen(t, s, "/notes/g") // so that the group goes on
+				other := sseOpen(t, s, "/notes/g") // keeps the hub of the group running
 				stream := sseOpen(t, s, "/notes/g")
 				id := stream.last(t)
 				stream.cut()
 				for n := range c.missed {
 					testkit.SetNote(t, app, "g", "a", n+1)
-					synctest.Wait() // so that the other one is not slow
+					synctest.Wait() // so that the other client is not slow
 				}
 				time.Sleep(c.away)
 				texts := sseOpen(t, s, "/notes/g", "Last-Event-ID", id).texts(t)
@@ -314,7 +314,7 @@ func TestAStreamThatBeganWithASharedSnapshotCanBeContinued(t *testing.T) {
 		require.Equal(t, first.next(t), second.next(t))
 		testkit.SetNote(t, app, "g", "a", 2)
 		id := second.last(t)
-		require.Equal(t, id, first.last(t), "an event has one id, whoever gets it")
+		require.Equal(t, id, first.last(t), "an event has the same id for all clients")
 		second.cut()
 		testkit.SetNote(t, app, "g", "a", 3)
 		require.Equal(t, []string{`update a {"text":"","n":3}`}, sseOpen(t, s, "/notes/g", "Last-Event-ID", id).texts(t))

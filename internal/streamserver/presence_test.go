@@ -96,7 +96,7 @@ func TestWhoJoinsAGroupIsPresentUntilItLeaves(t *testing.T) {
 		ann.join("g", "")
 		require.Equal(t, []string{"join " + presentAnn}, presenceOf(bob))
 		ann.cut()
-		require.Equal(t, []string{"leave " + presentAnn}, presenceOf(bob), "gone without a word")
+		require.Equal(t, []string{"leave " + presentAnn}, presenceOf(bob), "a client whose connection is cut leaves")
 		require.Equal(t, "["+presentBob+"]", presenceMembers(t, app, "g"))
 	})
 }
@@ -198,7 +198,7 @@ func TestAppsOnOneBackendSeeEachOthersMembers(t *testing.T) {
 }
 
 func TestMembersOfAProcessThatHasDiedLeaveInTime(t *testing.T) {
-	for name, mute := range map[string]bool{"a backend that tells of what expires": false, "one that does not": true} {
+	for name, mute := range map[string]bool{"a backend that reports expired entries": false, "one that does not": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				backend := motia.InMemory(nil)

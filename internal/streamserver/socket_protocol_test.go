@@ -91,7 +91,7 @@ func TestASocketWithAGroupAndItsItemsGetsOneFrameForEachEvent(t *testing.T) {
 			socketSend(t, app, "g", "i", "typing", 2)
 			socketSend(t, app, "g", "other", "typing", 2)
 			socketSend(t, app, "g", "", "all", 2)
-			require.Equal(t, []string{"i event typing"}, c.kinds(), "%s: the items go on without the group", name)
+			require.Equal(t, []string{"i event typing"}, c.kinds(), "%s: the items are still followed without the group", name)
 		}
 	})
 }

@@ -18,7 +18,8 @@ import (
 
 const slowNotes motia.StreamName[map[string]any] = "notes"
 
-// slowClient is a client that does not read until it is told to. Pipes have no buffer, so each write to it waits.
+// slowClient is a client that does not read until the test calls read. Pipes have no buffer, so each write to it
+// waits.
 type slowClient struct {
 	*socketClient // nil while it does not read
 	t             testing.TB

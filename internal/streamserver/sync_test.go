@@ -83,6 +83,6 @@ func TestAClientThatCannotBeToldTheLatestWritesIsRefusedAndHangsNobody(t *testin
 		time.Sleep(10 * time.Second)
 		require.Equal(t, []string{"event error"}, c.kinds())
 		testkit.SetNote(t, app, "g", "a", 1)
-		require.Equal(t, []string{"a create"}, c.kinds(), "the client goes on where it was before")
+		require.Equal(t, []string{"a create"}, c.kinds(), "the client continues where it was before")
 	})
 }

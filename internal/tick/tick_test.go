@@ -21,7 +21,7 @@ import (
 	"github.com/motia-go/motia/internal/tick"
 )
 
-// queue keeps what is published, and asks answer what to say to it.
+// queue keeps the published messages, and returns what answer says.
 type queue struct {
 	mu       sync.Mutex
 	accepted []driver.Message

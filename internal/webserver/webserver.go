@@ -33,7 +33,7 @@ type Config struct {
 // Server serves one listener: Serve, then Drain, then Close. Make one with [New].
 type Server struct {
 	http    http.Server
-	drained chan struct{} // closed when no connection is open any more, or stop was called
+	drained chan struct{} // closed when no connection is open, or stop was called
 	stop    context.CancelFunc
 }
 

@@ -41,7 +41,7 @@ func (r *running) connect() net.Conn {
 	return conn
 }
 
-// get sends a request on a connection, and its answer, or nil where there is none.
+// get sends a request on a connection and returns the answer, or nil if there is none.
 func (r *running) get(conn net.Conn) <-chan *http.Response {
 	answer := make(chan *http.Response, 1)
 	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: server\r\n\r\n")

@@ -9,7 +9,7 @@ import (
 	"github.com/motia-go/motia/internal/wire"
 )
 
-// A durable backend keeps messages under these: a change of one loses them.
+// A durable backend keeps messages under these ids, so changing one loses messages.
 func TestIDsOfSubscriptionsHaveThisForm(t *testing.T) {
 	orders := "orders/new"
 	for id, s := range map[string]wire.Subscription{
