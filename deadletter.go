@@ -59,8 +59,7 @@ const defaultDeadLetterLimit = 100
 // DeadLetters manages the dead letters of an app's steps. See [App.DeadLetters].
 type DeadLetters struct{ app *App }
 
-// DeadLetters returns the dead letters of the app. They can be managed before, during and after Run, while the
-// backend is open.
+// DeadLetters returns the dead letters of the app, before, during and after Run, as long as the backend is open.
 func (a *App) DeadLetters() DeadLetters { return DeadLetters{a} }
 
 // List returns the dead letters that the query selects, ordered by trigger, always in the same order, and then oldest

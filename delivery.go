@@ -40,8 +40,7 @@ type binding struct {
 	inFlight atomic.Int64 // invocations
 }
 
-// deliver is the driver.Handler of the binding: it decodes the message, runs the step, and decides what happens to
-// the message.
+// deliver is the driver.Handler of the binding: it decodes the message, runs the step and judges the result.
 func (b *binding) deliver(ctx context.Context, d *driver.Delivery) (result driver.Result) {
 	b.inFlight.Add(1)
 	defer b.inFlight.Add(-1)
@@ -84,8 +83,7 @@ const maxHops = 100
 // errLoop is the error of the messages of a longer chain.
 var errLoop = fmt.Errorf("%w: over %d", ErrTriggerLoop, maxHops)
 
-// decode turns the message into the input of the call. wanted is false if the trigger does not match its scope, key,
-// group or item.
+// decode turns the message into the input of the call. wanted is false if the trigger's filters exclude it.
 func (b *binding) decode(c call, d *driver.Delivery) (wanted bool, err error) {
 	defer func() {
 		if v := recover(); v != nil { // of an UnmarshalJSON or a custom validation
@@ -170,8 +168,7 @@ func (b *binding) backoff(inv *Invocation, attempt int) (d time.Duration) {
 	return max(b.queue.Backoff(attempt), 0)
 }
 
-// expired logs the failure of an attempt whose visibility timeout, perhaps extended, has expired. Its handler may
-// still run.
+// expired logs the failure of an attempt whose visibility timeout has expired. Its handler may still run.
 func (b *binding) expired(d *driver.Delivery) {
 	inv := new(Invocation)
 	b.begin(inv, context.Background(), originOf(d.Header))

@@ -122,8 +122,8 @@ func (t Topic[T]) Trigger(opts ...TriggerOption) Trigger {
 
 func (t Topic[T]) topic() string { return string(t) }
 
-// Topics returns the names of typed topics, for [StepConfig.Enqueues]. Nil counts as an empty topic, which
-// [App.Register] refuses.
+// Topics returns the names of typed topics for [StepConfig.Enqueues]. Nil becomes an empty name, which Register
+// refuses.
 func Topics(topics ...interface{ topic() string }) []string {
 	names := make([]string, len(topics))
 	for i, t := range topics {

@@ -17,8 +17,7 @@ import (
 // with any TEnqueue. All three may only send to the topics in [StepConfig.Enqueues]. Most handlers enqueue to typed
 // topics only, and take a *[Ctx].
 //
-// Only the library makes FlowContexts that work. Host code uses [App.Context], and tests of handlers use package
-// motiatest.
+// Only the library makes working FlowContexts. Host code uses [App.Context], tests of handlers use package motiatest.
 type FlowContext[TEnqueue, TInput any] struct {
 	context.Context
 	// TraceID is the W3C trace id, 32 hex digits, shared by everything that has the same cause.

@@ -65,8 +65,7 @@ func unmatched(w http.ResponseWriter, r *http.Request, allowed []string) {
 }
 
 // requestOrigin reads the trace of a request and sets its id in the header of the response. It is called once per
-// request, by the code that answers it: an earlier result could not be passed through http.ServeMux without an
-// allocation.
+// request, by the code that answers it: http.ServeMux could not pass on an earlier result without an allocation.
 //
 // If there is middleware, which may answer too, it is called before the middleware, see announced, and again behind
 // it: middleware may pass on another request, or a writer with headers of its own, as http.TimeoutHandler does.

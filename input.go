@@ -29,8 +29,7 @@ type Request[T any] struct {
 	QueryParams url.Values        // all values of repeated keys, in order
 	Headers     http.Header       // canonical keys
 	Body        T                 // the zero value for GET, HEAD and None
-	// HTTP is the request itself. Its Body has been read, unless the method is GET or HEAD or the step's input is
-	// [None].
+	// HTTP is the request itself. Its Body has been read, unless the method is GET or HEAD or the input is [None].
 	HTTP *http.Request
 }
 

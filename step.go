@@ -10,7 +10,7 @@ type StepConfig struct {
 	// Name must be unique within an App. It is part of the identity of the queues of triggers without a name, see
 	// [Trigger]: if the step is renamed, they get new queues, and waiting messages stay in the old ones.
 	Name string
-	// Description is for people and tools; the library does not read it.
+	// Description is for people and tools. The library ignores it.
 	Description string
 	// Triggers say when the step runs. At least one is required.
 	Triggers []Trigger
@@ -20,8 +20,7 @@ type StepConfig struct {
 	// for [App.Validate] and for tools that draw the flow graph.
 	VirtualEnqueues   []string
 	VirtualSubscribes []string
-	// Flows are the names of the flows that the step belongs to. They are for tools, see [App.Steps]; the library does
-	// not read them.
+	// Flows are the names of the flows that the step belongs to, for tools, see [App.Steps]. The library ignores them.
 	Flows []string
 }
 

@@ -133,8 +133,7 @@ type StreamLimits struct {
 //
 // Clients see every item of the groups they join: decide with [StreamServerOptions.Auth] and [StreamConfig.OnJoin]
 // who may join. Requests with an Origin header are refused unless the origin is the request's own host or one of
-// [StreamServerOptions.Origins]. [StreamLimits] limit what clients cost. [Options.Middleware] does not wrap the
-// handler.
+// [StreamServerOptions.Origins]. [StreamLimits] limit what clients cost. [Options.Middleware] does not apply.
 func (a *App) StreamHandler() http.Handler { return a.streamServer }
 
 // checkStreamPath returns the routes that the streams would hide.
@@ -192,7 +191,7 @@ func (a *App) declareStreams(o Options) {
 		Shutdown: ErrShutdown,
 		Context:  a.Context,
 		Trace: func(w http.ResponseWriter, r *http.Request) string {
-			delete(w.Header(), traceHeader) // what a host has set is not ours
+			delete(w.Header(), traceHeader) // a host may have set another one
 			return requestOrigin(w, r).traceID
 		},
 		Problem: func(w http.ResponseWriter, r *http.Request, status int, detail, traceID string) {
@@ -230,8 +229,7 @@ func explainRefusal(err error) (status int, detail string) {
 	return 0, ""
 }
 
-// endStreams ends all subscriptions and what feeds them. It tells network clients to leave, but does not wait for
-// them.
+// endStreams ends all subscriptions and what feeds them. It tells network clients to leave, and does not wait.
 func (a *App) endStreams() {
 	a.streamServer.Close()
 	var ending sync.WaitGroup

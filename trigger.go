@@ -122,8 +122,8 @@ func newTrigger(t Trigger, opts []TriggerOption) Trigger {
 
 // Named gives the trigger a name that identifies its queue in place of the step's name and the trigger's other
 // settings. Messages that wait during a deployment then reach the trigger even if the new version renames the step,
-// moves the trigger to another step, or changes its conditions, schedule, key, group or item; it skips those that it
-// no longer selects. The topic, scope or stream remains part of the identity: messages of another one are not meant for
+// moves the trigger to another step, or changes its conditions, schedule, key, group or item; it skips those that no
+// longer match. The topic, scope or stream remains part of the identity: messages of another one are not meant for
 // the trigger. While both versions run, a message reaches one of them.
 //
 // A name must be unique among the triggers of its kind, in the app and in all apps that share its backend. Adding,
@@ -169,7 +169,7 @@ func Use(middleware ...func(http.Handler) http.Handler) TriggerOption {
 }
 
 // InZone sets the time zone of a cron trigger by its IANA name, for example "Europe/Berlin". Register refuses it if
-// the expression names a zone too, and refuses "Local" in both: the processes that share a schedule must agree on its
+// the expression names a zone too, and refuses "Local" in both: processes that share a schedule must agree on its
 // times.
 func InZone(name string) TriggerOption {
 	return triggerOption(func(t *Trigger) {
@@ -303,8 +303,7 @@ type TriggerSpec struct {
 	// Topic is the topic of a queue trigger.
 	Topic string `json:"topic,omitempty"`
 	// Expression is the expression of a cron trigger, as declared. Zone was given with [InZone]; if it is empty, the
-	// zone is that of the expression or of [Options.Location]. Overlap is the policy that applies, even if it is the
-	// default.
+	// zone is that of the expression or of [Options.Location]. Overlap is the policy that applies, even by default.
 	Expression string  `json:"expression,omitempty"`
 	Zone       string  `json:"zone,omitempty"`
 	Overlap    Overlap `json:"overlap,omitempty"`
