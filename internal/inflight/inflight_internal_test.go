@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A goroutine that leaves an open gate may be held up between the two steps of Leave. The test makes its second step when
-// another has entered and the gate is closed.
+// A goroutine that leaves an open gate may be delayed between the two steps of Leave. The test does the second step
+// after another goroutine has entered and the gate is closed.
 func TestOneThatLeftBeforeAnotherEnteredDoesNotSayThatAGateIsEmpty(t *testing.T) {
 	var gate Gate
 	require.True(t, gate.Enter())

@@ -6,8 +6,8 @@ import (
 	"log/slog"
 )
 
-// Handler is a [slog.Handler] that adds the attributes of each record's context, at the top level, whatever groups the
-// logger has. Make one with [New].
+// Handler is a [slog.Handler] that adds the attributes of each record's context, at the top level, whatever groups
+// the logger has. Make one with [New].
 type Handler struct {
 	base    slog.Handler // the wrapped handler
 	derived slog.Handler // base with steps applied

@@ -63,8 +63,8 @@ func TestDelayedMessageJoinsItsGroupWhenDue(t *testing.T) {
 			}
 			return m
 		}
-		// The delayed message does not hold up its group before it is due. It is due while b runs, so it comes before d
-		// and after c, which was there by then.
+		// The delayed message does not hold back its group before it is due. It is due while b runs, so it comes before
+		// d and after c, which was there by then.
 		publish(t, q, message("late", 3*time.Second), message("a", 0), message("b", 0), message("c", 0))
 		time.Sleep(3 * time.Second)
 		publish(t, q, message("d", 0))
@@ -132,7 +132,8 @@ func TestExtremeTimes(t *testing.T) {
 	})
 }
 
-// The heap against a model: messages come in the order of their times, and in that of publishing where these are equal.
+// The heap against a model: messages come in the order of their times, and in the order of publishing if these are
+// equal.
 func TestManyDelays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type entry struct{ due, number int }

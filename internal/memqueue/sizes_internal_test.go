@@ -6,8 +6,8 @@ import (
 	"unsafe"
 )
 
-// Each of these structs fills a size class of the allocator where words have 64 bits, so one more field costs more than its own
-// size. Where they have 32 bits, the structs do not fill their classes but must not outgrow them either.
+// Each of these structs fills a size class of the allocator where words have 64 bits, so one more field costs more
+// than its own size. Where they have 32 bits, the structs do not fill their classes but must not outgrow them either.
 func TestSizes(t *testing.T) {
 	for _, test := range []struct {
 		name       string

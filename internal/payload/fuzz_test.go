@@ -74,7 +74,8 @@ func agrees[T any](t *testing.T, c *payload.Codec[T], data []byte) {
 	}
 }
 
-// judgedAsTheStrictestDoes reports whether the text has one of the members of everything on which Go releases disagree.
+// judgedAsTheStrictestDoes reports whether the text has one of the members of everything on which Go releases
+// disagree.
 func judgedAsTheStrictestDoes(data []byte) bool {
 	var members map[string]json.RawMessage
 	_ = json.Unmarshal(data, &members)

@@ -12,7 +12,8 @@ import (
 	"github.com/motia-go/motia/internal/testkit"
 )
 
-// The snapshot that a WebSocket client got is older than the history: a client that began with it could not come back.
+// The snapshot that a WebSocket client got is older than the history: a client that began with it could not come
+// back.
 func TestASnapshotFromBeforeTheHistoryIsNotShared(t *testing.T) {
 	app := sseApp(t, motia.Options{}, motia.StreamConfig{})
 	t.Cleanup(func() { testkit.ShutDown(t, app) })
