@@ -216,7 +216,7 @@ func TestAStreamStartsOnceWithAStatusThatCanBeSent(t *testing.T) {
 			require.ErrorContains(t, in.Response.Start(status), "out of range")
 		}
 		require.NoError(t, in.Response.Start(202))
-		require.ErrorContains(t, in.Response.Start(200), "started already")
+		require.ErrorContains(t, in.Response.Start(200), "response has already started")
 		return motia.Response{}, nil
 	}))
 	rec := do(t, app, "GET", "/x", "")
