@@ -112,6 +112,15 @@ func watchUnderLoad(x *trial) {
 		x.eventually(list[i].live, "the snapshot of a watch did not end")
 	}
 	writing.Wait()
+	// The writers may have ended before the watchers began, so write and delete once more while all are watching.
+	_, late, err := x.backend.KV.Put(x.ctx, at("0"), []byte("late"), driver.PutOptions{})
+	x.must(err, "Put")
+	written[late.Revision] = "0=late"
+	for i, w := range list {
+		x.eventually(func() bool { return w.last()["0"].Revision == late.Revision }, "watcher %d did not see a late write", i)
+	}
+	_, _, err = x.backend.KV.Put(x.ctx, at("0"), nil, driver.PutOptions{Delete: true})
+	x.must(err, "Put")
 	final := make(map[string]uint64)
 	entries, err := x.backend.KV.List(x.ctx, bucket, scope, nil, keys+1)
 	x.must(err, "List")
