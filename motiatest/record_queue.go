@@ -233,9 +233,9 @@ func (r *recorder) causeLocked(sub *subscription, d *driver.Delivery) *event {
 		return e
 	}
 	like := likeness(sub, d)
-	// An event that has settled is a better guess than one that has not. The last guess is one that has already led
-	// to a message: then this message is a duplicate.
-	for _, guess := range []struct{ open, used bool }{{false, false}, {true, false}, {false, true}} {
+	// An event that has settled is a better guess than one that has not. The last guesses are those that have already
+	// led to a message: then this message is a duplicate.
+	for _, guess := range []struct{ open, used bool }{{false, false}, {true, false}, {false, true}, {true, true}} {
 		for _, e := range r.causes[d.Header.TraceParent] {
 			if e.void || e.open != guess.open || e.used[sub.id] != guess.used || !like(e) {
 				continue

@@ -184,7 +184,8 @@ func TestAttemptsToReconnectAreMadeLessAndLessOften(t *testing.T) {
 					time.Sleep(time.Millisecond)
 					synctest.Wait()
 				}
-				heard := time.Now()
+				asked := n.attempts(lost)
+				heard := lost.Add(asked[len(asked)-1])
 				n.refuse(true)
 				for len(n.attempts(heard)) == 0 {
 					time.Sleep(time.Millisecond)
