@@ -19,12 +19,11 @@ func TestSizes(t *testing.T) {
 		{"group", unsafe.Sizeof(group{}), 24, 16},
 		{"lease", unsafe.Sizeof(lease{}), 256, 176},
 	} {
-		limit := test.on64
-		if strconv.IntSize == 32 {
-			limit = test.on32
-		}
-		if test.got > limit {
-			t.Errorf("%s has %d bytes, want at most %d", test.name, test.got, limit)
+		switch {
+		case strconv.IntSize == 64 && test.got != test.on64:
+			t.Errorf("%s has %d bytes, want %d", test.name, test.got, test.on64)
+		case strconv.IntSize == 32 && test.got > test.on32:
+			t.Errorf("%s has %d bytes, want at most %d", test.name, test.got, test.on32)
 		}
 	}
 }
